@@ -1,0 +1,174 @@
+//! Who answers: providers, their models, prices and limits.
+
+pub mod load;
+pub mod price;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::units::UsdPerMillionTokens;
+
+/// Provider plus model, written `provider/model`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId {
+    /// The provider file's name without `.toml`.
+    pub provider: String,
+    /// The model's name in that file.
+    pub model: String,
+}
+
+impl EndpointId {
+    /// Splits `provider/model`; the model may contain further slashes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (provider, model) = text.split_once('/')?;
+        (!provider.is_empty() && !model.is_empty())
+            .then(|| Self { provider: provider.to_owned(), model: model.to_owned() })
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+impl Serialize for EndpointId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The protocol that a provider's `kind` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WireKind {
+    /// OpenAI Chat Completions and its dialects.
+    OpenaiChat,
+}
+
+/// How a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthScheme {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `x-api-key: KEY`.
+    XApiKey,
+    /// `api-key: KEY`.
+    ApiKey,
+    /// No key.
+    None,
+}
+
+/// Where a key is found; never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// This environment variable.
+    Environment(String),
+    /// This file.
+    File(std::path::PathBuf),
+    /// No key is needed.
+    None,
+}
+
+/// Prices in USD per million tokens; `None` is unknown, never zero. Fields as in prices.toml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Price {
+    /// Uncached prompt tokens.
+    pub input: Option<UsdPerMillionTokens>,
+    /// Prompt tokens read from the cache.
+    pub cache_read: Option<UsdPerMillionTokens>,
+    /// Prompt tokens written to the cache (one lifetime, or the shorter one).
+    pub cache_write_5m: Option<UsdPerMillionTokens>,
+    /// Prompt tokens written to the cache for an hour.
+    pub cache_write_1h: Option<UsdPerMillionTokens>,
+    /// Generated tokens, reasoning included.
+    pub output: Option<UsdPerMillionTokens>,
+}
+
+/// What a self-hosted model's hardware costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GpuCost {
+    /// USD an hour for one replica.
+    pub usd_per_hour: f64,
+    /// How many replicas run.
+    pub replicas: u32,
+    /// The share of the measured capacity that is used, 0 to 1.
+    pub utilisation: f64,
+}
+
+/// A model of a provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The name that the server knows.
+    pub served_as: String,
+    /// Another address for this model alone.
+    pub base_url: Option<String>,
+    /// Fields merged into every request body.
+    pub extra_body: serde_json::Map<String, Value>,
+    /// Most requests at once for this model.
+    pub concurrency: Option<u32>,
+    /// Token prices.
+    pub price: Option<Price>,
+    /// Hardware cost, for self-hosted models.
+    pub gpu: Option<GpuCost>,
+    /// The day (YYYY-MM-DD) on which it stops answering, if known.
+    pub retires: Option<String>,
+}
+
+/// How much a provider may be asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Most requests at once.
+    pub concurrency: u32,
+    /// Most requests started in a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Most tokens in a minute, estimated before sending.
+    pub tokens_per_minute: Option<u32>,
+    /// Seconds after which a request is given up.
+    pub timeout_s: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrency: 16, requests_per_minute: None, tokens_per_minute: None, timeout_s: 60.0 }
+    }
+}
+
+/// How a provider is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Service {
+    /// Over HTTP at a base address.
+    Http {
+        /// The address in front of the wire's paths.
+        base_url: String,
+        /// How the key is sent.
+        auth: AuthScheme,
+        /// Where the key is found.
+        key: KeySource,
+        /// Further headers.
+        headers: BTreeMap<String, String>,
+    },
+    /// From a suite's recording, through a server inside the process.
+    Replay,
+}
+
+/// A provider: one file under `providers/`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provider {
+    /// Its name.
+    pub id: String,
+    /// The protocol it speaks.
+    pub wire: WireKind,
+    /// How it is reached.
+    pub service: Service,
+    /// Whether the user runs it.
+    pub self_hosted: bool,
+    /// How much it may be asked.
+    pub limits: Limits,
+    /// Its models by name.
+    pub models: BTreeMap<String, Model>,
+}

@@ -1,0 +1,69 @@
+//! Untrusted text made safe to show: whatever a model or a server says is data.
+
+/// The text on one line, without control, escape and bidirectional-override characters, at most
+/// `limit` characters long. Line breaks and tabs become a space.
+pub fn one_line(text: &str, limit: usize) -> String {
+    let mut line = String::new();
+    let mut length = 0;
+    let mut spaced = true;
+    for character in text.chars() {
+        let shown = if character.is_whitespace() { ' ' } else { character };
+        if is_unsafe(shown) || (shown == ' ' && spaced) {
+            continue;
+        }
+        if length == limit {
+            line.push('…');
+            break;
+        }
+        spaced = shown == ' ';
+        line.push(shown);
+        length += 1;
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// The text with its line breaks and tabs, but without terminal control sequences.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|&character| character == '\n' || character == '\t' || !is_unsafe(character))
+        .collect()
+}
+
+/// Control characters, and the bidirectional controls that can make text read as something else.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The nearest of `names` to `word`, if one is near enough to be meant.
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(distance, name)| *distance <= (name.chars().count().max(word.chars().count()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_and_overrides_are_dropped() {
+        assert_eq!(one_line("a\u{1b}[31mred\u{202e}\n\n b", 80), "a[31mred b");
+        assert_eq!(printable("x\u{7}\ny"), "x\ny");
+    }
+
+    #[test]
+    fn long_text_is_cut_with_a_mark() {
+        assert_eq!(one_line("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn a_typo_finds_its_word() {
+        assert_eq!(nearest("promt", ["model", "prompt", "name"]), Some("prompt"));
+        assert_eq!(nearest("zzz", ["model", "prompt"]), None);
+    }
+}
