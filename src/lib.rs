@@ -1,1 +1,37 @@
-//! x
+//! Has prompting truly hit its ceiling on a task, or is a cheaper step than a fine-tune left?
+//!
+//! Data flows one way, and only the two bracketed steps touch the world:
+//!
+//! ```text
+//! suite ─► plan ─► prompt ─► wire ─► [ run ] ─► wire ─► [ store ] ─► score ─► measure ─► decide ─► report
+//! files    trials  request   bytes    HTTP      outcome            scores   estimates   verdict   bytes
+//! ```
+//!
+//! Left of the store costs money and happens once; right of it is free and may happen any number
+//! of times. Measured things are stored, derived things never are.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`stats`] | numbers in, estimates out; knows nothing of the rest |
+//! | [`units`], [`digest`], [`text`], [`diagnostic`] | exact money, digests, untrusted text, faults with their place |
+//! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
+//! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
+//! | [`decide`], [`report`] | the ladder's verdict; what people and machines read |
+//! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
+//! | [`cli`] | the commands |
+//!
+//! Start with [`suite`], [`exchange`] and [`trial`], then [`wire`], [`run`], [`measure`] and [`decide`].
+
+pub mod decide;
+pub mod digest;
+pub mod exchange;
+pub mod measure;
+pub mod provider;
+pub mod score;
+pub mod stats;
+pub mod suite;
+pub mod text;
+pub mod trial;
+pub mod units;
+pub mod variant;
+pub mod wire;

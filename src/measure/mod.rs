@@ -1,0 +1,226 @@
+//! Scores to numbers with intervals: what each variant was measured at.
+//!
+//! Per-example vectors stand beside the estimates, since every difference is paired on the same
+//! examples. All vectors of one [`Measurements`] are indexed by the same example order.
+
+pub mod accumulate;
+pub mod compare;
+pub mod grade;
+pub mod slices;
+
+use serde::Serialize;
+
+use crate::exchange::FailureKind;
+use crate::stats::Estimate;
+use crate::stats::classes::Confusion;
+use crate::units::Usd;
+use crate::variant::Variant;
+
+/// How the trials of a variant ended; they add up to examples x repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct OutcomeCounts {
+    /// A whole answer came.
+    pub answered: u64,
+    /// The model or a filter declined.
+    pub refused: u64,
+    /// The token limit cut the answer.
+    pub truncated: u64,
+    /// No answer came.
+    pub failed: u64,
+}
+
+impl OutcomeCounts {
+    /// All trials.
+    pub fn total(&self) -> u64 {
+        self.answered + self.refused + self.truncated + self.failed
+    }
+}
+
+/// A latency's distribution.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Latency {
+    /// Fresh measurements in milliseconds, sorted. Trials that failed or never showed a token are
+    /// not in it but count as above every limit.
+    pub sorted_ms: Vec<f64>,
+    /// Trials without a first token or an end: above every limit.
+    pub censored: u64,
+    /// The median.
+    pub p50: Option<Estimate>,
+    /// The 95th percentile.
+    pub p95: Option<Estimate>,
+}
+
+impl Latency {
+    /// Trials that count.
+    pub fn n(&self) -> u64 {
+        self.sorted_ms.len() as u64 + self.censored
+    }
+
+    /// Trials over a limit, those without a measurement among them.
+    pub fn exceedances(&self, limit_ms: f64) -> u64 {
+        let within = self.sorted_ms.partition_point(|&ms| ms <= limit_ms);
+        (self.sorted_ms.len() - within) as u64 + self.censored
+    }
+}
+
+/// Token counts summed over trials, each with the number of trials that reported it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct TokenSum {
+    /// The sum; `None` when no trial reported it.
+    pub total: Option<u64>,
+    /// Trials that reported it.
+    pub reported_by: u64,
+}
+
+impl TokenSum {
+    /// Adds one trial's count.
+    pub fn add(&mut self, tokens: Option<u64>) {
+        if let Some(tokens) = tokens {
+            self.total = Some(self.total.unwrap_or(0) + tokens);
+            self.reported_by += 1;
+        }
+    }
+
+    /// The mean over the trials that reported it.
+    pub fn mean(&self) -> Option<f64> {
+        self.total.map(|total| total as f64 / self.reported_by as f64)
+    }
+}
+
+/// Usage summed over a variant's trials; fields as DESIGN.md 13.14.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct UsageTotals {
+    /// See [`crate::exchange::Usage`].
+    pub input_uncached_tokens: TokenSum,
+    /// See [`crate::exchange::Usage`].
+    pub cache_read_tokens: TokenSum,
+    /// See [`crate::exchange::Usage`].
+    pub cache_write_5m_tokens: TokenSum,
+    /// See [`crate::exchange::Usage`].
+    pub cache_write_1h_tokens: TokenSum,
+    /// See [`crate::exchange::Usage`].
+    pub output_tokens: TokenSum,
+    /// See [`crate::exchange::Usage`].
+    pub reasoning_tokens: TokenSum,
+}
+
+/// What a variant's requests cost.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Cost {
+    /// Mean USD a request with its interval; `None` when unknown.
+    pub per_request: Option<Estimate>,
+    /// USD for one correct answer; `None` when unknown or accuracy cannot be told from zero.
+    pub per_correct: Option<Estimate>,
+    /// What this run's fresh requests cost together; `None` when unknown.
+    pub spent: Option<Usd>,
+    /// Why it is unknown, or on what it rests where that is not a price list.
+    pub note: Option<String>,
+    /// Warning of METHODS.md 6: few requests carry much of the sum.
+    pub heavy_tail: bool,
+    /// USD by example (mean over repeats); `None` where unknown or missing. Empty when unknown.
+    pub by_example: Vec<Option<f64>>,
+}
+
+/// One slice of the examples.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Slice {
+    /// The tag, or `label` for the expected class.
+    pub tag: String,
+    /// Its value.
+    pub value: String,
+    /// Accuracy within it.
+    pub accuracy: Estimate,
+}
+
+/// Another scorer's mean.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScorerMean {
+    /// The scorer.
+    pub scorer: String,
+    /// Its mean.
+    pub mean: Estimate,
+    /// Trials that it could not score, with the first reason.
+    pub unscored: u64,
+    /// The first reason.
+    pub unscored_reason: Option<String>,
+}
+
+/// What one variant was measured at.
+#[derive(Debug, Clone)]
+pub struct VariantMeasurements {
+    /// The variant.
+    pub variant: Variant,
+    /// Its prompt's round; `None` where only tuned variants use it.
+    pub round: Option<u32>,
+    /// Whether its provider is self-hosted.
+    pub self_hosted: bool,
+    /// How its trials ended.
+    pub outcomes: OutcomeCounts,
+    /// Why trials failed, most frequent first, with one message each.
+    pub failures: Vec<(FailureKind, u64, String)>,
+    /// Trials that are missing: infrastructure failures, not wrong answers (METHODS.md 0.4).
+    pub missing: u64,
+    /// Trials whose answer came from the store: no part of the latency figures.
+    pub reused: u64,
+    /// The primary scorer's mean over repeats by example; `None` is missing.
+    pub scores: Vec<Option<f32>>,
+    /// The share of schema-valid answers over repeats by example (strict: as `parse` says).
+    pub valid: Vec<Option<f32>>,
+    /// The primary scorer's mean.
+    pub accuracy: Estimate,
+    /// Best and worst case of the accuracy if every missing trial were right, or wrong.
+    pub accuracy_bounds: Option<(f64, f64)>,
+    /// Macro-F1, for classification.
+    pub macro_f1: Option<Estimate>,
+    /// Answer classes against expected classes, for classification.
+    pub confusion: Option<Confusion>,
+    /// Share of answers that parse as the suite says and that the schema accepts.
+    pub validity_strict: Option<Estimate>,
+    /// The same with `parse = "lenient"`.
+    pub validity_lenient: Option<Estimate>,
+    /// The most frequent first violations, with counts.
+    pub violations: Vec<(String, u64)>,
+    /// Every scorer's mean, the primary one first.
+    pub scorers: Vec<ScorerMean>,
+    /// Time to the first visible token.
+    pub ttft: Latency,
+    /// Time to the whole answer.
+    pub total: Latency,
+    /// Most requests of the run under way at once while it was measured.
+    pub in_flight: u32,
+    /// Tokens.
+    pub usage: UsageTotals,
+    /// Money.
+    pub cost: Cost,
+    /// Accuracy by tag and by expected class.
+    pub slices: Vec<Slice>,
+}
+
+/// Where a run's answers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunProvenance {
+    /// All live.
+    Live,
+    /// All from a recording.
+    Recorded,
+    /// Some of each.
+    Mixed,
+}
+
+/// What a run measured.
+#[derive(Debug, Clone)]
+pub struct Measurements {
+    /// The variants, in the suite's order.
+    pub variants: Vec<VariantMeasurements>,
+    /// The cluster of each example, as small numbers; every example its own when there are none.
+    pub clusters: Vec<u32>,
+    /// Whether the examples name clusters that hold more than one of them.
+    pub clustered: bool,
+    /// How many times each example was asked.
+    pub repeats: u32,
+    /// Where the answers come from.
+    pub provenance: RunProvenance,
+    /// Whether recorded times may be compared (DESIGN.md 13.6); true for a live run.
+    pub latency_comparable: bool,
+}

@@ -1,0 +1,120 @@
+//! Protocols, purely: request to HTTP bytes, HTTP bytes to outcome. Nothing here awaits.
+//!
+//! One door sends and one door receives (`run/http.rs`); a wire only converts, so that every
+//! provider's contract is tested without a network and a stored answer can be read again for free.
+
+pub mod classify;
+pub mod openai_chat;
+pub mod sse;
+
+use bytes::Bytes;
+
+use crate::exchange::{Completion, Failure, FailureKind, Outcome, Request, Retry};
+use crate::provider::WireKind;
+use crate::trial::Received;
+
+/// An HTTP request without address and key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRequest {
+    /// Path below the provider's base address.
+    pub path: &'static str,
+    /// The JSON body.
+    pub body: Bytes,
+}
+
+/// What a stored or received answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// How the trial ended.
+    pub outcome: Outcome,
+    /// Index, among the stream's data events, of the first with model output of any kind.
+    pub first_output_event: Option<usize>,
+    /// The same without reasoning: the event whose time is the time to first token.
+    pub first_visible_event: Option<usize>,
+}
+
+/// What a stream has said so far.
+pub trait StreamDecoder: Send {
+    /// Takes the data of one event.
+    fn event(&mut self, data: &str);
+
+    /// Whether the wire's end signal has come.
+    fn is_complete(&self) -> bool;
+
+    /// Index of the first event with visible output, once it has come.
+    fn first_visible_event(&self) -> Option<usize>;
+
+    /// What the stream said; a stream without its end signal is a failure.
+    fn finish(self: Box<Self>) -> Reading;
+}
+
+/// A protocol. Pure: the same bytes always give the same outcome.
+pub trait Wire: Send + Sync {
+    /// The request as HTTP; `extra` is merged into the body last.
+    fn encode(&self, request: &Request, extra: &serde_json::Map<String, serde_json::Value>) -> HttpRequest;
+
+    /// A whole, successful (2xx) answer that was not streamed.
+    fn decode(&self, body: &[u8]) -> Outcome;
+
+    /// A decoder for one streamed answer.
+    fn stream(&self) -> Box<dyn StreamDecoder>;
+}
+
+/// The wire that a provider's `kind` names.
+pub fn wire(kind: WireKind) -> &'static dyn Wire {
+    match kind {
+        WireKind::OpenaiChat => &openai_chat::OpenaiChat,
+    }
+}
+
+/// Reads what was received: an answer of any status, streamed or not, or a broken exchange.
+pub fn read(kind: WireKind, received: &Received) -> Reading {
+    match received {
+        Received::Broken { failure, .. } => failed(failure.clone()),
+        Received::Answer { status, body, .. } if !(200..300).contains(status) => {
+            error_reading(classify::classify(*status, &http::HeaderMap::new(), body))
+        }
+        Received::Answer { body, streamed: true, .. } => {
+            let mut decoder = wire(kind).stream();
+            let mut events = sse::SseDecoder::default();
+            events.feed(body, &mut |data| decoder.event(data));
+            decoder.finish()
+        }
+        Received::Answer { body, streamed: false, .. } => {
+            Reading { outcome: wire(kind).decode(body), first_output_event: None, first_visible_event: None }
+        }
+    }
+}
+
+/// A content filter that answers with an error status is a refusal, not a failure.
+fn error_reading(failure: Failure) -> Reading {
+    if failure.kind == FailureKind::BadRequest && failure.message.contains("content_filter") {
+        return Reading {
+            outcome: Outcome::Refused(Completion {
+                text: String::new(),
+                from_tool: false,
+                stop: crate::exchange::Stop::Refusal,
+                usage: crate::exchange::Usage::default(),
+                served_model: None,
+            }),
+            first_output_event: None,
+            first_visible_event: None,
+        };
+    }
+    failed(failure)
+}
+
+/// A reading of nothing but a failure.
+pub(crate) fn failed(failure: Failure) -> Reading {
+    Reading { outcome: Outcome::Failed(failure), first_output_event: None, first_visible_event: None }
+}
+
+/// An answer that breaks the wire's contract.
+pub(crate) fn malformed(message: &str) -> Failure {
+    Failure {
+        kind: FailureKind::Malformed,
+        status: None,
+        message: crate::text::one_line(message, 300),
+        retry: Retry::Transient,
+    }
+}
