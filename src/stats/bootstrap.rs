@@ -44,7 +44,9 @@ pub fn bootstrap_statistic(
     }
     let enough = results.len() * 2 > resamples as usize;
     results.sort_by(f64::total_cmp);
-    let rank = ((results.len() as f64 + 1.0) * alpha / 2.0).floor().max(1.0) as usize;
+    let rank = ((results.len() as f64 + 1.0) * alpha / 2.0)
+        .floor()
+        .max(1.0) as usize;
     let low = results.get(rank - 1)?;
     let high = results.get(results.len().checked_sub(rank)?)?;
     (enough && low <= high).then_some(Interval {
@@ -78,7 +80,10 @@ mod tests {
         assert_eq!(bootstrap_statistic(&one, 1, 99, 0.05, |_| Some(1.0)), None);
         let two = group_indices(&[3, 4]);
         assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, |_| None), None);
-        assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(f64::NAN)), None);
+        assert_eq!(
+            bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(f64::NAN)),
+            None
+        );
         assert!(bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(1.0)).is_some());
     }
 }

@@ -56,8 +56,14 @@ impl ConfusionMatrix {
     pub fn count(&self, expected: usize, answer: Option<usize>) -> u64 {
         let column = answer.map_or(self.classes, |a| a.min(self.classes));
         let inside = expected < self.classes;
-        let index = expected.saturating_mul(self.classes + 1).saturating_add(column);
-        self.counts.get(index).copied().filter(|_| inside).unwrap_or(0)
+        let index = expected
+            .saturating_mul(self.classes + 1)
+            .saturating_add(column);
+        self.counts
+            .get(index)
+            .copied()
+            .filter(|_| inside)
+            .unwrap_or(0)
     }
 
     /// Scores of one class.
@@ -152,9 +158,17 @@ pub fn macro_f1_estimate(
         point,
         low: found.low,
         high: found.high,
-        level: if is_open_unit(plan.alpha) { 1.0 - plan.alpha } else { 0.0 },
+        level: if is_open_unit(plan.alpha) {
+            1.0 - plan.alpha
+        } else {
+            0.0
+        },
         n: pairs.len() as u64,
-        method: if interval.is_some() { Method::Bootstrap } else { Method::None },
+        method: if interval.is_some() {
+            Method::Bootstrap
+        } else {
+            Method::None
+        },
     })
 }
 
@@ -171,7 +185,13 @@ mod tests {
 
     #[test]
     fn counts_and_scores() {
-        let pairs = [(0, Some(0)), (0, Some(1)), (1, Some(1)), (1, None), (0, Some(9))];
+        let pairs = [
+            (0, Some(0)),
+            (0, Some(1)),
+            (1, Some(1)),
+            (1, None),
+            (0, Some(9)),
+        ];
         let matrix = ConfusionMatrix::from_pairs(&pairs, 3).unwrap();
         assert_eq!((matrix.count(0, Some(1)), matrix.count(0, None)), (1, 1));
         assert_eq!((matrix.count(7, None), matrix.classes()), (0, 3));
@@ -180,12 +200,17 @@ mod tests {
         assert_eq!(matrix.class(2).f1, None);
         close(matrix.macro_f1().unwrap(), 0.5);
         assert!(ConfusionMatrix::from_pairs(&[(3, None)], 3).is_err());
-        assert_eq!(ConfusionMatrix::from_pairs(&[], 3).unwrap().macro_f1(), None);
+        assert_eq!(
+            ConfusionMatrix::from_pairs(&[], 3).unwrap().macro_f1(),
+            None
+        );
     }
 
     #[test]
     fn interval_holds_the_point() {
-        let pairs: Vec<Pair> = (0..120).map(|i| (i % 3, Some(if i % 5 == 0 { 0 } else { i % 3 }))).collect();
+        let pairs: Vec<Pair> = (0..120)
+            .map(|i| (i % 3, Some(if i % 5 == 0 { 0 } else { i % 3 })))
+            .collect();
         let clusters: Vec<u32> = (0..120).collect();
         let got = macro_f1_estimate(&pairs, &clusters, 3, PLAN).unwrap();
         assert!(got.interval().contains(got.point.unwrap()), "{got:?}");

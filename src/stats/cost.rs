@@ -33,7 +33,10 @@ pub fn cost_per_correct_fieller(
         check_non_negative("cost or score", *value)?;
     }
     let n = cost.len() as f64;
-    let (c, s) = (cost.iter().sum::<f64>() / n, correct.iter().sum::<f64>() / n);
+    let (c, s) = (
+        cost.iter().sum::<f64>() / n,
+        correct.iter().sum::<f64>() / n,
+    );
     let unbounded = CostPerCorrect {
         ratio: (s > 0.0).then(|| c / s).filter(|r| r.is_finite()),
         interval: None,
@@ -196,9 +199,19 @@ fn check_break_even(input: &BreakEvenInput) -> Result<(), StatsError> {
     ] {
         check_non_negative(what, value)?;
     }
-    let domain = |what, got, expected| Err(StatsError::Domain { what, got, expected });
-    let savings = [input.saving, input.saving_range.low, input.saving_range.high];
-    for value in savings.into_iter().filter(|v| !v.is_finite()) {
+    let domain = |what, got, expected| {
+        Err(StatsError::Domain {
+            what,
+            got,
+            expected,
+        })
+    };
+    let savings = [
+        input.saving,
+        input.saving_range.low,
+        input.saving_range.high,
+    ];
+    if let Some(value) = savings.into_iter().find(|v| !v.is_finite()) {
         return domain("saving", value, "a finite number");
     }
     for (what, range) in [
@@ -265,13 +278,21 @@ mod tests {
             (0.010696, 0.01, 0.0114, 1e5, 1500., 5e3, 15e3, None, None, None, No),
             (-0.001, -0.002, -0.0005, 1e6, 0., 5e3, 5e3, None, None, None, No),
         ];
-        for (saving, low, high, volume, overhead, f_low, f_high, months, best, worst, answer) in table {
+        for (saving, low, high, volume, overhead, f_low, f_high, months, best, worst, answer) in
+            table
+        {
             let input = BreakEvenInput {
                 saving,
                 saving_range: Interval { low, high },
                 volume,
-                overhead: Interval { low: overhead, high: overhead },
-                fixed: Interval { low: f_low, high: f_high },
+                overhead: Interval {
+                    low: overhead,
+                    high: overhead,
+                },
+                fixed: Interval {
+                    low: f_low,
+                    high: f_high,
+                },
                 horizon_months: 12.0,
             };
             let got = break_even(&input).unwrap();
@@ -279,7 +300,13 @@ mod tests {
             close_option(got.months_low, best);
             close_option(got.months_high, worst);
             assert_eq!(got.answer, answer);
-            assert!(break_even(&BreakEvenInput { volume: f64::NAN, ..input }).is_err());
+            assert!(
+                break_even(&BreakEvenInput {
+                    volume: f64::NAN,
+                    ..input
+                })
+                .is_err()
+            );
             if saving == low {
                 assert_eq!(got.volume_low.unwrap().round(), 38_955.0);
                 assert_eq!(got.volume_high.unwrap().round(), 116_866.0);

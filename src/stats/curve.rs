@@ -24,7 +24,11 @@ impl PowerLaw {
     /// Predicted error at `n`.
     pub fn predict(&self, n: f64) -> f64 {
         let gain = self.b.map_or(0.0, |b| self.a * n.powf(-b));
-        if gain.is_finite() { self.c + gain } else { self.c }
+        if gain.is_finite() {
+            self.c + gain
+        } else {
+            self.c
+        }
     }
 }
 
@@ -92,7 +96,11 @@ pub fn power_law_fit(n: &[f64], error: &[f64], weight: &[f64]) -> Result<PowerLa
 fn linear_fit(n: &[f64], error: &[f64], weight: &[f64], total: f64, b: f64) -> (f64, f64, f64) {
     let x: Vec<f64> = n.iter().map(|n| n.powf(-b)).collect();
     let dot = |left: &[f64], right: &[f64]| {
-        let products = left.iter().zip(right).zip(weight).map(|((l, r), w)| l * r * w);
+        let products = left
+            .iter()
+            .zip(right)
+            .zip(weight)
+            .map(|((l, r), w)| l * r * w);
         products.sum::<f64>()
     };
     let ones = vec![1.0; x.len()];
@@ -111,7 +119,11 @@ fn linear_fit(n: &[f64], error: &[f64], weight: &[f64], total: f64, b: f64) -> (
         }
     }
     let square = dot(&x, &x);
-    let only_a = if square > 0.0 { (dot(&x, error) / square).max(0.0) } else { 0.0 };
+    let only_a = if square > 0.0 {
+        (dot(&x, error) / square).max(0.0)
+    } else {
+        0.0
+    };
     let (floor, slope) = (sse(0.0, mean_y), sse(only_a, 0.0));
     if slope < floor {
         (only_a, 0.0, slope)
@@ -124,7 +136,11 @@ fn check(n: &[f64], error: &[f64], weight: &[f64]) -> Result<(), StatsError> {
     for (what, got) in [("err", error.len()), ("weight", weight.len())] {
         if got != n.len() {
             let expected = n.len();
-            return Err(StatsError::Length { what, got, expected });
+            return Err(StatsError::Length {
+                what,
+                got,
+                expected,
+            });
         }
     }
     if n.len() < FEWEST_POINTS {
@@ -136,9 +152,13 @@ fn check(n: &[f64], error: &[f64], weight: &[f64]) -> Result<(), StatsError> {
     }
     let domain = |what, got| {
         let expected = "a finite number above 0";
-        Err(StatsError::Domain { what, got, expected })
+        Err(StatsError::Domain {
+            what,
+            got,
+            expected,
+        })
     };
-    for &got in n.iter().filter(|n| !(n.is_finite() && **n > 0.0)) {
+    if let Some(&got) = n.iter().find(|n| !(n.is_finite() && **n > 0.0)) {
         return domain("n", got);
     }
     for value in error {

@@ -199,7 +199,11 @@ impl PairedDifference {
             point: self.mean,
             low: self.interval.low,
             high: self.interval.high,
-            level: if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 },
+            level: if is_open_unit(alpha) {
+                1.0 - alpha
+            } else {
+                0.0
+            },
             n: self.n,
             method: self.method,
         }
@@ -257,7 +261,9 @@ pub fn clustered_paired(d: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> 
 /// Paired difference by 2.2 when each pair is one right-or-wrong call in its own cluster, else by 2.4.
 pub fn paired_difference(d: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> PairedDifference {
     let known = clustered_paired(d, clusters, calls, alpha);
-    let binary = d.iter().all(|v| v.abs() < NEGLIGIBLE || (v.abs() - 1.0).abs() < NEGLIGIBLE);
+    let binary = d
+        .iter()
+        .all(|v| v.abs() < NEGLIGIBLE || (v.abs() - 1.0).abs() < NEGLIGIBLE);
     let plain = known.n > 0 && calls <= known.n && binary && all_singletons(clusters);
     if !plain || !is_open_unit(alpha) {
         return known;

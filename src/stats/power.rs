@@ -1,7 +1,7 @@
 //! How many examples (METHODS.md 9).
 
-use super::special::{binomial_cdf, binomial_pmf, normal_cdf, normal_quantile};
 use super::paired::mcnemar;
+use super::special::{binomial_cdf, binomial_pmf, normal_cdf, normal_quantile};
 use super::{StatsError, ceil_count, check_non_negative, check_open_unit, is_open_unit};
 
 /// Largest n of the exact power: beyond it the normal form is as good and far quicker.
@@ -146,7 +146,12 @@ pub fn power_paired_exact(
 fn critical_count(discordant: u64, alpha: f64, test: PairedTest) -> Option<u64> {
     let significant = |fewer: u64| {
         let p = mcnemar(fewer, discordant - fewer);
-        alpha >= if test == PairedTest::MidP { p.mid_p } else { p.exact }
+        alpha
+            >= if test == PairedTest::MidP {
+                p.mid_p
+            } else {
+                p.exact
+            }
     };
     if discordant == 0 || !significant(0) {
         return None;
@@ -217,7 +222,11 @@ pub fn n_miller(
     for (what, got) in [("k_a", plan.repeats.0), ("k_b", plan.repeats.1)] {
         if !(got >= 1.0 && got.is_finite()) {
             let expected = "at least 1";
-            return Err(StatsError::Domain { what, got, expected });
+            return Err(StatsError::Domain {
+                what,
+                got,
+                expected,
+            });
         }
     }
     if delta == 0.0 || !delta.is_finite() {
@@ -257,7 +266,10 @@ mod tests {
         assert!(n_paired_connor(0.2, 0.0, 0.05, 0.8).is_err());
         assert!(n_paired_connor(0.1, 0.2, 0.05, 0.8).is_err());
         assert!(n_paired_connor(f64::NAN, 0.2, 0.05, 0.8).is_err());
-        assert_eq!(power_paired_exact(0, 0.2, 0.1, 0.05, PairedTest::MidP), Ok(0.0));
+        assert_eq!(
+            power_paired_exact(0, 0.2, 0.1, 0.05, PairedTest::MidP),
+            Ok(0.0)
+        );
         assert!(power_paired_exact(1 << 40, 0.2, 0.1, 0.05, PairedTest::MidP).is_err());
         assert_eq!(minimum_detectable_difference(2.0, 0.1, 0.05, 0.8), None);
         close(discordance_if_independent(0.9, 0.8), 0.26);
@@ -272,7 +284,10 @@ mod tests {
             (0.1, 0.0, 0.02, 1546),
             (0.1, 0.0, 0.05, 248),
         ] {
-            assert_eq!(n_non_inferiority(psi, delta, margin, 0.05, 0.8), Ok(Some(n)));
+            assert_eq!(
+                n_non_inferiority(psi, delta, margin, 0.05, 0.8),
+                Ok(Some(n))
+            );
         }
         assert_eq!(n_non_inferiority(0.1, -0.03, 0.02, 0.05, 0.8), Ok(None));
     }

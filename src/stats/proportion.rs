@@ -8,12 +8,14 @@ use super::{Interval, TargetAnswer, ceil_count, is_open_unit};
 
 /// Largest answer of [`n_to_settle_target`]; beyond it the rate is too close to the target to call.
 const MOST_TO_SETTLE: u64 = 10_000_000;
+/// Counts within which the numerics hold; anything else is unusable input.
+const USABLE_N: std::ops::RangeInclusive<f64> = 1e-9..=1e12;
 /// Largest n that [`n_to_prove_target`] looks at.
 const MOST_TO_PROVE: u64 = 10_000_000_000;
 
 /// `x` clamped to [0, n], or `None` when the counts or `alpha` cannot be used.
 fn usable(x: f64, n: f64, alpha: f64) -> Option<f64> {
-    let fine = x.is_finite() && n.is_finite() && n > 0.0 && is_open_unit(alpha);
+    let fine = x.is_finite() && USABLE_N.contains(&n) && is_open_unit(alpha);
     fine.then(|| x.clamp(0.0, n))
 }
 

@@ -45,7 +45,10 @@ pub fn quantile_ranks(n: u64, q: f64, alpha: f64) -> QuantileRanks {
 /// Largest l in 1..=n with F(l − 1) ≤ tail.
 fn low_rank(n: u64, q: f64, tail: f64) -> Option<u64> {
     let first_above = first_rank(n, |rank| binomial_cdf(rank - 1, n, q) > tail);
-    first_above.unwrap_or(n + 1).checked_sub(1).filter(|l| *l > 0)
+    first_above
+        .unwrap_or(n + 1)
+        .checked_sub(1)
+        .filter(|l| *l > 0)
 }
 
 /// Smallest u in 1..=n with F(u − 1) ≥ 1 − tail.
@@ -76,7 +79,11 @@ fn first_rank(n: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 /// n is too small; the point is `None` when it falls on a censored call. Not for decisions
 /// ([`exceedance_answer`]), nor for bursts of correlated calls.
 pub fn quantile_estimate(sorted: &[f64], q: f64, alpha: f64) -> Estimate {
-    let level = if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 };
+    let level = if is_open_unit(alpha) {
+        1.0 - alpha
+    } else {
+        0.0
+    };
     let unbounded = Interval {
         low: 0.0,
         high: f64::INFINITY,
@@ -181,7 +188,10 @@ mod tests {
             assert_eq!(exceedance_answer(x, n, 0.95, 0.05), answer);
         }
         assert_eq!(exceedance_answer(0., 0., 0.95, 0.05), NotEnoughEvidence);
-        assert_eq!(exceedance_answer(f64::NAN, 9., 0.95, 0.05), NotEnoughEvidence);
+        assert_eq!(
+            exceedance_answer(f64::NAN, 9., 0.95, 0.05),
+            NotEnoughEvidence
+        );
     }
 
     #[test]
@@ -192,7 +202,10 @@ mod tests {
         let few = quantile_estimate(&values[..20], 0.95, 0.05);
         assert_eq!((few.point, few.high), (Some(19.0), f64::INFINITY));
         let none = quantile_estimate(&[], 0.95, 0.05);
-        assert_eq!((none.point, none.low, none.high), (None, 0.0, f64::INFINITY));
+        assert_eq!(
+            (none.point, none.low, none.high),
+            (None, 0.0, f64::INFINITY)
+        );
         let censored = quantile_estimate(&[f64::NAN, 2.0, f64::INFINITY], 0.5, 0.3);
         assert_eq!((censored.point, censored.n), (None, 3));
         assert!(censored.low.is_finite());

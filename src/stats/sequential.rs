@@ -25,7 +25,9 @@ pub fn evalue_discordant(wins: u64, losses: u64) -> f64 {
     if wins == 0 && losses == 0 {
         return 1.0;
     }
-    ln_mixture(wins as f64, losses as f64, 0.5).exp().min(f64::MAX)
+    ln_mixture(wins as f64, losses as f64, 0.5)
+        .exp()
+        .min(f64::MAX)
 }
 
 /// Confidence sequence of one rate at 1 − alpha (METHODS.md 11).
@@ -111,7 +113,9 @@ fn betting_low(y: &[f64], bets: &[f64], alpha: f64, c: f64) -> f64 {
     let limit = -alpha.ln();
     let reached = |m: f64| {
         let steps = y.iter().zip(bets);
-        let sum: f64 = steps.map(|(y, bet)| (bet.min(c / m) * (y - m)).ln_1p()).sum();
+        let sum: f64 = steps
+            .map(|(y, bet)| (bet.min(c / m) * (y - m)).ln_1p())
+            .sum();
         sum - 2.0_f64.ln() >= limit
     };
     if !reached(0.0) {

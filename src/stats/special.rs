@@ -108,10 +108,13 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
         } else {
             low = x;
         }
-        let slope = (ln_prefactor(x, a, b) - ln_cdf).exp() * a / x;
+        let slope = (ln_prefactor(x, a, b) - ln_cdf).exp() * a / (x * (1.0 - x));
         let newton = x - gap / slope;
         let next = if newton > low && newton < high {
             newton
+        } else if high > 2.0 * low {
+            // Tiny roots: halve the exponent, not the number.
+            (low.max(f64::MIN_POSITIVE) * high).sqrt()
         } else {
             f64::midpoint(low, high)
         };
