@@ -47,7 +47,7 @@ pub trait Transport: Send + Sync {
 
 /// How long to wait before the next attempt; `None` when there should be none.
 ///
-/// Exponential with full jitter between 0.5 s and 30 s, never sooner than the server asked for.
+/// Exponential with jitter between 0.5 s and 30 s, never sooner than the server asked for.
 pub fn next_delay(failure: &Failure, attempts_made: usize, elapsed: Duration, seed: u64) -> Option<Duration> {
     if attempts_made >= super::MAX_ATTEMPTS || elapsed >= super::MAX_ELAPSED {
         return None;

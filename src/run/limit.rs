@@ -9,6 +9,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
@@ -31,6 +32,7 @@ pub(super) struct Limit {
     in_flight: usize,
     episode_ends: Option<Instant>,
     paused_until: Option<Instant>,
+    clock: DefaultClock,
     requests: Option<DefaultDirectRateLimiter>,
     tokens: Option<(DefaultDirectRateLimiter, u32)>,
 }
@@ -38,14 +40,16 @@ pub(super) struct Limit {
 impl Limit {
     pub(super) fn new(limits: &Limits) -> Self {
         let most = f64::from(limits.concurrency.max(1));
+        let clock = DefaultClock::default();
         let per_minute = |n: u32, burst: u32| {
             let n = NonZeroU32::new(n)?;
-            Some(RateLimiter::direct(Quota::per_minute(n).allow_burst(NonZeroU32::new(burst.clamp(1, n.get()))?)))
+            let quota = Quota::per_minute(n).allow_burst(NonZeroU32::new(burst.clamp(1, n.get()))?);
+            Some(RateLimiter::direct_with_clock(quota, clock.clone()))
         };
         // A burst of one second's share keeps any minute below the limit, give or take that second.
         let requests = limits.requests_per_minute.and_then(|n| per_minute(n, n / 60));
         let tokens = limits.tokens_per_minute.and_then(|n| Some((per_minute(n, n)?, n)));
-        Self { most, allowed: most.min(START), in_flight: 0, episode_ends: None, paused_until: None, requests, tokens }
+        Self { most, allowed: most.min(START), in_flight: 0, episode_ends: None, paused_until: None, clock, requests, tokens }
     }
 
     /// Takes a place for a request of about `tokens` tokens, or says when to ask again; `None`
@@ -57,11 +61,12 @@ impl Limit {
         if self.in_flight as f64 + 1.0 > self.allowed {
             return Err(None);
         }
+        let clock = &self.clock;
         let wait = |limiter: &DefaultDirectRateLimiter, cells: u32| match NonZeroU32::new(cells) {
             None => None,
             Some(cells) => match limiter.check_n(cells) {
                 Ok(Ok(())) | Err(_) => None,
-                Ok(Err(not_until)) => Some(not_until.wait_time_from(governor::clock::Clock::now(limiter.clock()))),
+                Ok(Err(not_until)) => Some(not_until.wait_time_from(clock.now())),
             },
         };
         if let Some((limiter, most)) = &self.tokens

@@ -113,6 +113,10 @@ fn write_trial(connection: &Connection, run: i64, write: &Write) -> rusqlite::Re
         .execute(params![digest.as_bytes().as_slice(), document])?;
     let exchange = match write.exchange_row {
         Some(row) => row,
+        // The twin of a request of this run: its exchange was written just before.
+        None if record.reused => connection
+            .prepare_cached("SELECT max(id) FROM exchange WHERE key = ?1")?
+            .query_row([record.exchange.key.as_bytes().as_slice()], |row| row.get(0))?,
         None => write_exchange(connection, &record.exchange, write.reusable)?,
     };
     connection
