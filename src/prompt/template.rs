@@ -152,7 +152,13 @@ fn input_value(value: &Value) -> TemplateValue {
     match value {
         Value::String(text) => TemplateValue::from(text.as_str()),
         Value::Array(_) | Value::Object(_) => TemplateValue::from_object(Json(value.clone())),
-        scalar => TemplateValue::from_serialize(scalar),
+        Value::Null => TemplateValue::from(()),
+        Value::Bool(truth) => TemplateValue::from(*truth),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), ..) => TemplateValue::from(number),
+            (None, Some(number), _) => TemplateValue::from(number),
+            (None, None, number) => TemplateValue::from(number.unwrap_or_default()),
+        },
     }
 }
 
