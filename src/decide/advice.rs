@@ -40,7 +40,9 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
 }
 
 fn no_targets(findings: &Findings<'_>) -> bool {
-    findings.triggers.states()[..4].iter().all(|&state| state == TriggerState::Na)
+    findings.triggers.states()[..4]
+        .iter()
+        .all(|&state| state == TriggerState::Na)
 }
 
 fn noun(rung: Rung) -> &'static str {
@@ -65,8 +67,16 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     reasons.extend(fired.map(|t| t.explanation.clone()));
     reasons.extend(deciding(findings, rule));
     let open = |state: TriggerState| matches!(state, TriggerState::Open | TriggerState::Unknown);
-    reasons.extend(triggers.iter().filter(|t| open(t.state)).map(|t| t.explanation.clone()));
-    let clear = triggers.iter().take(4).filter(|t| t.state == TriggerState::Clear);
+    reasons.extend(
+        triggers
+            .iter()
+            .filter(|t| open(t.state))
+            .map(|t| t.explanation.clone()),
+    );
+    let clear = triggers
+        .iter()
+        .take(4)
+        .filter(|t| t.state == TriggerState::Clear);
     reasons.extend(clear.map(|t| t.explanation.clone()));
     reasons.extend(rival(findings));
     reasons.extend(best_tuned(findings));
@@ -88,9 +98,10 @@ fn deciding(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     match rule {
         Rule::SelfHosted(_) => vec![findings.self_hosted_prompt.explanation.clone()],
         Rule::LabelCeiling => vec![findings.label.explanation.clone()],
-        Rule::Next(rung, _) if rung.trains() => {
-            told(rung).into_iter().chain([findings.payback_why.clone()]).collect()
-        }
+        Rule::Next(rung, _) if rung.trains() => told(rung)
+            .into_iter()
+            .chain([findings.payback_why.clone()])
+            .collect(),
         Rule::Next(rung, _) => told(rung).into_iter().collect(),
         Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
             vec![findings.payback_why.clone()]
@@ -110,7 +121,11 @@ fn rival(findings: &Findings<'_>) -> Option<String> {
         PairedVerdict::Worse => "worse",
         PairedVerdict::NotEnoughEvidence => "neither better nor worse for certain",
     };
-    let p = if paired.p < 0.001 { "under 0.001".to_owned() } else { prose::number(paired.p, 3) };
+    let p = if paired.p < 0.001 {
+        "under 0.001".to_owned()
+    } else {
+        prose::number(paired.p, 3)
+    };
     Some(format!(
         "the best other variant, `{}`, against `{}`: {} (p {p}), {verdict}; it was chosen on the same examples, so this flatters it",
         paired.variant,
@@ -125,7 +140,11 @@ fn best_tuned(findings: &Findings<'_>) -> Option<String> {
     let target = findings.evidence.facts.targets.accuracy?;
     let alpha = findings.evidence.alpha();
     let estimate = findings.evidence.estimate(place, Metric::Accuracy, alpha);
-    let end = if misses { "is not reached" } else { "is not excluded" };
+    let end = if misses {
+        "is not reached"
+    } else {
+        "is not excluded"
+    };
     Some(format!(
         "the best tuned variant, {}, has an accuracy of {}; the target {} {end}",
         findings.evidence.name(place),
@@ -143,13 +162,22 @@ fn tuned(findings: &Findings<'_>) -> Option<(usize, bool)> {
         if evidence.at(place).variant.tuned.is_none() || !evidence.usable(place) {
             continue;
         }
-        let Some(mean) = evidence.bounds(place, Metric::Accuracy, alpha).known.mean else { continue };
+        let Some(mean) = evidence.bounds(place, Metric::Accuracy, alpha).known.mean else {
+            continue;
+        };
         if best.is_none_or(|(_, highest)| mean > highest) {
             best = Some((place, mean));
         }
     }
     let (place, _) = best?;
-    Some((place, evidence.bounds(place, Metric::Accuracy, alpha).interval.high < target))
+    Some((
+        place,
+        evidence
+            .bounds(place, Metric::Accuracy, alpha)
+            .interval
+            .high
+            < target,
+    ))
 }
 
 /// Stable words about the verdict.
@@ -159,7 +187,10 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let misses = tuned(findings).is_some_and(|(_, misses)| misses);
     let best_prompt_misses = evidence.best(None).is_some_and(|place| {
         let target = evidence.facts.targets.accuracy;
-        let high = evidence.bounds(place, Metric::Accuracy, evidence.alpha()).interval.high;
+        let high = evidence
+            .bounds(place, Metric::Accuracy, evidence.alpha())
+            .interval
+            .high;
         target.is_some_and(|target| high < target)
     });
     let mut clusters = measured.clusters.clone();
@@ -168,23 +199,44 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let waits = measured.variants.iter().any(|v| v.missing > 0);
     let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !measured.latency_comparable;
     let words = [
-        ("target-not-reached", best_prompt_misses || matches!(rule, Rule::Better(_))),
+        (
+            "target-not-reached",
+            best_prompt_misses || matches!(rule, Rule::Better(_)),
+        ),
         ("undertrained", misses),
-        ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
+        (
+            "suite-unfit",
+            findings.label.state == LabelCeiling::Unreachable,
+        ),
         ("no-targets", no_targets(findings)),
         ("few-clusters", (2..10).contains(&clusters.len())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
-        ("recorded-answers", measured.provenance != RunProvenance::Live),
-        ("named-incumbent-not-measured", named_incumbent_is_absent(findings)),
+        (
+            "recorded-answers",
+            measured.provenance != RunProvenance::Live,
+        ),
+        (
+            "named-incumbent-not-measured",
+            named_incumbent_is_absent(findings),
+        ),
     ];
-    words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()
+    words
+        .into_iter()
+        .filter(|(_, holds)| *holds)
+        .map(|(word, _)| word.to_owned())
+        .collect()
 }
 
 fn named_incumbent_is_absent(findings: &Findings<'_>) -> bool {
     let evidence = findings.evidence;
-    let used = evidence.incumbent.map(|place| &evidence.at(place).variant.id);
-    evidence.facts.incumbent.is_some_and(|named| Some(named) != used)
+    let used = evidence
+        .incumbent
+        .map(|place| &evidence.at(place).variant.id);
+    evidence
+        .facts
+        .incumbent
+        .is_some_and(|named| Some(named) != used)
 }
 
 /// What to do next.
@@ -207,7 +259,10 @@ pub(super) fn next_step(findings: &Findings<'_>, rule: Rule) -> Option<NextStep>
 /// The step in a sentence; `None` where there is nothing to do.
 fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
     let more = |n: Option<u64>, what: &str| {
-        n.map_or_else(|| "narrow what is unknown above".to_owned(), |n| format!("measure about {} {what}", prose::count(n)))
+        n.map_or_else(
+            || "narrow what is unknown above".to_owned(),
+            |n| format!("measure about {} {what}", prose::count(n)),
+        )
     };
     let n = n_to_settle(findings, rule);
     Some(match rule {
@@ -222,7 +277,7 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
         }
         Rule::LabelCeiling => n.map_or_else(
             || "mend the labels or move the accuracy target: it lies too close to the label ceiling to call".to_owned(),
-            |n| format!("have about {} randomly chosen labels checked and write the counts to `[data] audit`", prose::count(n)),
+            |n| format!("have about {} randomly chosen labels checked (more if some are wrong) and write the counts to `[data] audit`", prose::count(n)),
         ),
         Rule::Next(_, RungStatus::Unknown) => more(n, "examples"),
         Rule::Next(rung, _) | Rule::Better(rung) => action(rung, rule.phase()),
@@ -240,7 +295,11 @@ fn action(rung: Rung, phase: Phase) -> String {
         Rung::Lora => "a LoRA adapter or a distilled model",
         Rung::Full => "a full fine-tune",
     };
-    let verb = if phase == Phase::Ship { "ship" } else { "measure" };
+    let verb = if phase == Phase::Ship {
+        "ship"
+    } else {
+        "measure"
+    };
     format!("{verb} {what}")
 }
 
@@ -249,9 +308,12 @@ pub(super) fn n_to_settle(findings: &Findings<'_>, rule: Rule) -> Option<u64> {
     let of = |report: &RungReport| report.n_to_settle;
     match rule {
         Rule::Iterate => findings.triggers.t2.n_to_settle,
-        Rule::TriggerUnknown => {
-            findings.triggers.in_order().into_iter().filter_map(|t| t.n_to_settle).max()
-        }
+        Rule::TriggerUnknown => findings
+            .triggers
+            .in_order()
+            .into_iter()
+            .filter_map(|t| t.n_to_settle)
+            .max(),
         Rule::SelfHosted(RungStatus::Unknown) => of(&findings.self_hosted_prompt),
         Rule::LabelCeiling => findings.label.n_to_settle,
         Rule::Next(rung, RungStatus::Unknown) => findings.rungs.get(&rung).and_then(of),

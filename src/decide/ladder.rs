@@ -375,10 +375,7 @@ fn best_of_the_rest(state: &LadderState) -> (VerdictKind, Rule) {
         match state.payback {
             Payback::No if rung.trains() => {}
             Payback::Unknown if rung.trains() => {
-                return (
-                    VerdictKind::NotEnoughEvidence,
-                    Rule::BetterPaybackUnknown,
-                );
+                return (VerdictKind::NotEnoughEvidence, Rule::BetterPaybackUnknown);
             }
             _ => return (rung.verdict(), Rule::Better(rung)),
         }

@@ -12,7 +12,9 @@ pub(super) fn percent(share: f64) -> String {
 
 /// A difference of shares in points.
 pub(super) fn points(difference: f64) -> String {
-    format!("{} points", number(difference * 100.0, 1))
+    let points = number(difference * 100.0, 1);
+    let unit = if points == "1" { "point" } else { "points" };
+    format!("{points} {unit}")
 }
 
 /// `9.3% (95% 6.2-13.6, n 280)`.
@@ -47,14 +49,20 @@ pub(super) fn difference(estimate: &Estimate) -> String {
 
 /// Milliseconds with their interval.
 pub(super) fn milliseconds(estimate: &Estimate) -> String {
-    let point = estimate.point.map_or_else(|| "unknown".to_owned(), |ms| number(ms, 0));
+    let point = estimate
+        .point
+        .map_or_else(|| "unknown".to_owned(), |ms| number(ms, 0));
     let high = if estimate.high.is_finite() {
         number(estimate.high, 0)
     } else {
         "no upper bound".to_owned()
     };
     let level = percent(estimate.level);
-    format!("{point} ms ({level} {}-{high}, n {})", number(estimate.low, 0), count(estimate.n))
+    format!(
+        "{point} ms ({level} {}-{high}, n {})",
+        number(estimate.low, 0),
+        count(estimate.n)
+    )
 }
 
 /// US dollars.
@@ -69,7 +77,11 @@ pub(super) fn usd(amount: f64) -> String {
 /// A range of US dollars; one figure where both ends read the same.
 pub(super) fn usd_range(low: f64, high: f64) -> String {
     let (low, high) = (usd(low), usd(high));
-    if low == high { low } else { format!("{low} to {high}") }
+    if low == high {
+        low
+    } else {
+        format!("{low} to {high}")
+    }
 }
 
 /// A whole number with commas.
@@ -93,12 +105,19 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
     } else {
         &text
     };
-    if short == "-0" { "0".to_owned() } else { short.to_owned() }
+    if short == "-0" {
+        "0".to_owned()
+    } else {
+        short.to_owned()
+    }
 }
 
 /// Months with one decimal, or "never".
 pub(super) fn months(months: Option<f64>) -> String {
-    months.map_or_else(|| "never".to_owned(), |months| format!("{} months", number(months, 1)))
+    months.map_or_else(
+        || "never".to_owned(),
+        |months| format!("{} months", number(months, 1)),
+    )
 }
 
 #[cfg(test)]

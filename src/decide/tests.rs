@@ -1,15 +1,19 @@
-use proptest::prelude::*;
-
 use super::*;
-use crate::measure::{Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, VariantMeasurements};
+use crate::measure::{
+    Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, VariantMeasurements,
+};
 use crate::provider::EndpointId;
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::{Estimate, Interval, Method};
 use crate::variant::{Structured, Tuning, TuningMethod, Variant};
 
+mod random;
+
 /// `right` of `n` examples right, the first ones; all valid.
 fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurements {
-    let scores: Vec<Option<f32>> = (0..n).map(|i| Some(f32::from(u8::from(i < right)))).collect();
+    let scores: Vec<Option<f32>> = (0..n)
+        .map(|i| Some(f32::from(u8::from(i < right))))
+        .collect();
     let plain: Vec<f64> = scores.iter().flatten().map(|&s| f64::from(s)).collect();
     let clusters: Vec<u32> = (0..n as u32).collect();
     VariantMeasurements {
@@ -25,7 +29,10 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         },
         round: Some(round),
         self_hosted: false,
-        outcomes: OutcomeCounts { answered: n as u64, ..OutcomeCounts::default() },
+        outcomes: OutcomeCounts {
+            answered: n as u64,
+            ..OutcomeCounts::default()
+        },
         failures: Vec::new(),
         missing: 0,
         reused: 0,
@@ -51,8 +58,12 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
 fn tuned(name: &str, method: TuningMethod, right: usize, n: usize) -> VariantMeasurements {
     let mut measured = variant(name, 9, right, n);
     measured.round = None;
-    measured.variant.tuned =
-        Some(Tuning { method, training_examples: Some(698), base: None, retires: None });
+    measured.variant.tuned = Some(Tuning {
+        method,
+        training_examples: Some(698),
+        base: None,
+        retires: None,
+    });
     measured
 }
 
@@ -83,7 +94,9 @@ fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
 }
 
 fn rounds(n: usize, right: usize) -> Vec<VariantMeasurements> {
-    (1..=4).map(|round| variant(&format!("v{round}"), round, right, n)).collect()
+    (1..=4)
+        .map(|round| variant(&format!("v{round}"), round, right, n))
+        .collect()
 }
 
 fn facts(targets: &Targets) -> SuiteFacts<'_> {
@@ -99,23 +112,44 @@ fn facts(targets: &Targets) -> SuiteFacts<'_> {
 }
 
 fn accuracy(target: f64) -> Targets {
-    Targets { accuracy: Some(target), ..Targets::default() }
+    Targets {
+        accuracy: Some(target),
+        ..Targets::default()
+    }
 }
 
 const ECONOMICS: Economics = Economics {
-    training_usd: Range { low: 2_000.0, high: 5_000.0 },
-    labelling_usd: Range { low: 3_000.0, high: 10_000.0 },
-    upkeep_usd_per_month: Range { low: 0.0, high: 0.0 },
+    training_usd: Range {
+        low: 2_000.0,
+        high: 5_000.0,
+    },
+    labelling_usd: Range {
+        low: 3_000.0,
+        high: 10_000.0,
+    },
+    upkeep_usd_per_month: Range {
+        low: 0.0,
+        high: 0.0,
+    },
     horizon_months: 12.0,
     value_per_error_usd: None,
     requests_per_month: None,
 };
-const AUDITED: Option<LabelAudit> = Some(LabelAudit { checked: 300, wrong: 3 });
+const AUDITED: Option<LabelAudit> = Some(LabelAudit {
+    checked: 300,
+    wrong: 3,
+});
 
 #[test]
 fn a_prompt_that_meets_every_target_is_kept() {
-    let targets = Targets { schema_validity: Some(0.99), ..accuracy(0.9) };
-    let verdict = decide(&facts(&targets), &measurements(vec![variant("easy", 1, 490, 500)]));
+    let targets = Targets {
+        schema_validity: Some(0.99),
+        ..accuracy(0.9)
+    };
+    let verdict = decide(
+        &facts(&targets),
+        &measurements(vec![variant("easy", 1, 490, 500)]),
+    );
     assert_eq!(verdict.rule.to_string(), "L4_no_trigger");
     assert_eq!(verdict.kind, VerdictKind::KeepPrompting);
     assert!(verdict.notes.is_empty(), "{:?}", verdict.notes);
@@ -127,15 +161,28 @@ fn a_flat_ceiling_without_an_audit_asks_for_one() {
     let mut variants = rounds(280, 26);
     variants.push(tuned("tuned", TuningMethod::Lora, 123, 280));
     let verdict = decide(&facts(&targets), &measurements(variants));
-    assert_eq!(verdict.triggers.t2.state, TriggerState::Fired, "{}", verdict.triggers.t2.explanation);
+    assert_eq!(
+        verdict.triggers.t2.state,
+        TriggerState::Fired,
+        "{}",
+        verdict.triggers.t2.explanation
+    );
     assert_eq!(verdict.rule.to_string(), "L6_label_ceiling");
     assert_eq!(verdict.n_to_settle, Some(29));
     assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
     assert_eq!(verdict.rungs[&Rung::Lora].status, RungStatus::Better);
     assert_eq!(verdict.best_variant, Some(VariantId("tuned".to_owned())));
     assert_eq!(verdict.incumbent, Some(VariantId("v4".to_owned())));
-    assert!(verdict.reasons[0].contains("90% is excluded"), "{:#?}", verdict.reasons);
-    assert!(verdict.flips_if.iter().any(|s| s.contains("29 labels")), "{:#?}", verdict.flips_if);
+    assert!(
+        verdict.reasons[0].contains("90% is excluded"),
+        "{:#?}",
+        verdict.reasons
+    );
+    assert!(
+        verdict.flips_if.iter().any(|s| s.contains("29 labels")),
+        "{:#?}",
+        verdict.flips_if
+    );
 }
 
 #[test]
@@ -163,8 +210,14 @@ fn too_few_rounds_and_late_gains_keep_it_open() {
 
 #[test]
 fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
-    let targets = Targets { monthly_requests: Some(1_000_000), ..accuracy(0.9) };
-    let mut variants: Vec<_> = rounds(280, 26).into_iter().map(|v| costing(v, 0.012)).collect();
+    let targets = Targets {
+        monthly_requests: Some(1_000_000),
+        ..accuracy(0.9)
+    };
+    let mut variants: Vec<_> = rounds(280, 26)
+        .into_iter()
+        .map(|v| costing(v, 0.012))
+        .collect();
     variants.push(costing(tuned("tuned", TuningMethod::Lora, 123, 280), 0.001));
     let impossible = ["rag", "dpo", "full"].map(String::from);
     let asked = SuiteFacts {
@@ -174,7 +227,12 @@ fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
         ..facts(&targets)
     };
     let verdict = decide(&asked, &measurements(variants));
-    assert_eq!(verdict.rule.to_string(), "L10_lora_better", "{:#?}", verdict.reasons);
+    assert_eq!(
+        verdict.rule.to_string(),
+        "L10_lora_better",
+        "{:#?}",
+        verdict.reasons
+    );
     assert_eq!(verdict.payback, Payback::Yes);
     assert_eq!(verdict.phase, Phase::Ship);
     assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
@@ -185,7 +243,10 @@ fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
 #[test]
 fn retrieval_is_untried_until_it_exists() {
     let targets = accuracy(0.9);
-    let asked = SuiteFacts { audit: AUDITED, ..facts(&targets) };
+    let asked = SuiteFacts {
+        audit: AUDITED,
+        ..facts(&targets)
+    };
     let verdict = decide(&asked, &measurements(rounds(280, 26)));
     assert_eq!(verdict.rule.to_string(), "L7_rag_untried");
     assert_eq!(verdict.next_step.unwrap().rung, Some(Rung::Rag));
@@ -193,15 +254,26 @@ fn retrieval_is_untried_until_it_exists() {
 
 #[test]
 fn a_schema_is_tried_passed_or_in_use() {
-    let targets = Targets { schema_validity: Some(0.99), ..Targets::default() };
+    let targets = Targets {
+        schema_validity: Some(0.99),
+        ..Targets::default()
+    };
     let mut prompt = variant("prompt", 1, 200, 400);
     prompt.valid[300..].fill(Some(0.0));
     let untried = decide(&facts(&targets), &measurements(vec![prompt.clone()]));
     assert_eq!(untried.rule.to_string(), "L7_schema_untried");
     let mut schema = variant("schema", 1, 200, 400);
     schema.variant.structured = Structured::JsonSchema;
-    let passed = decide(&facts(&targets), &measurements(vec![prompt.clone(), schema.clone()]));
-    assert_eq!(passed.rule.to_string(), "L7_schema_pass", "{:#?}", passed.reasons);
+    let passed = decide(
+        &facts(&targets),
+        &measurements(vec![prompt.clone(), schema.clone()]),
+    );
+    assert_eq!(
+        passed.rule.to_string(),
+        "L7_schema_pass",
+        "{:#?}",
+        passed.reasons
+    );
     assert_eq!(passed.phase, Phase::Ship);
     schema.valid[300..].fill(Some(0.0));
     let used = decide(&facts(&targets), &measurements(vec![schema]));
@@ -211,7 +283,10 @@ fn a_schema_is_tried_passed_or_in_use() {
 
 #[test]
 fn latency_that_is_not_comparable_is_unknown() {
-    let targets = Targets { ttft_p95_ms: Some(300.0), ..Targets::default() };
+    let targets = Targets {
+        ttft_p95_ms: Some(300.0),
+        ..Targets::default()
+    };
     let mut slow = variant("slow", 1, 90, 100);
     slow.ttft.sorted_ms = vec![900.0; 100];
     let mut measured = measurements(vec![slow]);
@@ -236,9 +311,15 @@ fn a_budget_reads_the_interval() {
     let fired = decide(&facts(&targets), &measured);
     assert_eq!(fired.rule.to_string(), "L7_cache_untried");
     targets.monthly_budget_usd = Some(30_000.0);
-    assert_eq!(decide(&facts(&targets), &measured).rule.to_string(), "L4_no_trigger");
+    assert_eq!(
+        decide(&facts(&targets), &measured).rule.to_string(),
+        "L4_no_trigger"
+    );
     let unpriced = measurements(vec![variant("unpriced", 1, 90, 100)]);
-    assert_eq!(decide(&facts(&targets), &unpriced).triggers.t4.state, TriggerState::Unknown);
+    assert_eq!(
+        decide(&facts(&targets), &unpriced).triggers.t4.state,
+        TriggerState::Unknown
+    );
 }
 
 #[test]
@@ -249,14 +330,29 @@ fn training_that_cannot_pay_back_is_refused_before_it_is_tried() {
         ..Targets::default()
     };
     let impossible = ["cache".to_owned()];
-    let asked = SuiteFacts { economics: Some(&ECONOMICS), impossible: &impossible, ..facts(&targets) };
-    let verdict = decide(&asked, &measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]));
-    assert_eq!(verdict.rule.to_string(), "L9_no_payback", "{:#?}", verdict.reasons);
+    let asked = SuiteFacts {
+        economics: Some(&ECONOMICS),
+        impossible: &impossible,
+        ..facts(&targets)
+    };
+    let verdict = decide(
+        &asked,
+        &measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]),
+    );
+    assert_eq!(
+        verdict.rule.to_string(),
+        "L9_no_payback",
+        "{:#?}",
+        verdict.reasons
+    );
 }
 
 #[test]
 fn compliance_asks_for_a_self_hosted_prompt_first() {
-    let targets = Targets { self_hosted: true, ..accuracy(0.9) };
+    let targets = Targets {
+        self_hosted: true,
+        ..accuracy(0.9)
+    };
     let hosted = variant("hosted", 1, 490, 500);
     let verdict = decide(&facts(&targets), &measurements(vec![hosted.clone()]));
     assert_eq!(verdict.rule.to_string(), "L5_try_selfhosted_prompt");
@@ -278,7 +374,10 @@ fn missing_answers_and_one_cluster_leave_no_verdict() {
     let mut one = measurements(vec![variant("one", 1, 490, 500)]);
     one.clusters.fill(0);
     assert_eq!(decide(&facts(&targets), &one).rule, Rule::NoData);
-    assert_eq!(decide(&facts(&targets), &measurements(Vec::new())).rule, Rule::NoData);
+    assert_eq!(
+        decide(&facts(&targets), &measurements(Vec::new())).rule,
+        Rule::NoData
+    );
 }
 
 #[test]
@@ -287,107 +386,19 @@ fn the_json_has_the_agreed_names() {
     let verdict = decide(&facts(&targets), &measurements(rounds(100, 10)));
     let json = serde_json::to_value(&verdict).unwrap();
     for name in [
-        "kind", "rule", "phase", "notes", "triggers", "rungs", "next_step", "break_even",
-        "flips_if", "n_to_settle",
+        "kind",
+        "rule",
+        "phase",
+        "notes",
+        "triggers",
+        "rungs",
+        "next_step",
+        "break_even",
+        "flips_if",
+        "n_to_settle",
     ] {
         assert!(json.get(name).is_some(), "{name}");
     }
     assert_eq!(json["triggers"]["t1"]["state"], "na");
     assert_eq!(json["rungs"]["rag"]["status"], "untried");
-}
-
-/// A random variant: scores with gaps, costs, times, interventions.
-fn any_variant(n: usize) -> impl Strategy<Value = VariantMeasurements> {
-    let scores = prop::collection::vec(prop::option::weighted(0.97, 0..=4_u8), n);
-    let valid = prop::collection::vec(prop::option::of(0..=1_u8), 0..=n);
-    let costs = prop::collection::vec(prop::option::of(0.0..0.1_f64), 0..=n);
-    let times = prop::collection::vec(0.0..2_000.0_f64, 0..40);
-    let how = (1..6_u32, any::<[bool; 4]>(), 0..5_u8, 0..4_u64, 0..9_u64);
-    (scores, valid, costs, times, how).prop_map(|(scores, valid, costs, times, how)| {
-        let (round, [schema, cache, own, priced], method, missing, censored) = how;
-        let mut measured = variant(&format!("r{round}-{schema}-{cache}-{method}"), round, 0, scores.len());
-        measured.scores = scores.into_iter().map(|s| s.map(|s| f32::from(s) / 4.0)).collect();
-        measured.valid = valid.into_iter().map(|s| s.map(f32::from)).collect();
-        measured.variant.structured = if schema { Structured::Tool } else { Structured::Text };
-        measured.variant.cache = cache;
-        measured.self_hosted = own;
-        measured.missing = missing / 3;
-        if priced {
-            measured = costing(measured, 0.01);
-        }
-        measured.cost.by_example = costs;
-        measured.ttft = Latency { sorted_ms: times, censored, ..Latency::default() };
-        measured.ttft.sorted_ms.sort_by(f64::total_cmp);
-        let p95 = Interval { low: 1.0, high: f64::INFINITY };
-        measured.ttft.p95 = Some(Estimate::nothing(p95, 0.95));
-        let methods = [TuningMethod::Lora, TuningMethod::Full, TuningMethod::Dpo, TuningMethod::Distilled];
-        if let Some(&method) = methods.get(usize::from(method)) {
-            measured.variant.tuned =
-                Some(Tuning { method, training_examples: None, base: None, retires: None });
-            measured.round = None;
-        }
-        measured
-    })
-}
-
-fn any_measurements() -> impl Strategy<Value = Measurements> {
-    (0..40_usize).prop_flat_map(|n| {
-        let variants = prop::collection::vec(any_variant(n), 0..7);
-        let clusters = prop::collection::vec(0..12_u32, n);
-        (variants, clusters, 1..4_u32, any::<bool>()).prop_map(|(variants, clusters, repeats, comparable)| {
-            Measurements {
-                variants,
-                clusters,
-                clustered: true,
-                repeats,
-                provenance: RunProvenance::Mixed,
-                latency_comparable: comparable,
-            }
-        })
-    })
-}
-
-fn any_targets() -> impl Strategy<Value = Targets> {
-    let share = || prop::option::of(-0.1..1.1_f64);
-    let money = prop::option::of(0.0..2_000.0_f64);
-    let requests = prop::option::of(0..2_000_000_u64);
-    (share(), share(), prop::option::of(0.0..2_000.0_f64), requests, money, any::<bool>()).prop_map(
-        |(accuracy, schema_validity, ttft_p95_ms, monthly_requests, monthly_budget_usd, self_hosted)| Targets {
-            accuracy,
-            schema_validity,
-            ttft_p95_ms,
-            monthly_requests,
-            monthly_budget_usd,
-            self_hosted,
-        },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn any_evidence_gives_one_verdict_and_no_nan(
-        measured in any_measurements(),
-        targets in any_targets(),
-        checked in 0..500_u64,
-        wrong in 0..600_u64,
-        economics in prop::option::of((0.0..10.0_f64, -1.0..24.0_f64)),
-    ) {
-        let economics = economics.map(|(value, horizon_months)| Economics {
-            value_per_error_usd: Some(value),
-            horizon_months,
-            ..ECONOMICS
-        });
-        let asked = SuiteFacts {
-            economics: economics.as_ref(),
-            audit: Some(LabelAudit { checked, wrong }),
-            ..facts(&targets)
-        };
-        let verdict = decide(&asked, &measured);
-        let again = decide(&asked, &measured);
-        prop_assert_eq!(&verdict, &again);
-        let json = serde_json::to_string(&verdict).unwrap();
-        prop_assert!(!json.contains("NaN"), "{}", json);
-        prop_assert!(!verdict.headline.is_empty());
-    }
 }

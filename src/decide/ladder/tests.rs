@@ -174,10 +174,19 @@ fn every_combination_has_one_verdict_and_every_rule_is_reached() {
     let names: BTreeSet<String> = seen.iter().map(|(_, rule)| rule.to_string()).collect();
     assert_eq!(names.len(), seen.len(), "a rule has one verdict");
     let mut expected: BTreeSet<String> = [
-        "L1_no_usable_data", "L2_iterate", "L3_trigger_unknown", "L4_no_trigger",
-        "L5_try_selfhosted_prompt", "L5_ship_selfhosted_prompt", "L5_selfhosted_prompt_unknown",
-        "L6_label_ceiling", "L8_prompt_not_plateaued", "L9_no_payback", "L9_payback_unknown",
-        "L10_payback_unknown", "L11_nothing_helps",
+        "L1_no_usable_data",
+        "L2_iterate",
+        "L3_trigger_unknown",
+        "L4_no_trigger",
+        "L5_try_selfhosted_prompt",
+        "L5_ship_selfhosted_prompt",
+        "L5_selfhosted_prompt_unknown",
+        "L6_label_ceiling",
+        "L8_prompt_not_plateaued",
+        "L9_no_payback",
+        "L9_payback_unknown",
+        "L10_payback_unknown",
+        "L11_nothing_helps",
     ]
     .map(String::from)
     .into();
