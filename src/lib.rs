@@ -23,15 +23,24 @@
 //! Start with [`suite`], [`exchange`] and [`trial`], then [`wire`], [`run`], [`measure`] and [`decide`].
 
 pub mod decide;
+pub mod diagnostic;
 pub mod digest;
 pub mod exchange;
 pub mod measure;
+pub mod plan;
+pub mod prompt;
 pub mod provider;
+pub mod replay;
+pub mod report;
+pub mod run;
 pub mod score;
 pub mod stats;
+pub mod store;
 pub mod suite;
 pub mod text;
 pub mod trial;
 pub mod units;
 pub mod variant;
 pub mod wire;
+
+pub mod cli;
