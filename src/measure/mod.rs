@@ -5,14 +5,16 @@
 
 pub mod accumulate;
 pub mod compare;
+pub mod finish;
 pub mod grade;
+pub mod money;
 pub mod slices;
 
 use serde::Serialize;
 
 use crate::exchange::FailureKind;
+use crate::score::field_f1::FieldCounts;
 use crate::stats::Estimate;
-use crate::stats::classes::Confusion;
 use crate::units::Usd;
 use crate::variant::Variant;
 
@@ -145,6 +147,16 @@ pub struct ScorerMean {
     pub unscored_reason: Option<String>,
 }
 
+/// Answer classes against expected classes, over all trials that are not missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Confusion {
+    /// The classes: the suite's labels, or those that examples expect, sorted.
+    pub classes: Vec<String>,
+    /// One row an expected class; its columns are the classes, then the answers outside them
+    /// (another label, or no usable answer).
+    pub counts: Vec<Vec<u64>>,
+}
+
 /// What one variant was measured at.
 #[derive(Debug, Clone)]
 pub struct VariantMeasurements {
@@ -174,6 +186,8 @@ pub struct VariantMeasurements {
     pub macro_f1: Option<Estimate>,
     /// Answer classes against expected classes, for classification.
     pub confusion: Option<Confusion>,
+    /// Pairs by field, for a primary `field-f1` scorer: precision and recall of each; else empty.
+    pub fields: Vec<(String, FieldCounts)>,
     /// Share of answers that parse as the suite says and that the schema accepts.
     pub validity_strict: Option<Estimate>,
     /// The same with `parse = "lenient"`.

@@ -4,7 +4,7 @@ pub mod answer;
 mod command;
 mod contains;
 mod exact;
-mod field_f1;
+pub mod field_f1;
 mod normalise;
 mod numeric;
 mod regex;
@@ -88,3 +88,11 @@ pub fn build(spec: &ScorerSpec) -> Result<Box<dyn Scorer>, ScorerError> {
         ScorerKind::Command { .. } => Box::new(command::Command),
     })
 }
+
+/// F1 from the right pairs and the pairs of both sides together; two empty sides agree.
+fn f1(right: u64, pairs: u64) -> f64 {
+    if pairs == 0 { 1.0 } else { 2.0 * right as f64 / pairs as f64 }
+}
+
+#[cfg(test)]
+mod tests;

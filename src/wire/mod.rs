@@ -9,6 +9,7 @@ pub mod sse;
 
 use bytes::Bytes;
 
+use crate::digest::Digest;
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, Request, Retry};
 use crate::provider::WireKind;
 use crate::trial::Received;
@@ -20,6 +21,26 @@ pub struct HttpRequest {
     pub path: &'static str,
     /// The JSON body.
     pub body: Bytes,
+    /// Digest of what is asked: the body without stream flags and the endpoint's extra fields.
+    pub digest: Digest,
+}
+
+/// The digest by which the response cache and a recording know a request (DESIGN.md 13.4): the
+/// compact JSON of the body without its stream flags, its top-level keys sorted. Nested keys stay
+/// in the order in which they are sent, since a schema's key order changes what a model writes.
+pub fn request_digest(body: &serde_json::Map<String, serde_json::Value>) -> Digest {
+    let mut fields: Vec<_> = body.iter().filter(|(key, _)| !matches!(key.as_str(), "stream" | "stream_options")).collect();
+    fields.sort_unstable_by_key(|(key, _)| *key);
+    let mut canonical = Vec::with_capacity(1024);
+    for (index, (key, value)) in fields.into_iter().enumerate() {
+        canonical.push(if index == 0 { b'{' } else { b',' });
+        // Writing to a vector cannot fail.
+        let _ = serde_json::to_writer(&mut canonical, key);
+        canonical.push(b':');
+        let _ = serde_json::to_writer(&mut canonical, value);
+    }
+    canonical.extend_from_slice(if canonical.is_empty() { b"{}" } else { b"}" });
+    Digest::of(&canonical)
 }
 
 /// What a stored or received answer says.

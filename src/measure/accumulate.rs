@@ -1,0 +1,406 @@
+//! Graded trials, in whatever order they end, to what [`finish`](super::finish) makes estimates of.
+//!
+//! Small a trial: a score is a fixed-point number and a class a small one. Nothing depends on the
+//! order of the trials: sums are exact, and clusters and classes are numbered at the end.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::grade::{Ending, EndpointFacts, GradedTrial, Grader};
+use super::money::CostTally;
+use super::slices::{CLASS_TAG, SliceBook};
+use super::{Measurements, OutcomeCounts, UsageTotals};
+use crate::exchange::{FailureKind, Usage};
+use crate::score::Grade;
+use crate::score::field_f1::{FieldCounts, FieldTable};
+use crate::suite::{Example, Statistics, Suite, Task};
+use crate::trial::{Exchange, Provenance};
+use crate::variant::Variant;
+
+/// Distinct texts (violations, answered classes, fields) that are counted apart: a bound against
+/// hostile answers, far above what a report shows.
+const MAX_DISTINCT: usize = 5_000;
+/// An answered class longer than this is outside the classes.
+const MAX_LABEL: usize = 300;
+/// The class of answers that have none.
+pub(super) const NO_CLASS: u32 = u32::MAX;
+
+/// What the accumulator must know of a trial's exchange.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExchangeFacts {
+    /// Whether the answer came from the store.
+    pub reused: bool,
+    /// Requests under way when it was sent.
+    pub in_flight: u32,
+    /// Where the answer comes from.
+    pub provenance: Provenance,
+    /// When it was sent, milliseconds since 1970-01-01 UTC.
+    pub sent_at_unix_ms: i64,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
+}
+
+impl ExchangeFacts {
+    /// The facts of an exchange.
+    pub fn of(exchange: &Exchange, reused: bool) -> Self {
+        Self {
+            reused,
+            in_flight: exchange.in_flight,
+            provenance: exchange.provenance,
+            sent_at_unix_ms: exchange.sent_at_unix_ms,
+            took_ms: exchange.timing.total_ms,
+        }
+    }
+}
+
+/// Means by example as exact sums of fixed-point numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Column {
+    sums: Vec<u32>,
+    counts: Vec<u16>,
+}
+
+impl Column {
+    fn add(&mut self, example: usize, score: f64, scale: f64) {
+        if self.sums.len() <= example {
+            self.sums.resize(example + 1, 0);
+            self.counts.resize(example + 1, 0);
+        }
+        let units = (score.clamp(0.0, 1.0) * scale).round() as u32;
+        self.sums[example] = self.sums[example].saturating_add(units);
+        self.counts[example] = self.counts[example].saturating_add(1);
+    }
+
+    /// The sum of an example's scores and their number.
+    pub(super) fn sum(&self, example: usize, scale: f64) -> (f64, u64) {
+        let sum = self.sums.get(example).copied().unwrap_or(0);
+        let count = self.counts.get(example).copied().unwrap_or(0);
+        (f64::from(sum) / scale, u64::from(count))
+    }
+
+    /// The mean of an example's scores; `None` without any.
+    pub(super) fn mean(&self, example: usize, scale: f64) -> Option<f64> {
+        let (sum, count) = self.sum(example, scale);
+        (count > 0).then(|| (sum / count as f64).min(1.0))
+    }
+}
+
+/// Latencies of fresh trials.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Times {
+    pub(super) ms: Vec<f64>,
+    pub(super) censored: u64,
+}
+
+/// What a variant's trials add up to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) outcomes: OutcomeCounts,
+    pub(super) failures: BTreeMap<FailureKind, (u64, String)>,
+    pub(super) missing: u64,
+    pub(super) reused: u64,
+    pub(super) recorded: u64,
+    /// Trials by example, missing ones among them.
+    pub(super) trials: Vec<u16>,
+    /// One column a scorer.
+    pub(super) scores: Vec<Column>,
+    pub(super) unscored: Vec<(u64, Option<String>)>,
+    pub(super) strict: Column,
+    pub(super) lenient: Column,
+    /// Example and answered class of each trial that is not missing.
+    pub(super) answers: Vec<(u32, u32)>,
+    pub(super) violations: HashMap<String, u64>,
+    pub(super) fields: FieldTable,
+    pub(super) ttft: Times,
+    pub(super) total: Times,
+    pub(super) streamed: u64,
+    pub(super) in_flight: u32,
+    pub(super) usage: UsageTotals,
+    pub(super) cost: CostTally,
+    running: (f64, u64),
+}
+
+/// What is known of an example.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// Its cluster as first numbered; `None` is its own.
+    pub(super) cluster: Option<u32>,
+    pub(super) class: u32,
+    pub(super) slices: Box<[u32]>,
+}
+
+/// What the estimates depend on besides the trials.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) variants: Vec<Variant>,
+    pub(super) rounds: Vec<Option<u32>>,
+    pub(super) endpoints: Vec<EndpointFacts>,
+    pub(super) checks_validity: Vec<bool>,
+    pub(super) scorers: Vec<String>,
+    pub(super) labels: Vec<String>,
+    pub(super) classifies: bool,
+    pub(super) repeats: u32,
+    pub(super) statistics: Statistics,
+}
+
+/// Takes graded trials in any order; [`Accumulator::finish`] gives what they show.
+#[derive(Debug, Clone)]
+pub struct Accumulator {
+    pub(super) settings: Settings,
+    pub(super) tallies: Vec<Tally>,
+    pub(super) rows: Vec<Option<Row>>,
+    pub(super) clusters: HashMap<String, u32>,
+    pub(super) classes: HashMap<String, u32>,
+    pub(super) slices: SliceBook,
+    /// Fixed-point units of a score of 1: as fine as `f32`, and exact over all repeats.
+    pub(super) scale: f64,
+}
+
+impl Accumulator {
+    /// An empty accumulator for a suite's variants.
+    pub fn new(suite: &Suite, grader: &Grader) -> Self {
+        let variants = suite.variants.clone();
+        Self::from_settings(Settings {
+            rounds: variants
+                .iter()
+                .map(|variant| suite.round(variant.prompt))
+                .collect(),
+            endpoints: (0..variants.len())
+                .filter_map(|index| grader.endpoint(index).copied())
+                .collect(),
+            checks_validity: (0..variants.len())
+                .map(|index| grader.checks_validity(index))
+                .collect(),
+            variants,
+            scorers: grader.scorer_ids().map(str::to_owned).collect(),
+            labels: suite.labels.clone(),
+            classifies: suite.task == Task::Classification,
+            repeats: suite.repeats,
+            statistics: suite.statistics,
+        })
+    }
+
+    pub(super) fn from_settings(settings: Settings) -> Self {
+        let tally = Tally {
+            scores: vec![Column::default(); settings.scorers.len()],
+            unscored: vec![(0, None); settings.scorers.len()],
+            ..Tally::default()
+        };
+        Self {
+            tallies: vec![tally; settings.variants.len()],
+            rows: Vec::new(),
+            clusters: HashMap::new(),
+            classes: HashMap::new(),
+            slices: SliceBook::default(),
+            scale: f64::from((u32::MAX / settings.repeats.max(1)).min(1 << 24)),
+            settings,
+        }
+    }
+
+    /// Adds a graded trial; each trial of the run once. Unknown variants are ignored.
+    pub fn add(
+        &mut self,
+        variant: usize,
+        example_index: u32,
+        example: &Example,
+        repeat: u32,
+        graded: GradedTrial,
+        facts: ExchangeFacts,
+    ) {
+        debug_assert!(
+            repeat < self.settings.repeats.max(1),
+            "repeat {repeat} of {}",
+            self.settings.repeats
+        );
+        if variant >= self.tallies.len() {
+            return;
+        }
+        let place = example_index as usize;
+        self.note_example(place, example, graded.expected_label.as_deref());
+        let class = self.answered_class(graded.label.as_deref());
+        let scale = self.scale;
+        let tally = &mut self.tallies[variant];
+        tally.count_end(&graded, place);
+        tally.add_times(&graded, facts);
+        tally.cost.add(place, &graded, facts);
+        add_usage(&mut tally.usage, &graded.usage);
+        if graded.counts_as_missing {
+            return;
+        }
+        tally.answers.push((example_index, class));
+        tally.add_scores(place, &graded.scores, scale);
+        tally
+            .strict
+            .add(place, f64::from(u8::from(graded.valid_strict)), scale);
+        tally
+            .lenient
+            .add(place, f64::from(u8::from(graded.valid_lenient)), scale);
+        if let Some(violation) = graded.violation {
+            count_bounded(&mut tally.violations, violation);
+        }
+        for (field, counts) in graded.fields {
+            tally.add_field(field, counts);
+        }
+    }
+
+    /// The primary scorer's sum so far and the number of trials in it.
+    pub fn running(&self, variant: usize) -> (f64, u64) {
+        self.tallies
+            .get(variant)
+            .map_or((0.0, 0), |tally| tally.running)
+    }
+
+    /// What the trials show. `latency_comparable` is what the recording declares, if there is one.
+    pub fn finish(self, latency_comparable: bool) -> Measurements {
+        super::finish::finish(&self, latency_comparable)
+    }
+
+    fn note_example(&mut self, place: usize, example: &Example, class: Option<&str>) {
+        if self.rows.len() <= place {
+            self.rows.resize(place + 1, None);
+        }
+        if self.rows[place].is_some() {
+            return;
+        }
+        let cluster = example.cluster.as_ref().map(|cluster| {
+            let next = self.clusters.len() as u32;
+            *self.clusters.entry(cluster.clone()).or_insert(next)
+        });
+        let tags = example
+            .tags
+            .iter()
+            .map(|(tag, value)| (tag.as_str(), value.as_str()));
+        let slices = tags
+            .chain(class.map(|class| (CLASS_TAG, class)))
+            .filter_map(|(tag, value)| self.slices.number(tag, value))
+            .collect();
+        let class = class.map_or(NO_CLASS, |class| {
+            let next = self.classes.len() as u32;
+            *self.classes.entry(class.to_owned()).or_insert(next)
+        });
+        self.rows[place] = Some(Row {
+            cluster,
+            class,
+            slices,
+        });
+    }
+
+    fn answered_class(&mut self, label: Option<&str>) -> u32 {
+        let Some(label) = label else { return NO_CLASS };
+        if let Some(class) = self.classes.get(label) {
+            return *class;
+        }
+        let next = self.classes.len() as u32;
+        if self.classes.len() >= MAX_DISTINCT || label.len() > MAX_LABEL {
+            return NO_CLASS;
+        }
+        self.classes.insert(label.to_owned(), next);
+        next
+    }
+}
+
+impl Tally {
+    fn count_end(&mut self, graded: &GradedTrial, place: usize) {
+        match graded.ending {
+            Ending::Answered => self.outcomes.answered += 1,
+            Ending::Refused => self.outcomes.refused += 1,
+            Ending::Truncated => self.outcomes.truncated += 1,
+            Ending::Failed(kind) => {
+                self.outcomes.failed += 1;
+                let message = graded.failure_message.clone().unwrap_or_default();
+                let failure = self.failures.entry(kind).or_insert((0, message));
+                failure.0 += 1;
+                // The least message, not the first to come: the order of trials must not show.
+                if let Some(message) = graded
+                    .failure_message
+                    .as_ref()
+                    .filter(|message| **message < failure.1)
+                {
+                    failure.1.clone_from(message);
+                }
+            }
+        }
+        self.missing += u64::from(graded.counts_as_missing);
+        if self.trials.len() <= place {
+            self.trials.resize(place + 1, 0);
+        }
+        self.trials[place] = self.trials[place].saturating_add(1);
+    }
+
+    /// Fresh trials only: a stored answer's times belong to the run that measured them.
+    fn add_times(&mut self, graded: &GradedTrial, facts: ExchangeFacts) {
+        self.recorded += u64::from(facts.provenance == Provenance::Recorded);
+        if facts.reused {
+            self.reused += 1;
+            return;
+        }
+        self.in_flight = self.in_flight.max(facts.in_flight);
+        if let Ending::Failed(kind) = graded.ending {
+            let censored = u64::from(says_something_of_speed(kind));
+            self.ttft.censored += censored;
+            self.total.censored += censored;
+            return;
+        }
+        self.total.ms.extend(graded.total_ms);
+        if graded.streamed {
+            self.streamed += 1;
+            match graded.ttft_ms {
+                Some(ms) => self.ttft.ms.push(ms),
+                None => self.ttft.censored += 1,
+            }
+        }
+    }
+
+    fn add_scores(&mut self, place: usize, grades: &[Grade], scale: f64) {
+        for (index, grade) in grades.iter().enumerate().take(self.scores.len()) {
+            match grade {
+                Grade::Scored(score) => self.scores[index].add(place, *score, scale),
+                Grade::Unscored(reason) => {
+                    let (count, least) = &mut self.unscored[index];
+                    *count += 1;
+                    if least.as_ref().is_none_or(|least| reason < least) {
+                        *least = Some(reason.clone());
+                    }
+                }
+            }
+        }
+        if let Some(Grade::Scored(score)) = grades.first() {
+            self.running = (self.running.0 + score, self.running.1 + 1);
+        }
+    }
+
+    fn add_field(&mut self, field: String, counts: FieldCounts) {
+        let is_open = self.fields.len() < MAX_DISTINCT || self.fields.contains_key(&field);
+        let field = if is_open { field } else { "(other)".to_owned() };
+        self.fields.entry(field).or_default().add(counts);
+    }
+}
+
+/// A failure that came before anything was asked of the model is no slow answer.
+fn says_something_of_speed(kind: FailureKind) -> bool {
+    !kind.stops_variant() && kind != FailureKind::NotRecorded
+}
+
+fn count_bounded(counts: &mut HashMap<String, u64>, text: String) {
+    let is_open = counts.len() < MAX_DISTINCT || counts.contains_key(&text);
+    *counts
+        .entry(if is_open { text } else { "(other)".to_owned() })
+        .or_default() += 1;
+}
+
+fn add_usage(totals: &mut UsageTotals, usage: &Usage) {
+    totals
+        .input_uncached_tokens
+        .add(usage.input_uncached_tokens);
+    totals.cache_read_tokens.add(usage.cache_read_tokens);
+    totals
+        .cache_write_5m_tokens
+        .add(usage.cache_write_5m_tokens);
+    totals
+        .cache_write_1h_tokens
+        .add(usage.cache_write_1h_tokens);
+    totals.output_tokens.add(usage.output_tokens);
+    totals.reasoning_tokens.add(usage.reasoning_tokens);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,397 @@
+//! From what is stored of a trial to its scores: pure, so that re-scoring never asks again.
+//!
+//! Outcome and score are apart (DESIGN.md 13.2, 13.3): a truncated answer that still parses is
+//! scored like any other; an answer that does not parse, breaks the schema, or was refused scores
+//! 0 for every scorer, since it could not be used.
+
+use serde_json::Value;
+
+use crate::exchange::{FailureKind, Outcome, Usage};
+use crate::provider::price::request_cost;
+use crate::provider::{GpuCost, Price, WireKind};
+use crate::score::answer::{self, Answer};
+use crate::score::field_f1::{FieldF1, FieldTable};
+use crate::score::{self, Grade, Scorer, ScorerError};
+use crate::suite::schema::{OutputSchema, label_text};
+use crate::suite::{Example, ParseMode, ScorerKind, ScorerSpec, Suite, Task};
+use crate::trial::Exchange;
+use crate::units::Usd;
+use crate::variant::Structured;
+use crate::wire::{self, Reading};
+
+/// What grading must know of a variant's endpoint; one a variant, in the suite's order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EndpointFacts {
+    /// The protocol in which its answers are stored.
+    pub wire: WireKind,
+    /// Token prices, if known.
+    pub price: Option<Price>,
+    /// Hardware cost, for self-hosted models.
+    pub gpu: Option<GpuCost>,
+    /// Whether the user runs it.
+    pub self_hosted: bool,
+}
+
+/// How a trial ended, without its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// A whole answer.
+    Answered,
+    /// The model or a filter declined.
+    Refused,
+    /// The token limit cut the answer.
+    Truncated,
+    /// No answer.
+    Failed(FailureKind),
+}
+
+/// What a `command` scorer wants to be asked for one trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The scorer's id: the key of its reply.
+    pub scorer: String,
+    /// The process that answers.
+    pub argv: Vec<String>,
+    /// One JSON object for it.
+    pub question: Value,
+}
+
+/// A trial with its scores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GradedTrial {
+    /// How it ended.
+    pub ending: Ending,
+    /// What the failure said, for a failed trial.
+    pub failure_message: Option<String>,
+    /// Whether it is missing: an infrastructure failure, no part of any score (METHODS.md 0.4).
+    pub counts_as_missing: bool,
+    /// Milliseconds to the first visible token; `None` when not streamed or nothing visible came.
+    pub ttft_ms: Option<f64>,
+    /// Whether the answer was streamed, so that its first token could be seen.
+    pub streamed: bool,
+    /// Milliseconds to the whole answer; `None` for a failed trial.
+    pub total_ms: Option<f64>,
+    /// Whether the answer parses as the suite says and the schema accepts it.
+    pub valid_strict: bool,
+    /// The same with `parse = "lenient"`.
+    pub valid_lenient: bool,
+    /// The first thing that is wrong with the answer, parsed as the suite says.
+    pub violation: Option<String>,
+    /// One grade a scorer, the primary one first; all unscored for a missing trial.
+    pub scores: Vec<Grade>,
+    /// The answered class, for classification; `None` when there is no usable answer.
+    pub label: Option<String>,
+    /// The expected class, for classification.
+    pub expected_label: Option<String>,
+    /// Pairs by field, for a primary `field-f1` scorer.
+    pub fields: FieldTable,
+    /// What was reported about tokens.
+    pub usage: Usage,
+    /// What the answering attempt cost by the price list; `None` when unknown. Attempts that failed
+    /// before are not in it: no server reports usage with an error.
+    pub cost: Option<Usd>,
+}
+
+/// Everything that grading needs, built once a suite.
+pub struct Grader {
+    scorers: Vec<(ScorerSpec, Box<dyn Scorer>)>,
+    fields: Option<FieldF1>,
+    schema: Option<OutputSchema>,
+    parse: ParseMode,
+    score_invalid: bool,
+    classifies: bool,
+    endpoints: Vec<EndpointFacts>,
+    wants_json: Vec<bool>,
+}
+
+impl Grader {
+    /// Builds the suite's scorers; `endpoints` has one entry a variant, in the suite's order.
+    ///
+    /// # Errors
+    /// A scorer that cannot be built.
+    pub fn new(suite: &Suite, endpoints: &[EndpointFacts]) -> Result<Self, ScorerError> {
+        let points = suite.scorers.iter().any(|spec| !spec.at.is_empty());
+        let wants_json = |structured| points || structured != Structured::Text;
+        Self::from_parts(
+            &suite.scorers,
+            suite.schema.clone(),
+            (suite.parse, suite.score_invalid, suite.task),
+            endpoints,
+            suite
+                .variants
+                .iter()
+                .map(|variant| wants_json(variant.structured))
+                .collect(),
+        )
+    }
+
+    pub(super) fn from_parts(
+        scorers: &[ScorerSpec],
+        schema: Option<OutputSchema>,
+        (parse, score_invalid, task): (ParseMode, bool, Task),
+        endpoints: &[EndpointFacts],
+        wants_json: Vec<bool>,
+    ) -> Result<Self, ScorerError> {
+        let fields = scorers.first().and_then(|spec| match spec.kind {
+            ScorerKind::FieldF1 {
+                tolerance,
+                list_match,
+            } => Some(FieldF1::new(tolerance, list_match)),
+            _ => None,
+        });
+        Ok(Self {
+            scorers: scorers
+                .iter()
+                .map(|spec| Ok((spec.clone(), score::build(spec)?)))
+                .collect::<Result<_, ScorerError>>()?,
+            fields,
+            schema,
+            parse,
+            score_invalid,
+            classifies: task == Task::Classification,
+            endpoints: endpoints.to_vec(),
+            wants_json,
+        })
+    }
+
+    /// The endpoint of a variant, if there is such a variant.
+    pub fn endpoint(&self, variant: usize) -> Option<&EndpointFacts> {
+        self.endpoints.get(variant)
+    }
+
+    /// Whether answers can be invalid at all: there is a schema, or JSON is wanted.
+    pub fn checks_validity(&self, variant: usize) -> bool {
+        self.schema.is_some() || self.wants_json(variant)
+    }
+
+    /// The scorers' ids, the primary one first.
+    pub fn scorer_ids(&self) -> impl Iterator<Item = &str> {
+        self.scorers.iter().map(|(spec, _)| spec.id.as_str())
+    }
+
+    /// Whether a scorer asks a process of the user's.
+    pub fn wants_command(&self) -> bool {
+        self.scorers
+            .iter()
+            .any(|(spec, _)| matches!(spec.kind, ScorerKind::Command { .. }))
+    }
+
+    /// What the `command` scorers ask about a trial; empty where the answer cannot be used.
+    pub fn ask(&self, variant: usize, example: &Example, exchange: &Exchange) -> Vec<Question> {
+        let Some(reading) = self
+            .read(variant, exchange)
+            .filter(|_| self.wants_command())
+        else {
+            return Vec::new();
+        };
+        let answer = self.answer(variant, &reading.outcome);
+        let Some(answer) = self.usable(answer.as_ref()) else {
+            return Vec::new();
+        };
+        let question = |(spec, scorer): &(ScorerSpec, Box<dyn Scorer>)| {
+            let ScorerKind::Command { argv } = &spec.kind else {
+                return None;
+            };
+            let ask = scorer.ask(
+                example.expected.pointer(&spec.expected_at)?,
+                answer.pointer(&spec.at)?,
+            )?;
+            Some(Question {
+                scorer: spec.id.clone(),
+                argv: argv.clone(),
+                question: ask.question,
+            })
+        };
+        self.scorers.iter().filter_map(question).collect()
+    }
+
+    /// Grades a trial. `replies` is a JSON object from each `command` scorer's id to its reply.
+    pub fn grade(
+        &self,
+        variant: usize,
+        example: &Example,
+        exchange: &Exchange,
+        replies: Option<&Value>,
+    ) -> GradedTrial {
+        let Some(reading) = self.read(variant, exchange) else {
+            return self.ungraded(Ending::Failed(FailureKind::Malformed), example);
+        };
+        let mut graded = self.ungraded(ending(&reading.outcome), example);
+        graded.streamed = matches!(
+            exchange.received,
+            crate::trial::Received::Answer { streamed: true, .. }
+        );
+        match &reading.outcome {
+            Outcome::Failed(failure) => {
+                graded.failure_message = Some(failure.message.clone());
+                graded.counts_as_missing = !failure.kind.counts_as_wrong();
+            }
+            Outcome::Answered(completion)
+            | Outcome::Refused(completion)
+            | Outcome::Truncated(completion) => {
+                let first = reading
+                    .first_visible_event
+                    .and_then(|index| exchange.timing.event_ms.get(index));
+                graded.ttft_ms = first.copied();
+                graded.total_ms = Some(exchange.timing.total_ms);
+                graded.usage = completion.usage;
+                let price = self.endpoint(variant).and_then(|endpoint| endpoint.price);
+                graded.cost = price.and_then(|price| request_cost(&completion.usage, &price));
+            }
+        }
+        if graded.counts_as_missing {
+            let missing = Grade::Unscored("no answer: the trial is missing".to_owned());
+            graded.scores = vec![missing; self.scorers.len()];
+            return graded;
+        }
+        let answer = self.answer(variant, &reading.outcome);
+        if let (Some(answer), Some(completion)) = (&answer, reading.outcome.completion()) {
+            self.judge(variant, &completion.text, answer, &mut graded);
+        }
+        self.score(example, self.usable(answer.as_ref()), replies, &mut graded);
+        graded
+    }
+
+    fn read(&self, variant: usize, exchange: &Exchange) -> Option<Reading> {
+        self.endpoint(variant)
+            .map(|endpoint| wire::read(endpoint.wire, &exchange.received))
+    }
+
+    /// Fills in the answer's validity, parsed as the suite says and leniently.
+    fn judge(&self, variant: usize, text: &str, answer: &Answer, graded: &mut GradedTrial) {
+        graded.valid_strict = answer.validity.is_valid();
+        graded.violation = answer.validity.fault();
+        graded.valid_lenient = graded.valid_strict || {
+            let (schema, wants_json) = (self.schema.as_ref(), self.wants_json(variant));
+            answer::parse(text, ParseMode::Lenient, schema, wants_json)
+                .validity
+                .is_valid()
+        };
+    }
+
+    fn wants_json(&self, variant: usize) -> bool {
+        self.wants_json.get(variant).copied().unwrap_or(false)
+    }
+
+    /// The answer of a trial that has one, parsed as the suite says; a truncated one strictly, since
+    /// what follows the first value of a cut text is not known (DESIGN.md 13.2).
+    fn answer(&self, variant: usize, outcome: &Outcome) -> Option<Answer> {
+        let (text, mode) = match outcome {
+            Outcome::Answered(completion) => (&completion.text, self.parse),
+            Outcome::Truncated(completion) => (&completion.text, ParseMode::Strict),
+            Outcome::Refused(_) | Outcome::Failed(_) => return None,
+        };
+        Some(answer::parse(
+            text,
+            mode,
+            self.schema.as_ref(),
+            self.wants_json(variant),
+        ))
+    }
+
+    /// The value, if scorers may look at it.
+    fn usable<'a>(&self, answer: Option<&'a Answer>) -> Option<&'a Value> {
+        let answer = answer.filter(|answer| answer.validity.is_valid() || self.score_invalid)?;
+        answer.value.as_ref()
+    }
+
+    /// Fills in scores, classes and fields.
+    fn score(
+        &self,
+        example: &Example,
+        answer: Option<&Value>,
+        replies: Option<&Value>,
+        graded: &mut GradedTrial,
+    ) {
+        for (spec, scorer) in &self.scorers {
+            let reply = replies.and_then(|replies| replies.get(&spec.id));
+            graded.scores.push(grade_one(
+                spec,
+                scorer.as_ref(),
+                &example.expected,
+                answer,
+                reply,
+            ));
+        }
+        let Some((primary, _)) = self.scorers.first() else {
+            return;
+        };
+        let found = answer.and_then(|answer| answer.pointer(&primary.at));
+        if self.classifies {
+            // What the scorer forgives (say, case) is the expected class in the confusion matrix too.
+            let right = graded.scores.first().and_then(Grade::score) == Some(1.0);
+            graded.label = if right {
+                graded.expected_label.clone()
+            } else {
+                found.map(label_text)
+            };
+        }
+        if let (Some(fields), Some(expected)) =
+            (&self.fields, example.expected.pointer(&primary.expected_at))
+        {
+            graded.fields = fields.field_counts(expected, found);
+        }
+    }
+
+    /// A trial of which nothing is known but its end.
+    fn ungraded(&self, ending: Ending, example: &Example) -> GradedTrial {
+        let expected = self
+            .scorers
+            .first()
+            .and_then(|(spec, _)| example.expected.pointer(&spec.expected_at));
+        GradedTrial {
+            ending,
+            failure_message: None,
+            counts_as_missing: false,
+            ttft_ms: None,
+            streamed: false,
+            total_ms: None,
+            valid_strict: false,
+            valid_lenient: false,
+            violation: None,
+            scores: Vec::new(),
+            label: None,
+            expected_label: expected.filter(|_| self.classifies).map(label_text),
+            fields: FieldTable::new(),
+            usage: Usage::default(),
+            cost: None,
+        }
+    }
+}
+
+/// One scorer's grade: no usable answer, or nothing at its pointer, is 0.
+fn grade_one(
+    spec: &ScorerSpec,
+    scorer: &dyn Scorer,
+    expected: &Value,
+    answer: Option<&Value>,
+    reply: Option<&Value>,
+) -> Grade {
+    let Some(answer) = answer.and_then(|answer| answer.pointer(&spec.at)) else {
+        return Grade::Scored(0.0);
+    };
+    // A pattern of the suite's own needs nothing expected.
+    let needless = matches!(spec.kind, ScorerKind::Regex { pattern: Some(_) });
+    match expected
+        .pointer(&spec.expected_at)
+        .or(needless.then_some(&Value::Null))
+    {
+        Some(expected) => scorer.score(expected, answer, reply),
+        None => Grade::Unscored(format!(
+            "the expected value has nothing at `{}`",
+            spec.expected_at
+        )),
+    }
+}
+
+fn ending(outcome: &Outcome) -> Ending {
+    match outcome {
+        Outcome::Answered(_) => Ending::Answered,
+        Outcome::Refused(_) => Ending::Refused,
+        Outcome::Truncated(_) => Ending::Truncated,
+        Outcome::Failed(failure) => Ending::Failed(failure.kind),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,236 @@
+//! What a variant's requests cost: by the price list, or by hardware and throughput.
+//!
+//! Unknown is never zero (METHODS.md 6). Attempts that failed before the answering one carry no
+//! usage and are in no figure here.
+
+use super::Cost;
+use super::accumulate::ExchangeFacts;
+use super::grade::{Ending, EndpointFacts, GradedTrial};
+use crate::provider::GpuCost;
+use crate::stats::cluster::mean_cost;
+use crate::stats::cost::cost_per_correct_fieller;
+use crate::stats::{Estimate, Method};
+use crate::trial::Provenance;
+use crate::units::Usd;
+
+/// Of the answers, the share that may lack usage before the mean cost is unknown; the same as for
+/// missing trials (METHODS.md 0.4).
+const MAX_UNKNOWN: f64 = 0.01;
+
+/// What is summed for the cost while trials come in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CostTally {
+    /// Sum and number of the known costs by example.
+    by_example: Vec<(Usd, u16)>,
+    answers: u64,
+    unknown: u64,
+    spent: Usd,
+    /// Fresh answers of a live endpoint, and how many of them have no known cost.
+    live: u64,
+    live_unknown: u64,
+    /// Fresh exchanges: when the first was sent, when the last ended, in milliseconds.
+    span_ms: Option<(f64, f64)>,
+    completed: u64,
+    /// Sum of the times of fresh recorded answers, and their number.
+    recorded_ms: f64,
+    recorded: u64,
+}
+
+impl CostTally {
+    pub(super) fn add(&mut self, example: usize, graded: &GradedTrial, facts: ExchangeFacts) {
+        // A filter's refusal with an error status reports no usage and is not billed.
+        let reported = graded.usage != crate::exchange::Usage::default();
+        let answered = match graded.ending {
+            Ending::Failed(_) => false,
+            Ending::Refused => reported,
+            Ending::Answered | Ending::Truncated => true,
+        };
+        if let Some(cost) = graded.cost {
+            if self.by_example.len() <= example {
+                self.by_example.resize(example + 1, (Usd::ZERO, 0));
+            }
+            self.by_example[example].0 += cost;
+            self.by_example[example].1 += 1;
+        }
+        let unknown = u64::from(answered && graded.cost.is_none());
+        self.answers += u64::from(answered);
+        self.unknown += unknown;
+        if facts.reused || !answered {
+            return;
+        }
+        if facts.provenance == Provenance::Recorded {
+            self.recorded += 1;
+            self.recorded_ms += facts.took_ms;
+            return;
+        }
+        self.live += 1;
+        self.live_unknown += unknown;
+        self.spent += graded.cost.unwrap_or(Usd::ZERO);
+        let (start, end) = (
+            facts.sent_at_unix_ms as f64,
+            facts.sent_at_unix_ms as f64 + facts.took_ms,
+        );
+        let (first, last) = self.span_ms.unwrap_or((start, end));
+        self.span_ms = Some((first.min(start), last.max(end)));
+        self.completed += 1;
+    }
+
+    /// Requests a second of the fresh answers, with what it rests on. A replay's clock says nothing,
+    /// so a recording counts by its answers' own times, one after another.
+    fn throughput(&self, recording_comparable: bool) -> Option<(f64, &'static str)> {
+        if let Some((start, end)) = self.span_ms.filter(|_| self.completed > 1) {
+            return (end > start)
+                .then(|| (self.completed as f64 / (end - start) * 1000.0, "measured"));
+        }
+        let usable = recording_comparable && self.recorded > 0 && self.recorded_ms > 0.0;
+        usable.then(|| {
+            (
+                self.recorded as f64 / self.recorded_ms * 1000.0,
+                "recorded, one request at a time",
+            )
+        })
+    }
+
+    /// The figures. `scores` and `clusters` run by example.
+    pub(super) fn finish(
+        &self,
+        endpoint: &EndpointFacts,
+        scores: &[Option<f32>],
+        clusters: &[u32],
+        recording_comparable: bool,
+        alpha: f64,
+    ) -> Cost {
+        let mut cost = match endpoint.gpu {
+            Some(gpu) => self.by_hardware(gpu, scores, recording_comparable),
+            None => self.by_price(endpoint, scores.len()),
+        };
+        fill_estimates(&mut cost, scores, clusters, alpha);
+        cost
+    }
+
+    fn by_price(&self, endpoint: &EndpointFacts, examples: usize) -> Cost {
+        let missing_price = endpoint.price.is_none();
+        let too_many = self.unknown as f64 > MAX_UNKNOWN * self.answers as f64;
+        let note = if missing_price {
+            Some("no price is known for this model".to_owned())
+        } else if self.unknown > 0 {
+            let why = "usage was not reported or one of its prices is not known";
+            Some(format!(
+                "{why} for {} of {} answers",
+                self.unknown, self.answers
+            ))
+        } else {
+            None
+        };
+        let mean = |place: usize| {
+            let (sum, count) = self
+                .by_example
+                .get(place)
+                .copied()
+                .unwrap_or((Usd::ZERO, 0));
+            (count > 0).then(|| sum.as_f64() / f64::from(count))
+        };
+        let known = !missing_price && !too_many && !self.by_example.is_empty();
+        Cost {
+            spent: (self.live_unknown == 0).then_some(self.spent),
+            note,
+            by_example: if known {
+                (0..examples).map(mean).collect()
+            } else {
+                Vec::new()
+            },
+            ..Cost::default()
+        }
+    }
+
+    fn by_hardware(
+        &self,
+        gpu: GpuCost,
+        scores: &[Option<f32>],
+        recording_comparable: bool,
+    ) -> Cost {
+        let nothing_paid = (self.live == 0).then_some(Usd::ZERO);
+        let Some((per_second, how)) = self.throughput(recording_comparable) else {
+            let recorded = self.completed == 0 && (self.recorded > 0 || self.answers > 0);
+            let why = if recorded {
+                "answers are recorded"
+            } else {
+                "too few fresh answers"
+            };
+            return Cost {
+                spent: nothing_paid,
+                note: Some(format!("throughput was not measured: {why}")),
+                ..Cost::default()
+            };
+        };
+        let usd =
+            gpu.usd_per_hour * f64::from(gpu.replicas) / 3600.0 / (per_second * gpu.utilisation);
+        if !usd.is_finite() {
+            return Cost {
+                note: Some(
+                    "`gpu.utilisation` is 0, so that no request can carry the cost".to_owned(),
+                ),
+                ..Cost::default()
+            };
+        }
+        Cost {
+            spent: nothing_paid.or(Usd::from_f64(usd * self.live as f64)),
+            note: Some(format!(
+                "hardware price over throughput ({per_second:.2} requests/s, {how}) at {:.0}% utilisation",
+                gpu.utilisation * 100.0
+            )),
+            by_example: scores.iter().map(|score| score.map(|_| usd)).collect(),
+            ..Cost::default()
+        }
+    }
+}
+
+/// Mean and cost per correct answer from the costs by example.
+fn fill_estimates(cost: &mut Cost, scores: &[Option<f32>], clusters: &[u32], alpha: f64) {
+    let known: Vec<(f64, u32, Option<f32>)> = cost
+        .by_example
+        .iter()
+        .zip(clusters)
+        .zip(scores)
+        .filter_map(|((usd, cluster), score)| usd.map(|usd| (usd, *cluster, *score)))
+        .collect();
+    let costs: Vec<f64> = known.iter().map(|row| row.0).collect();
+    let groups: Vec<u32> = known.iter().map(|row| row.1).collect();
+    let mean = mean_cost(&costs, &groups, alpha);
+    cost.heavy_tail = mean.heavy_tail;
+    cost.per_request = mean.mean.map(|point| Estimate {
+        point: Some(point),
+        low: mean.interval.map_or(0.0, |interval| interval.low),
+        high: mean
+            .interval
+            .map_or(f64::INFINITY, |interval| interval.high),
+        level: 1.0 - alpha,
+        n: mean.n,
+        method: if mean.interval.is_some() {
+            Method::StudentT
+        } else {
+            Method::None
+        },
+    });
+    let scored = known
+        .iter()
+        .filter_map(|(usd, cluster, score)| score.map(|score| (*usd, f64::from(score), *cluster)));
+    let (mut costs, mut right, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for (usd, score, cluster) in scored {
+        costs.push(usd);
+        right.push(score);
+        groups.push(cluster);
+    }
+    let fieller = cost_per_correct_fieller(&costs, &right, &groups, alpha).ok();
+    cost.per_correct = fieller.and_then(|found| {
+        let interval = found.interval?;
+        Some(Estimate {
+            point: Some(found.ratio?),
+            low: interval.low.max(0.0),
+            high: interval.high,
+            level: 1.0 - alpha,
+            n: costs.len() as u64,
+            method: Method::Fieller,
+        })
+    });
+}

@@ -1,0 +1,68 @@
+//! Which slice of the examples each one belongs to: its tags' values and its expected class.
+//!
+//! Tags with many values (ids, dates) would give slices of one example each, so they are dropped as
+//! soon as they show more than [`MAX_VALUES`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Values of a tag that are worth a slice each.
+pub const MAX_VALUES: usize = 50;
+
+/// The tag of the slices by expected class.
+pub const CLASS_TAG: &str = "label";
+
+/// The slices seen so far, numbered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SliceBook {
+    numbers: BTreeMap<String, BTreeMap<String, u32>>,
+    dropped: BTreeSet<String>,
+    next: u32,
+}
+
+impl SliceBook {
+    /// The number of a tag's value; `None` for a tag with too many.
+    pub(super) fn number(&mut self, tag: &str, value: &str) -> Option<u32> {
+        if self.dropped.contains(tag) {
+            return None;
+        }
+        let values = self.numbers.entry(tag.to_owned()).or_default();
+        if let Some(number) = values.get(value) {
+            return Some(*number);
+        }
+        if values.len() == MAX_VALUES {
+            self.numbers.remove(tag);
+            self.dropped.insert(tag.to_owned());
+            return None;
+        }
+        values.insert(value.to_owned(), self.next);
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    /// All slices that are left, by tag and value.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, u32)> {
+        self.numbers.iter().flat_map(|(tag, values)| {
+            values
+                .iter()
+                .map(|(value, number)| (tag.as_str(), value.as_str(), *number))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_with_many_values_is_dropped() {
+        let mut book = SliceBook::default();
+        assert_eq!(book.number("site", "b"), Some(0));
+        for id in 0..=MAX_VALUES {
+            book.number("id", &id.to_string());
+        }
+        assert_eq!(book.number("id", "0"), None);
+        book.number("site", "a");
+        let left: Vec<_> = book.all().map(|(tag, value, _)| (tag, value)).collect();
+        assert_eq!(left, [("site", "a"), ("site", "b")]);
+    }
+}

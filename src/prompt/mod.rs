@@ -1,0 +1,157 @@
+//! Examples to requests. What depends on the variant alone is built once, in [`Prepared`].
+
+mod shots;
+pub mod template;
+
+use serde_json::{Map, Value};
+
+use crate::exchange::{Message, NamedSchema, OutputMode, Request, Role};
+use crate::provider::{Model, WireKind};
+use crate::suite::{Example, Prompt, Suite};
+use crate::variant::{Structured, Variant};
+use crate::wire::{self, HttpRequest};
+use shots::ShotSource;
+use template::{Shared, Template, TemplateError};
+
+/// Why a request cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// A template fails on an input.
+    #[error("prompt `{prompt}`, {part} part{}: {error}", line_suffix(.error))]
+    Template {
+        /// The prompt's name.
+        prompt: String,
+        /// `system` or `user`.
+        part: &'static str,
+        /// What is wrong.
+        error: TemplateError,
+    },
+    /// A variant asks for shots that the pool does not have.
+    #[error("variant `{variant}` wants {wanted} shots, the pool has {has}")]
+    PoolTooSmall {
+        /// The variant.
+        variant: String,
+        /// Shots asked for.
+        wanted: u32,
+        /// Rows of the pool.
+        has: usize,
+    },
+}
+
+fn line_suffix(error: &TemplateError) -> String {
+    error.line.map_or_else(String::new, |line| format!(", line {line}"))
+}
+
+/// A prompt's two parts, compiled.
+#[derive(Debug)]
+struct Parts {
+    name: String,
+    system: Option<Template>,
+    user: Template,
+}
+
+impl Parts {
+    fn compile(prompt: &Prompt) -> Result<Self, PromptError> {
+        let part = |part: &'static str, source: &str| {
+            Template::compile(source).map_err(|error| PromptError::Template { prompt: prompt.name.clone(), part, error })
+        };
+        let system = if prompt.system.is_empty() { None } else { Some(part("system", &prompt.system)?) };
+        Ok(Self { name: prompt.name.clone(), system, user: part("user", &prompt.user)? })
+    }
+
+    fn render(&self, part: &'static str, input: &Value, shared: &Shared) -> Result<Option<String>, PromptError> {
+        let template = if part == "system" { self.system.as_ref() } else { Some(&self.user) };
+        template
+            .map(|template| template.render(input, shared))
+            .transpose()
+            .map_err(|error| PromptError::Template { prompt: self.name.clone(), part, error })
+    }
+}
+
+/// Checks that a prompt compiles and renders for an input; what `check` asks.
+pub fn try_prompt(prompt: &Prompt, schema: Option<&Value>, labels: &[String], input: &Value) -> Result<(), PromptError> {
+    let parts = Parts::compile(prompt)?;
+    let shared = Shared::new(schema, labels);
+    parts.render("system", input, &shared)?;
+    parts.render("user", input, &shared)?;
+    Ok(())
+}
+
+/// A variant ready to render: templates compiled, shots chosen, schema and parameters in place.
+#[derive(Debug)]
+pub struct Prepared {
+    wire: WireKind,
+    served_as: String,
+    extra_body: Map<String, Value>,
+    parts: Parts,
+    shared: Shared,
+    shots: ShotSource,
+    output: OutputMode,
+    params: Map<String, Value>,
+}
+
+impl Prepared {
+    /// Prepares a variant. `pool` is what few-shot may draw from.
+    pub fn new(suite: &Suite, variant: &Variant, wire: WireKind, model: &Model, pool: &[Example]) -> Result<Self, PromptError> {
+        let schema = suite.schema.as_ref().map(|schema| schema.document());
+        let parts = Parts::compile(&suite.prompts[variant.prompt])?;
+        let shared = Shared::new(schema, &suite.labels);
+        let shots = match variant.shots.filter(|shots| shots.k > 0) {
+            None => ShotSource::None,
+            Some(shots) if (pool.len() as u64) < u64::from(shots.k) => {
+                return Err(PromptError::PoolTooSmall { variant: variant.id.0.clone(), wanted: shots.k, has: pool.len() });
+            }
+            Some(shots) => ShotSource::choose(shots, pool, &|row| {
+                Ok([
+                    Message { role: Role::User, content: parts.render("user", &row.input, &shared)?.unwrap_or_default() },
+                    Message { role: Role::Assistant, content: row.expected.to_string() },
+                ])
+            })?,
+        };
+        let named = || NamedSchema { name: suite.output_name.clone(), schema: schema.cloned().unwrap_or(Value::Bool(true)) };
+        let output = match variant.structured {
+            Structured::Text => OutputMode::Text,
+            Structured::JsonObject => OutputMode::JsonObject,
+            Structured::JsonSchema => OutputMode::JsonSchema(named()),
+            Structured::Tool => OutputMode::Tool(named()),
+        };
+        Ok(Self {
+            wire,
+            served_as: model.served_as.clone(),
+            extra_body: model.extra_body.clone(),
+            parts,
+            shared,
+            shots,
+            output,
+            params: variant.params.clone(),
+        })
+    }
+
+    /// The request for one example: system part, shots, the example.
+    pub fn render(&self, example: &Example) -> Result<Request, PromptError> {
+        let mut messages = Vec::with_capacity(2);
+        if let Some(system) = self.parts.render("system", &example.input, &self.shared)? {
+            messages.push(Message { role: Role::System, content: system });
+        }
+        self.shots.append(example, &mut messages);
+        let user = self.parts.render("user", &example.input, &self.shared)?.unwrap_or_default();
+        messages.push(Message { role: Role::User, content: user });
+        Ok(Request {
+            model: self.served_as.clone(),
+            messages,
+            params: self.params.clone(),
+            output: self.output.clone(),
+            stream: true,
+        })
+    }
+
+    /// The request as HTTP.
+    pub fn encode(&self, example: &Example) -> Result<HttpRequest, PromptError> {
+        Ok(wire::wire(self.wire).encode(&self.render(example)?, &self.extra_body))
+    }
+
+    /// The wire that reads the answers.
+    pub fn wire(&self) -> WireKind {
+        self.wire
+    }
+}

@@ -1,0 +1,214 @@
+//! Few-shot examples from the pool: fixed, random, balanced, similar. Deterministic for a seed.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use super::PromptError;
+use crate::digest::Digest;
+use crate::exchange::Message;
+use crate::suite::Example;
+use crate::variant::{Select, Shots};
+
+/// A shot: the user's turn and the assistant's.
+type Shot = [Message; 2];
+
+/// Where a variant's shots come from.
+pub(super) enum ShotSource {
+    /// No shots.
+    None,
+    /// The same for every example.
+    Same(Vec<Shot>),
+    /// By likeness to the example.
+    Similar { k: usize, rows: Vec<Row>, index: Box<bm25::SearchEngine<u32, u32, Words>> },
+}
+
+impl std::fmt::Debug for ShotSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Same(_) => "Same",
+            Self::Similar { .. } => "Similar",
+        })
+    }
+}
+
+/// A pool row, rendered.
+pub(super) struct Row {
+    id: String,
+    key: String,
+    shot: Shot,
+}
+
+impl ShotSource {
+    /// Chooses once what does not depend on the example. `render` makes a pool row's two turns.
+    pub(super) fn choose(
+        shots: Shots,
+        pool: &[Example],
+        render: &dyn Fn(&Example) -> Result<Shot, PromptError>,
+    ) -> Result<Self, PromptError> {
+        let k = shots.k as usize;
+        let chosen: Vec<&Example> = match shots.select {
+            Select::Fixed => pool.iter().take(k).collect(),
+            Select::Random => by_lot(pool, shots.seed).into_iter().take(k).collect(),
+            Select::Balanced => balanced(pool, k, shots.seed),
+            Select::Similar => {
+                let rows = pool
+                    .iter()
+                    .map(|row| Ok(Row { id: row.id.0.clone(), key: plain(&row.input), shot: render(row)? }))
+                    .collect::<Result<Vec<_>, PromptError>>()?;
+                let documents = rows.iter().enumerate().map(|(index, row)| bm25::Document::new(index as u32, row.key.clone()));
+                let index = bm25::SearchEngineBuilder::with_tokenizer_and_documents(Words, documents.collect::<Vec<_>>());
+                return Ok(Self::Similar { k, rows, index: Box::new(index.build()) });
+            }
+        };
+        Ok(Self::Same(chosen.into_iter().map(render).collect::<Result<_, _>>()?))
+    }
+
+    /// Adds the example's shots to the conversation.
+    pub(super) fn append(&self, example: &Example, messages: &mut Vec<Message>) {
+        match self {
+            Self::None => {}
+            Self::Same(shots) => messages.extend(shots.iter().flatten().cloned()),
+            Self::Similar { k, rows, index } => {
+                let key = plain(&example.input);
+                // The likest stands last, next to the example.
+                let nearest = nearest(index, rows, &key, example, *k);
+                messages.extend(nearest.into_iter().rev().flat_map(|row| row.shot.iter().cloned()));
+            }
+        }
+    }
+}
+
+/// The k rows with the most in common, likest first, the example itself and its twins left out;
+/// filled up in pool order where fewer share a word.
+fn nearest<'a>(
+    index: &bm25::SearchEngine<u32, u32, Words>,
+    rows: &'a [Row],
+    key: &str,
+    example: &Example,
+    k: usize,
+) -> Vec<&'a Row> {
+    let other = |row: &&Row| row.key != key && row.id != example.id.0;
+    let mut hits = index.search(key, None);
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.id.cmp(&b.document.id)));
+    let found: Vec<u32> = hits.iter().map(|hit| hit.document.id).collect();
+    let rest = (0..rows.len() as u32).filter(|id| !found.contains(id));
+    found.iter().copied().chain(rest).filter_map(|id| rows.get(id as usize)).filter(other).take(k).collect()
+}
+
+/// The rows in an order that only the seed and their ids decide.
+fn by_lot(rows: &[Example], seed: u64) -> Vec<&Example> {
+    let mut rows: Vec<&Example> = rows.iter().collect();
+    rows.sort_by_cached_key(|row| Digest::of_parts([seed.to_le_bytes().as_slice(), row.id.0.as_bytes()]));
+    rows
+}
+
+/// As equal a number from each class as k allows, classes and rows by lot.
+fn balanced(pool: &[Example], k: usize, seed: u64) -> Vec<&Example> {
+    let mut classes: BTreeMap<String, VecDeque<&Example>> = BTreeMap::new();
+    let drawn = by_lot(pool, seed);
+    let mut order: Vec<String> = Vec::new();
+    for row in drawn {
+        let class = row.expected.to_string();
+        let rows = classes.entry(class.clone()).or_insert_with(|| {
+            order.push(class);
+            VecDeque::new()
+        });
+        rows.push_back(row);
+    }
+    let mut chosen = Vec::with_capacity(k);
+    while chosen.len() < k.min(pool.len()) {
+        for class in &order {
+            if chosen.len() < k
+                && let Some(row) = classes.get_mut(class).and_then(VecDeque::pop_front)
+            {
+                chosen.push(row);
+            }
+        }
+    }
+    chosen
+}
+
+/// The input's words in lower case, one space between: twins differ only in case, space and
+/// punctuation.
+fn plain(input: &Value) -> String {
+    let text = match input {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    words(&text).collect::<Vec<_>>().join(" ")
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+}
+
+/// Splits at everything that is neither letter nor digit, in any language.
+pub(super) struct Words;
+
+impl bm25::Tokenizer for Words {
+    fn tokenize(&self, text: &str) -> Vec<String> {
+        words(text).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Role;
+    use crate::suite::ExampleId;
+    use serde_json::json;
+
+    fn row(id: &str, input: &str, class: &str) -> Example {
+        Example { id: ExampleId(id.into()), input: json!(input), expected: json!({"c": class}), cluster: None, tags: BTreeMap::new() }
+    }
+
+    fn pool() -> Vec<Example> {
+        vec![
+            row("p1", "the dog barks", "a"),
+            row("p2", "a cat sleeps on the mat", "b"),
+            row("p3", "dogs and cats", "a"),
+            row("p4", "stock prices fell", "c"),
+            row("p5", "the cat sleeps", "b"),
+        ]
+    }
+
+    fn inputs(select: Select, k: u32, example: &Example) -> Vec<String> {
+        let render = |row: &Example| {
+            Ok([
+                Message { role: Role::User, content: row.input.as_str().unwrap().to_owned() },
+                Message { role: Role::Assistant, content: row.expected.to_string() },
+            ])
+        };
+        let source = ShotSource::choose(Shots { k, select, seed: 7 }, &pool(), &render).unwrap();
+        let mut messages = Vec::new();
+        source.append(example, &mut messages);
+        messages.iter().step_by(2).map(|message| message.content.clone()).collect()
+    }
+
+    #[test]
+    fn fixed_takes_the_first_rows() {
+        assert_eq!(inputs(Select::Fixed, 2, &row("t", "x", "a")), ["the dog barks", "a cat sleeps on the mat"]);
+    }
+
+    #[test]
+    fn random_and_balanced_do_not_change_between_runs() {
+        let example = row("t", "x", "a");
+        assert_eq!(inputs(Select::Random, 3, &example), inputs(Select::Random, 3, &example));
+        let balanced = inputs(Select::Balanced, 3, &example);
+        let pool = pool();
+        let classes: std::collections::BTreeSet<_> =
+            balanced.iter().map(|input| pool.iter().find(|row| row.input == json!(input)).unwrap().expected.to_string()).collect();
+        assert_eq!(classes.len(), 3, "one of each class: {balanced:?}");
+    }
+
+    #[test]
+    fn similar_puts_the_likest_last_and_leaves_out_twins() {
+        let shots = inputs(Select::Similar, 2, &row("t", "The cat sleeps!", "b"));
+        assert_eq!(shots.last().unwrap(), "a cat sleeps on the mat");
+        assert!(!shots.contains(&"the cat sleeps".to_owned()), "a twin of the example is never a shot");
+        assert_eq!(inputs(Select::Similar, 4, &row("t", "zebra", "b")).len(), 4);
+    }
+}

@@ -1,0 +1,211 @@
+//! Prompt templates; the only file that names `minijinja`.
+//!
+//! Templates see `input`, its fields, `schema` and `labels`, and nothing else: no file, no other
+//! template, no clock. An undefined name is an error, never an empty string.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value as TemplateValue};
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::Value;
+
+/// Steps that one rendering may take; a template that loops over more does not describe a prompt.
+const FUEL: u64 = 2_000_000;
+
+/// Why a template cannot be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    /// What is wrong.
+    pub message: String,
+    /// The line within the part, from 1, if known.
+    pub line: Option<usize>,
+}
+
+impl From<minijinja::Error> for TemplateError {
+    fn from(error: minijinja::Error) -> Self {
+        let detail = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        Self { message: crate::text::one_line(&detail, 300), line: error.line() }
+    }
+}
+
+/// What a template may use beside the example's input.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    schema: Option<TemplateValue>,
+    labels: TemplateValue,
+}
+
+impl Shared {
+    /// The suite's schema as compact JSON and its labels in schema order.
+    pub fn new(schema: Option<&Value>, labels: &[String]) -> Self {
+        Self {
+            schema: schema.map(|schema| TemplateValue::from_safe_string(schema.to_string())),
+            labels: TemplateValue::from_object(Labels(labels.iter().map(|label| TemplateValue::from(label.as_str())).collect())),
+        }
+    }
+}
+
+/// One part of a prompt, compiled.
+#[derive(Debug)]
+pub struct Template {
+    environment: Environment<'static>,
+}
+
+impl Template {
+    /// Compiles a part; an error names its line.
+    pub fn compile(source: &str) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_fuel(Some(FUEL));
+        environment.add_template_owned("part", source.to_owned())?;
+        Ok(Self { environment })
+    }
+
+    /// Renders the part for one input and trims the result.
+    pub fn render(&self, input: &Value, shared: &Shared) -> Result<String, TemplateError> {
+        let scope = TemplateValue::from_object(Scope { input: input_value(input), shared: shared.clone() });
+        let rendered = self.environment.get_template("part")?.render(scope)?;
+        Ok(rendered.trim().to_owned())
+    }
+}
+
+/// The names that a template sees.
+#[derive(Debug)]
+struct Scope {
+    input: TemplateValue,
+    shared: Shared,
+}
+
+impl Object for Scope {
+    fn get_value(self: &Arc<Self>, key: &TemplateValue) -> Option<TemplateValue> {
+        match key.as_str()? {
+            "input" => Some(self.input.clone()),
+            "schema" => self.shared.schema.clone(),
+            "labels" => Some(self.shared.labels.clone()),
+            field => self.input.get_attr(field).ok().filter(|value| !value.is_undefined()),
+        }
+    }
+}
+
+/// The labels: `{{ labels }}` is "a, b, c", and they can be joined or looped over.
+#[derive(Debug)]
+struct Labels(Vec<TemplateValue>);
+
+impl Object for Labels {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &TemplateValue) -> Option<TemplateValue> {
+        self.0.get(key.as_usize()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, label) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{label}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An object or list of an input: renders as compact JSON, its fields and items can be named.
+#[derive(Debug)]
+struct Json(Value);
+
+impl Object for Json {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        if self.0.is_array() { ObjectRepr::Seq } else { ObjectRepr::Map }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &TemplateValue) -> Option<TemplateValue> {
+        let found = match key.as_str() {
+            Some(name) => self.0.get(name),
+            None => self.0.get(key.as_usize()?),
+        };
+        found.map(input_value)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match &self.0 {
+            Value::Array(items) => Enumerator::Seq(items.len()),
+            Value::Object(fields) => Enumerator::Values(fields.keys().map(|key| TemplateValue::from(key.as_str())).collect()),
+            _ => Enumerator::Empty,
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+fn input_value(value: &Value) -> TemplateValue {
+    match value {
+        Value::String(text) => TemplateValue::from(text.as_str()),
+        Value::Array(_) | Value::Object(_) => TemplateValue::from_object(Json(value.clone())),
+        Value::Null => TemplateValue::from(()),
+        Value::Bool(truth) => TemplateValue::from(*truth),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), ..) => TemplateValue::from(number),
+            (None, Some(number), _) => TemplateValue::from(number),
+            (None, None, number) => TemplateValue::from(number.unwrap_or_default()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn render(source: &str, input: Value) -> Result<String, TemplateError> {
+        let shared = Shared::new(Some(&json!({"b": 1, "a": [2]})), &["x".into(), "y".into()]);
+        Template::compile(source)?.render(&input, &shared)
+    }
+
+    #[test]
+    fn the_names_of_the_contract_render() {
+        assert_eq!(render(" {{ input }}\n", json!("hi")).unwrap(), "hi");
+        assert_eq!(render("{{ labels }}|{{ labels | join('/') }}", json!("")).unwrap(), "x, y|x/y");
+        assert_eq!(render("{{ schema }}", json!("")).unwrap(), r#"{"b":1,"a":[2]}"#);
+        assert_eq!(render("{{ input }}", json!({"z": 1, "a": "é"})).unwrap(), r#"{"z":1,"a":"é"}"#);
+        assert_eq!(render("{{ input.z }} {{ a }} {% for i in l %}{{ i }}{% endfor %}", json!({"z": 1, "a": "b", "l": [1, 2]})).unwrap(), "1 b 12");
+        assert_eq!(render("{{ input }}", json!(7)).unwrap(), "7");
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_with_its_line() {
+        let error = render("a\n{{ inptu }}", json!("x")).unwrap_err();
+        assert_eq!(error.line, Some(2));
+        assert!(render("{{ input.missing }}", json!({"a": 1})).is_err());
+    }
+
+    #[test]
+    fn a_template_reaches_no_other_file_and_ends() {
+        assert!(render("{% include '/etc/passwd' %}", json!("x")).is_err());
+        assert!(render("{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}", json!("x")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_input_is_data_never_a_template(text in "\\PC*") {
+            let text = text.trim().to_owned();
+            prop_assert_eq!(render("{{ input }}", json!(format!("x{text}x"))).unwrap(), format!("x{text}x"));
+        }
+
+        #[test]
+        fn no_template_panics(source in "[{}%a-z ._|\\[\\]()'0-9]{0,60}") {
+            let _ = render(&source, json!({"a": "b"}));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Recordings: real answers kept for replay, looked up by what was asked (DESIGN.md 4, 13.4).
+//!
+//! A recording is a JSON Lines file: a header line, then one line an answer. What all chunks of a
+//! stream share stands once, in `envelope`; a chunk that only carries text is that text.
+
+pub mod server;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::digest::Digest;
+use crate::exchange::Usage;
+
+/// The format version that this program writes and reads.
+const FORMAT: u32 = 1;
+
+/// The first line of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The format's version.
+    pub recording: u32,
+    /// The suite that was recorded.
+    pub suite: String,
+    /// Whether the recorded times may be compared between variants and with a target.
+    pub latency: LatencyClaim,
+    /// On what it was recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub setting: String,
+}
+
+/// What a recording's times are good for (DESIGN.md 13.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatencyClaim {
+    /// Real times of a real server, but on a busy machine or under changing load.
+    Indicative,
+    /// Measured with care: they may be compared.
+    Comparable,
+}
+
+/// One recorded answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// Digest of the request body without stream flags.
+    pub request_hash: Digest,
+    /// The example it answered, for messages.
+    pub example: String,
+    /// The variant it answered, for messages.
+    pub variant: String,
+    /// Which repeat.
+    #[serde(default)]
+    pub repeat: u32,
+    /// The HTTP status.
+    pub status: u16,
+    /// What all chunks of the stream share.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub envelope: Map<String, Value>,
+    /// The stream's data events with their times in milliseconds; `[DONE]` is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chunks: Vec<(f64, Value)>,
+    /// The body of an answer that was not streamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Value>,
+    /// When the answer was whole, in milliseconds.
+    pub total_ms: f64,
+    /// Tokens in the normal form, for readers of the file; the server replays the chunks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+/// Why a recording cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be read or written.
+    #[error("failed to use the recording `{path}`: {error}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A line is not what the format says.
+    #[error("`{path}`, line {line}: {message}")]
+    Line {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// A recording in memory, as its lines; an entry is read when it is asked for.
+#[derive(Debug)]
+pub struct Recording {
+    header: Header,
+    lines: Vec<Box<str>>,
+    places: HashMap<(Digest, u32), u32>,
+}
+
+#[derive(Deserialize)]
+struct Key<'a> {
+    request_hash: Digest,
+    #[serde(default)]
+    repeat: u32,
+    #[serde(borrow, rename = "chunks")]
+    _chunks: Option<&'a RawValue>,
+}
+
+impl Recording {
+    /// Reads a recording's lines and indexes them.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a header of another version, a line that is no entry.
+    pub fn load(path: &Path) -> Result<Self, RecordingError> {
+        let shown = path.display().to_string();
+        let io = |error| RecordingError::Io { path: shown.clone(), error };
+        #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are read")]
+        let reader = BufReader::new(File::open(path).map_err(io)?);
+        let mut lines = reader.lines();
+        let fault = |line: u64, message: String| RecordingError::Line { path: shown.clone(), line, message };
+        let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
+        let header: Header = serde_json::from_str(&first)
+            .map_err(|error| fault(1, format!("the first line is not a recording's header: {error}")))?;
+        if header.recording != FORMAT {
+            return Err(fault(1, format!("format {} is not known to this version, which reads {FORMAT}", header.recording)));
+        }
+        let mut recording = Self { header, lines: Vec::new(), places: HashMap::new() };
+        for (number, line) in (2..).zip(lines) {
+            let line = line.map_err(io)?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let key: Key<'_> = serde_json::from_str(&line).map_err(|error| fault(number, error.to_string()))?;
+            recording.places.entry((key.request_hash, key.repeat)).or_insert(recording.lines.len() as u32);
+            recording.lines.push(line.into_boxed_str());
+        }
+        Ok(recording)
+    }
+
+    /// The first line.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Recorded answers.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whether this repeat of a request is recorded.
+    pub fn knows(&self, request: &Digest, repeat: u32) -> bool {
+        self.places.contains_key(&(*request, repeat))
+    }
+
+    /// The recorded answer to a request.
+    pub fn find(&self, request: &Digest, repeat: u32) -> Option<Entry> {
+        let line = *self.places.get(&(*request, repeat))?;
+        serde_json::from_str(self.lines.get(line as usize)?).ok()
+    }
+}
+
+impl Entry {
+    /// The stream's data events as JSON texts, with their times.
+    pub fn events(&self) -> impl Iterator<Item = (f64, String)> + '_ {
+        self.chunks.iter().map(|(ms, chunk)| {
+            let mut event = match chunk {
+                Value::String(text) => text_chunk(text),
+                Value::Object(fields) => fields.clone(),
+                other => return (*ms, other.to_string()),
+            };
+            for (key, value) in &self.envelope {
+                event.insert(key.clone(), value.clone());
+            }
+            (*ms, Value::Object(event).to_string())
+        })
+    }
+
+    /// An entry from a stream's data events, `[DONE]` left out, and their times.
+    pub fn from_events(mut entry: Entry, events: &[(f64, Value)]) -> Entry {
+        let objects: Vec<&Map<String, Value>> = events.iter().filter_map(|(_, event)| event.as_object()).collect();
+        if let Some(first) = objects.first().filter(|_| objects.len() == events.len()) {
+            let shared = first.iter().filter(|(key, value)| {
+                key.as_str() != "choices" && objects.iter().all(|other| other.get(key.as_str()) == Some(value))
+            });
+            entry.envelope = shared.map(|(key, value)| (key.clone(), value.clone())).collect();
+        }
+        entry.chunks = events.iter().map(|(ms, event)| (round_ms(*ms), short(event, &entry.envelope))).collect();
+        entry
+    }
+}
+
+/// The chunk that carries text and nothing else.
+fn text_chunk(text: &str) -> Map<String, Value> {
+    let choice = json!([{"finish_reason": null, "index": 0, "delta": {"content": text}}]);
+    Map::from_iter([("choices".to_owned(), choice)])
+}
+
+/// An event without what the envelope holds; its text where it is nothing else.
+fn short(event: &Value, envelope: &Map<String, Value>) -> Value {
+    let Value::Object(fields) = event else { return event.clone() };
+    let rest: Map<String, Value> =
+        fields.iter().filter(|(key, _)| !envelope.contains_key(*key)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let text = event.pointer("/choices/0/delta/content").and_then(Value::as_str);
+    match text {
+        Some(text) if Value::Object(text_chunk(text)) == Value::Object(rest.clone()) => text.into(),
+        _ => Value::Object(rest),
+    }
+}
+
+/// A tenth of a millisecond is finer than any of these clocks deserve.
+pub fn round_ms(ms: f64) -> f64 {
+    (ms * 10.0).round() / 10.0
+}
+
+/// Writes a recording beside its place and moves it there when it is whole.
+///
+/// # Errors
+/// What the system says.
+pub fn write(path: &Path, header: &Header, entries: &mut dyn Iterator<Item = Entry>) -> Result<u64, RecordingError> {
+    let io = |error| RecordingError::Io { path: path.display().to_string(), error };
+    let partial = path.with_extension("jsonl.partial");
+    let mut written = 0;
+    {
+        #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are written")]
+        let mut file = std::io::BufWriter::new(File::create(&partial).map_err(io)?);
+        file.write_all(line(header).as_bytes()).map_err(io)?;
+        for entry in entries {
+            file.write_all(line(&entry).as_bytes()).map_err(io)?;
+            written += 1;
+        }
+        file.flush().map_err(io)?;
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are written")]
+    std::fs::rename(&partial, path).map_err(io)?;
+    Ok(written)
+}
+
+/// A value as one line of JSON; these types have no maps whose keys are not text.
+fn line<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).map(|line| line + "\n").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_comes_back_as_it_was() {
+        let event = |choices: Value| json!({"choices": choices, "id": "c1", "model": "m"});
+        let events = vec![
+            (1.0, event(json!([{"finish_reason": null, "index": 0, "delta": {"role": "assistant", "content": null}}]))),
+            (2.04, event(json!([{"finish_reason": null, "index": 0, "delta": {"content": "hi"}}]))),
+            (3.0, json!({"choices": [], "id": "c1", "model": "m", "usage": {"prompt_tokens": 3}})),
+        ];
+        let bare = Entry {
+            request_hash: Digest::of(b"r"), example: "e".into(), variant: "v".into(), repeat: 0, status: 200,
+            envelope: Map::new(), chunks: vec![], response: None, total_ms: 3.0, usage: None,
+        };
+        let entry = Entry::from_events(bare, &events);
+        assert_eq!(entry.chunks[1], (2.0, json!("hi")));
+        assert_eq!(entry.envelope, *json!({"id": "c1", "model": "m"}).as_object().unwrap());
+        let back: Vec<Value> = entry.events().map(|(_, text)| serde_json::from_str(&text).unwrap()).collect();
+        let sent: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
+        assert_eq!(back, sent);
+    }
+}

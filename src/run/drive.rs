@@ -1,0 +1,423 @@
+//! The run's one owner of state: queues, limits, retries, counts.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{self, Arrived, Call};
+use super::event::{Event, Observer};
+use super::feed::Work;
+use super::limit::Limit;
+use super::{Ask, Job, RunError, Summary};
+use crate::digest::Digest;
+use crate::exchange::{Failure, FailureKind, Outcome, Retry};
+use crate::store::{Committed, Write, Writer};
+use crate::trial::{Attempt, Exchange, Received, Trial, TrialRecord};
+
+/// Requests that may wait for one endpoint before reading ahead stops.
+const WAITING: usize = 512;
+
+/// A variant whose first requests are all refused as malformed is stopped after this many.
+const BAD_REQUESTS: u32 = 5;
+
+/// Bytes of a request for one token, for the tokens-a-minute limit: a guess on the safe side.
+const BYTES_PER_TOKEN: usize = 3;
+
+/// A request with what was tried before.
+struct Pending {
+    ask: Ask,
+    attempts: Vec<Attempt>,
+    first_sent: Option<Instant>,
+}
+
+/// What a task returns.
+struct Done {
+    pending: Pending,
+    arrived: Arrived,
+    in_flight: u32,
+}
+
+/// Whether a variant's cache prefix is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prefix {
+    /// Nobody has to wait.
+    Free,
+    /// The first request has not been sent.
+    Unsent,
+    /// The first request is under way.
+    Leading,
+}
+
+struct LaneState {
+    stopped: Option<Failure>,
+    prefix: Prefix,
+    answered: u32,
+    bad_requests: u32,
+}
+
+struct Drive<'a> {
+    job: &'a Job,
+    observer: &'a mut dyn Observer,
+    limits: Vec<Limit>,
+    limit_of: Vec<usize>,
+    waiting: Vec<VecDeque<Pending>>,
+    delayed: BTreeMap<(Instant, u64), Pending>,
+    lanes: Vec<LaneState>,
+    names: Vec<Arc<str>>,
+    /// Identical requests of this run that wait for the one under way.
+    twins: HashMap<Digest, Vec<Trial>>,
+    tasks: JoinSet<Done>,
+    leading: mpsc::UnboundedSender<usize>,
+    sequence: u64,
+    summary: Summary,
+    writer: mpsc::Sender<Write>,
+}
+
+/// Runs a job to its end, to its interruption, or to a limit.
+///
+/// `stop` ends sending and lets what is under way finish; `abort` ends that too. Everything that
+/// was shown to the observer as finished is in the store.
+///
+/// # Errors
+/// The store fails, an example cannot be read, or a template does not render.
+pub async fn drive(
+    job: &Job,
+    mut work: mpsc::Receiver<Work>,
+    (writer, mut committed): (Writer, mpsc::UnboundedReceiver<Committed>),
+    observer: &mut dyn Observer,
+    stop: CancellationToken,
+    abort: CancellationToken,
+) -> Result<Summary, RunError> {
+    let (leading, mut led) = mpsc::unbounded_channel();
+    let mut drive = Drive::new(job, observer, writer.sender(), leading);
+    let deadline = job.max_time.map(|time| Instant::now() + time);
+    let mut fault = None;
+    let mut open = true;
+    let mut exhausted = false;
+    loop {
+        if open && (stop.is_cancelled() || fault.is_some()) {
+            open = false;
+            drive.drain(&mut work, stop.is_cancelled());
+        }
+        let wake = drive.send_what_fits();
+        if !open && drive.tasks.is_empty() {
+            break;
+        }
+        if exhausted && drive.is_idle() {
+            break;
+        }
+        let wake = [wake, deadline.filter(|_| open)].into_iter().flatten().min();
+        tokio::select! {
+            biased;
+            () = abort.cancelled() => { drive.tasks.abort_all(); drive.summary.interrupted = true; break; }
+            () = stop.cancelled(), if open => {}
+            Some(done) = drive.tasks.join_next() => match done {
+                Ok(done) => drive.finish(done, open).await,
+                Err(error) => fault = fault.or(Some(RunError::Bug(error.to_string()))),
+            },
+            Some(lane) = led.recv() => drive.lanes[lane].prefix = Prefix::Free,
+            Some(news) = committed.recv() => if let Err(error) = drive.committed(news) { fault = fault.or(Some(error)); },
+            next = work.recv(), if open && !exhausted && drive.has_room() => match next {
+                Some(next) => if let Err(error) = drive.take(next).await { fault = fault.or(Some(error)); },
+                None => exhausted = true,
+            },
+            () = sleep_until(wake), if wake.is_some() => if deadline.is_some_and(|deadline| Instant::now() >= deadline) && open {
+                drive.summary.limit_reached = Some("the time limit is reached".into());
+                open = false;
+                drive.drain(&mut work, false);
+            },
+        }
+    }
+    let Drive { summary, writer: sender, tasks, observer, .. } = drive;
+    drop((sender, tasks));
+    let mut summary = finish_writing(writer, committed, observer, summary).await?;
+    work.close();
+    summary.unsent += work.len() as u64;
+    fault.map_or(Ok(summary), Err)
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    if let Some(wake) = wake {
+        tokio::time::sleep_until(wake).await;
+    }
+}
+
+/// Waits for the writer, off the runtime's threads, and passes its last news on.
+async fn finish_writing(
+    writer: Writer,
+    mut committed: mpsc::UnboundedReceiver<Committed>,
+    observer: &mut dyn Observer,
+    mut summary: Summary,
+) -> Result<Summary, RunError> {
+    let finished = tokio::task::spawn_blocking(move || writer.finish()).await.map_err(|error| RunError::Bug(error.to_string()))?;
+    while let Ok(Committed::Trials(records)) = committed.try_recv() {
+        for record in &records {
+            summary.done += 1;
+            observer.on(Event::Finished(record));
+        }
+    }
+    finished?;
+    Ok(summary)
+}
+
+impl<'a> Drive<'a> {
+    fn new(job: &'a Job, observer: &'a mut dyn Observer, writer: mpsc::Sender<Write>, leading: mpsc::UnboundedSender<usize>) -> Self {
+        let mut providers: Vec<&str> = Vec::new();
+        let mut limits = Vec::new();
+        let limit_of = job.endpoints.iter().map(|endpoint| {
+            providers.iter().position(|provider| *provider == endpoint.provider).unwrap_or_else(|| {
+                providers.push(&endpoint.provider);
+                limits.push(Limit::new(&endpoint.limits));
+                limits.len() - 1
+            })
+        });
+        let limit_of = limit_of.collect();
+        let lanes = job.lanes.iter().map(|lane| LaneState {
+            stopped: None,
+            prefix: if lane.leader_first { Prefix::Unsent } else { Prefix::Free },
+            answered: 0,
+            bad_requests: 0,
+        });
+        Self {
+            job,
+            observer,
+            limits,
+            limit_of,
+            waiting: job.lanes.iter().map(|_| VecDeque::new()).collect(),
+            delayed: BTreeMap::new(),
+            lanes: lanes.collect(),
+            names: job.lanes.iter().map(|lane| Arc::from(lane.id.as_str())).collect(),
+            twins: HashMap::new(),
+            tasks: JoinSet::new(),
+            leading,
+            sequence: 0,
+            summary: Summary::default(),
+            writer,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.tasks.is_empty() && self.delayed.is_empty() && self.waiting.iter().all(VecDeque::is_empty)
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.iter().map(VecDeque::len).sum::<usize>() < WAITING
+    }
+
+    /// Stops sending; what waits is left for the next run.
+    fn drain(&mut self, work: &mut mpsc::Receiver<Work>, interrupted: bool) {
+        work.close();
+        let waiting: usize = self.waiting.iter_mut().map(|queue| queue.drain(..).count()).sum();
+        self.summary.unsent += (waiting + self.delayed.len()) as u64;
+        self.delayed.clear();
+        self.summary.interrupted |= interrupted;
+        self.observer.on(Event::Draining);
+    }
+
+    async fn take(&mut self, work: Work) -> Result<(), RunError> {
+        match work {
+            Work::Settled => self.summary.done += 1,
+            Work::Fault(error) => return Err(error),
+            Work::Reuse(trial, cached) => {
+                let record = TrialRecord { trial, exchange: cached.exchange, reused: true };
+                self.write(record, Some(cached.row), true, false).await;
+            }
+            Work::Ask(ask) if self.lanes[ask.trial.variant].stopped.is_some() => self.summary.unsent += 1,
+            Work::Ask(ask) => match self.twins.get_mut(&ask.key) {
+                Some(waiting) => waiting.push(ask.trial),
+                None => {
+                    self.twins.insert(ask.key, Vec::new());
+                    let lane = ask.trial.variant;
+                    self.waiting[lane].push_back(Pending { ask, attempts: Vec::new(), first_sent: None });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Sends whatever the limits allow, lanes in turn; says when to look again.
+    fn send_what_fits(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        while let Some(entry) = self.delayed.first_entry().filter(|entry| entry.key().0 <= now) {
+            let pending = entry.remove();
+            self.waiting[pending.ask.trial.variant].push_front(pending);
+        }
+        let mut wake = self.delayed.first_key_value().map(|((at, _), _)| *at);
+        let mut sent = true;
+        while std::mem::take(&mut sent) {
+            for lane in 0..self.waiting.len() {
+                if self.waiting[lane].is_empty() || self.lanes[lane].prefix == Prefix::Leading {
+                    continue;
+                }
+                let limit = self.limit_of[self.job.lanes[lane].endpoint];
+                let tokens = self.waiting[lane].front().map_or(0, |pending| pending.ask.body.len() / BYTES_PER_TOKEN);
+                match self.limits[limit].take(now, u32::try_from(tokens).unwrap_or(u32::MAX)) {
+                    Err(at) => wake = [wake, at].into_iter().flatten().min(),
+                    Ok(()) => {
+                        if let Some(pending) = self.waiting[lane].pop_front() {
+                            self.send(lane, pending, now);
+                            sent = true;
+                        }
+                    }
+                }
+            }
+        }
+        wake
+    }
+
+    fn send(&mut self, lane: usize, mut pending: Pending, now: Instant) {
+        pending.first_sent.get_or_insert(now);
+        let mut first_output = None;
+        if self.lanes[lane].prefix == Prefix::Unsent {
+            self.lanes[lane].prefix = Prefix::Leading;
+            let (told, mut heard) = mpsc::unbounded_channel();
+            first_output = Some(told);
+            let leading = self.leading.clone();
+            tokio::spawn(async move {
+                // An answer without a first token ends the wait as well.
+                let _ = heard.recv().await;
+                let _ = leading.send(lane);
+            });
+        }
+        let call = Call {
+            endpoint: self.job.lanes[lane].endpoint,
+            path: pending.ask.path,
+            body: pending.ask.body.clone(),
+            repeat: pending.ask.trial.repeat,
+            first_output,
+        };
+        let transport = Arc::clone(&self.job.transport);
+        let in_flight = self.tasks.len() as u32 + 1;
+        self.tasks.spawn(async move {
+            let arrived = transport.send(call).await;
+            Done { pending, arrived, in_flight }
+        });
+        let requests = self.tasks.len();
+        let allowed = self.limits.iter().map(Limit::allowed).sum();
+        debug_assert!(self.limits.iter().map(Limit::in_flight).sum::<usize>() >= requests);
+        self.observer.on(Event::InFlight { requests, allowed });
+    }
+
+    /// What to do about an attempt that is over.
+    async fn finish(&mut self, done: Done, open: bool) {
+        let now = Instant::now();
+        let Done { mut pending, arrived, in_flight } = done;
+        let lane = pending.ask.trial.variant;
+        let limit = self.limit_of[self.job.lanes[lane].endpoint];
+        let failure = arrived.reading.outcome.failure().cloned();
+        match failure.as_ref().map(|failure| failure.retry) {
+            Some(Retry::RateLimited { after }) => self.limits[limit].rate_limited(now, after),
+            Some(_) => self.limits[limit].ended(),
+            None => self.limits[limit].succeeded(),
+        }
+        if let Some(failure) = &failure {
+            let elapsed = pending.first_sent.map_or(Duration::ZERO, |first| now - first);
+            let delay = attempt::next_delay(failure, pending.attempts.len() + 1, elapsed, self.sequence);
+            if let Some(delay) = delay.filter(|_| open && self.lanes[lane].stopped.is_none()) {
+                self.summary.retries += 1;
+                self.observer.on(Event::Retrying { variant: lane, failure });
+                pending.attempts.push(attempt_of(failure, &arrived, delay));
+                self.sequence += 1;
+                self.delayed.insert((now + delay, self.sequence), pending);
+                return;
+            }
+        }
+        self.judge_lane(lane, failure.as_ref());
+        self.record(pending, arrived, failure, in_flight, open).await;
+    }
+
+    /// Stops a variant whose every further request would fail the same way.
+    fn judge_lane(&mut self, lane: usize, failure: Option<&Failure>) {
+        let state = &mut self.lanes[lane];
+        let Some(failure) = failure else {
+            state.answered += 1;
+            return;
+        };
+        if failure.kind == FailureKind::BadRequest && failure.status.is_some() {
+            state.bad_requests += 1;
+        }
+        let hopeless = failure.kind.stops_variant() || (state.answered == 0 && state.bad_requests >= BAD_REQUESTS);
+        if hopeless && state.stopped.is_none() {
+            state.stopped = Some(failure.clone());
+            self.summary.stopped_variants.push((self.job.lanes[lane].id.clone(), failure.message.clone()));
+            self.summary.unsent += self.waiting[lane].drain(..).count() as u64;
+            self.observer.on(Event::VariantStopped { variant: lane, failure });
+        }
+    }
+
+    async fn record(&mut self, pending: Pending, arrived: Arrived, failure: Option<Failure>, in_flight: u32, open: bool) {
+        let Pending { ask, attempts, .. } = pending;
+        let twins = self.twins.remove(&ask.key).unwrap_or_default();
+        // A failure that the user's stop kept from being asked again is left for the next run.
+        if !open && failure.as_ref().is_some_and(|failure| failure.retry != Retry::No) {
+            self.summary.unsent += 1 + twins.len() as u64;
+            return;
+        }
+        let endpoint = &self.job.endpoints[self.job.lanes[ask.trial.variant].endpoint];
+        let exchange = Arc::new(Exchange {
+            key: ask.key,
+            request_digest: ask.request_digest,
+            endpoint: endpoint.name.clone(),
+            request_body: ask.body.to_vec(),
+            received: as_read(arrived.received, failure.as_ref()),
+            timing: arrived.timing,
+            attempts,
+            sent_at_unix_ms: arrived.sent_at_unix_ms,
+            in_flight,
+            provenance: endpoint.provenance,
+        });
+        let settled = failure.as_ref().is_none_or(|failure| failure.kind.counts_as_wrong());
+        let reusable = !matches!(arrived.reading.outcome, Outcome::Failed(_));
+        if !settled {
+            self.summary.missing += 1 + twins.len() as u64;
+        }
+        self.write(TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false }, None, settled, reusable).await;
+        for trial in twins {
+            self.write(TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true }, None, settled, reusable).await;
+        }
+    }
+
+    async fn write(&self, record: TrialRecord, exchange_row: Option<i64>, settled: bool, reusable: bool) {
+        let variant = Arc::clone(&self.names[record.trial.variant]);
+        // A writer that is gone has said why on the other channel.
+        let _ = self.writer.send(Write { record, variant, exchange_row, settled, reusable }).await;
+    }
+
+    fn committed(&mut self, news: Committed) -> Result<(), RunError> {
+        match news {
+            Committed::Trials(records) => {
+                for record in &records {
+                    self.summary.done += 1;
+                    self.observer.on(Event::Finished(record));
+                }
+                Ok(())
+            }
+            Committed::Failed(message) => Err(RunError::Store(crate::store::StoreError::Writer(message))),
+        }
+    }
+}
+
+/// An error answer whose headers are gone is kept with the failure that they meant.
+fn as_read(received: Received, failure: Option<&Failure>) -> Received {
+    match (received, failure) {
+        (Received::Answer { status, body, .. }, Some(failure)) if !(200..300).contains(&status) => {
+            Received::Broken { failure: failure.clone(), body }
+        }
+        (received, _) => received,
+    }
+}
+
+fn attempt_of(failure: &Failure, arrived: &Arrived, delay: Duration) -> Attempt {
+    Attempt {
+        kind: failure.kind,
+        status: failure.status,
+        message: failure.message.clone(),
+        took_ms: arrived.timing.total_ms,
+        waited_ms: delay.as_secs_f64() * 1000.0,
+    }
+}

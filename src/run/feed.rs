@@ -1,0 +1,116 @@
+//! The thread that reads examples and renders requests ahead of the run.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{Ask, EndpointSpec, Lane, RunError};
+use crate::digest::Digest;
+use crate::plan::Order;
+use crate::prompt::Prepared;
+use crate::store::{CachedExchange, Store};
+use crate::suite::Example;
+use crate::trial::{CacheMode, Purpose, Trial};
+
+/// Requests rendered ahead.
+const AHEAD: usize = 256;
+
+/// What the run gets to do.
+#[derive(Debug)]
+pub enum Work {
+    /// Ask the endpoint.
+    Ask(Ask),
+    /// The store has the answer.
+    Reuse(Trial, CachedExchange),
+    /// This trial of a resumed run is over already.
+    Settled,
+    /// The trial cannot be made.
+    Fault(RunError),
+}
+
+/// What the feeder needs.
+pub struct Feed {
+    /// Requests are made by these, one a lane.
+    pub prepared: Vec<Arc<Prepared>>,
+    /// The variants.
+    pub lanes: Vec<Lane>,
+    /// The endpoints.
+    pub endpoints: Vec<EndpointSpec>,
+    /// How many times each example is asked.
+    pub repeats: u32,
+    /// In which order.
+    pub order: Order,
+    /// The store's run.
+    pub run: i64,
+    /// Whether answers in the store are left alone.
+    pub fresh: bool,
+    /// Where answers are looked up.
+    pub store: Store,
+}
+
+/// Opens the examples anew; each pass over them needs its own reader.
+pub type OpenExamples = Box<dyn Fn() -> Result<Box<dyn Iterator<Item = Result<Example, RunError>>>, RunError> + Send>;
+
+impl Feed {
+    /// Starts the thread. It ends when the receiver is dropped or everything was read.
+    pub fn start(self, examples: OpenExamples) -> mpsc::Receiver<Work> {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        std::thread::spawn(move || {
+            if let Err(error) = self.read(&examples, &sender) {
+                // A run that is gone needs no news.
+                let _ = sender.blocking_send(Work::Fault(error));
+            }
+        });
+        receiver
+    }
+
+    fn read(&self, open: &OpenExamples, sender: &mpsc::Sender<Work>) -> Result<(), RunError> {
+        for variants in self.order.passes(self.lanes.len()) {
+            for example in open()? {
+                let example = Arc::new(example?);
+                let document = serde_json::to_string(&*example).unwrap_or_default();
+                let digest = Digest::of(document.as_bytes());
+                for &variant in &variants {
+                    for repeat in 0..self.repeats {
+                        let work = self.work(Trial { variant, example: Arc::clone(&example), repeat }, &digest)?;
+                        if sender.blocking_send(work).is_err() {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self, trial: Trial, example: &Digest) -> Result<Work, RunError> {
+        let lane = &self.lanes[trial.variant];
+        if self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, example)? {
+            return Ok(Work::Settled);
+        }
+        let http = self.prepared[trial.variant]
+            .encode(&trial.example)
+            .map_err(|error| RunError::Input(format!("example `{}`, variant `{}`: {error}", trial.example.id, lane.id)))?;
+        let mode = if lane.leader_first { CacheMode::Warm } else { CacheMode::Off };
+        let key = cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, Purpose::Score);
+        if !self.fresh
+            && let Some(cached) = self.store.cached(&key)?
+        {
+            return Ok(Work::Reuse(trial, cached));
+        }
+        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, path: http.path, body: http.body }))
+    }
+}
+
+/// The response cache's key (DESIGN.md 13.10).
+fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMode, purpose: Purpose) -> Digest {
+    let mode = match mode {
+        CacheMode::Off => b"off".as_slice(),
+        CacheMode::Warm => b"warm".as_slice(),
+    };
+    let purpose = match purpose {
+        Purpose::Score => b"score".as_slice(),
+        Purpose::Latency => b"latency".as_slice(),
+    };
+    Digest::of_parts([request.as_bytes().as_slice(), endpoint.as_bytes(), &repeat.to_le_bytes(), mode, purpose])
+}

@@ -1,0 +1,285 @@
+//! The transport over HTTP; the only file that names `reqwest`, and the only one that sees keys.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::attempt::{Arrived, BoxFuture, Call, Transport};
+use crate::exchange::{Failure, FailureKind, Outcome, Retry};
+use crate::provider::{AuthScheme, WireKind};
+use crate::replay::server::{RECORDED_TIMES, REPEAT};
+use crate::text;
+use crate::trial::{Received, Timing};
+use crate::wire::{self, Reading, classify, sse::SseDecoder};
+
+/// Time to make a connection; a server that takes longer is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most bytes of an answer: far beyond any model's output limit.
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// How an endpoint is reached.
+#[derive(Debug)]
+pub struct HttpEndpoint {
+    /// The protocol.
+    pub wire: WireKind,
+    /// The address in front of the wire's paths.
+    pub base_url: String,
+    /// How the key is sent.
+    pub auth: AuthScheme,
+    /// The key.
+    pub key: Option<SecretString>,
+    /// Further headers.
+    pub headers: BTreeMap<String, String>,
+    /// Seconds after which a request is given up.
+    pub timeout_s: f64,
+    /// Whether it is the recording's server, whose header has the times.
+    pub replay: bool,
+}
+
+/// Why the transport cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// A header name or value, or a key, that HTTP does not allow.
+    #[error("header `{0}` has a name or value that HTTP does not allow")]
+    Header(String),
+    /// The HTTP client cannot be made.
+    #[error("failed to set up HTTP: {0}")]
+    Client(String),
+}
+
+struct Endpoint {
+    client: reqwest::Client,
+    wire: WireKind,
+    base_url: String,
+    headers: HeaderMap,
+    timeout: Duration,
+    replay: bool,
+}
+
+/// Sends over HTTP.
+pub struct HttpTransport {
+    endpoints: Vec<Endpoint>,
+}
+
+impl HttpTransport {
+    /// A transport for these endpoints, in their order.
+    ///
+    /// # Errors
+    /// Headers that HTTP does not allow; no TLS.
+    pub fn new(endpoints: Vec<HttpEndpoint>) -> Result<Self, TransportError> {
+        // Another part of the process may have chosen a provider already: that one is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let endpoints = endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?;
+        Ok(Self { endpoints })
+    }
+}
+
+fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A redirect could carry a key to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(1024)
+        .tcp_nodelay(true)
+        .user_agent(concat!("ceiling/", env!("CARGO_PKG_VERSION")));
+    if spec.replay {
+        builder = builder.no_proxy();
+    }
+    let client = builder.build().map_err(|error| TransportError::Client(chain(&error)))?;
+    Ok(Endpoint {
+        client,
+        wire: spec.wire,
+        headers: headers(&spec)?,
+        base_url: spec.base_url.trim_end_matches('/').to_owned(),
+        timeout: Duration::try_from_secs_f64(spec.timeout_s).unwrap_or(Duration::from_secs(60)),
+        replay: spec.replay,
+    })
+}
+
+fn headers(spec: &HttpEndpoint) -> Result<HeaderMap, TransportError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in &spec.headers {
+        let fault = || TransportError::Header(name.clone());
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| fault())?;
+        headers.insert(name, HeaderValue::from_str(value).map_err(|_| fault())?);
+    }
+    if let Some(key) = &spec.key {
+        let (name, text) = match spec.auth {
+            AuthScheme::Bearer => (AUTHORIZATION, format!("Bearer {}", key.expose_secret())),
+            AuthScheme::XApiKey => (HeaderName::from_static("x-api-key"), key.expose_secret().to_owned()),
+            AuthScheme::ApiKey => (HeaderName::from_static("api-key"), key.expose_secret().to_owned()),
+            AuthScheme::None => return Ok(headers),
+        };
+        let mut value = HeaderValue::from_str(&text).map_err(|_| TransportError::Header(name.to_string()))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, call: Call) -> BoxFuture<'_, Arrived> {
+        Box::pin(async move {
+            let Some(endpoint) = self.endpoints.get(call.endpoint) else {
+                return broken(failure(FailureKind::Connect, "no such endpoint".into(), Retry::No), Vec::new(), Timing::default(), 0);
+            };
+            endpoint.send(call).await
+        })
+    }
+}
+
+impl Endpoint {
+    async fn send(&self, call: Call) -> Arrived {
+        let mut request = self
+            .client
+            .post(format!("{}{}", self.base_url, call.path))
+            .headers(self.headers.clone())
+            .body(call.body.clone());
+        if self.replay {
+            request = request.header(REPEAT, call.repeat);
+        }
+        let (sent_at_unix_ms, start) = now();
+        let mut body = Body::new(start);
+        let received = tokio::time::timeout(self.timeout, self.exchange(request, &call, &mut body)).await;
+        let total_ms = ms_since(start);
+        let timing = Timing { event_ms: std::mem::take(&mut body.event_ms), total_ms };
+        match received {
+            Err(_) => {
+                let message = format!("no whole answer within {} s", self.timeout.as_secs_f64());
+                broken(failure(FailureKind::Timeout, message, Retry::No), body.bytes, timing, sent_at_unix_ms)
+            }
+            Ok(Err(failure)) => broken(failure, body.bytes, timing, sent_at_unix_ms),
+            Ok(Ok(Head { status, headers, streamed })) => {
+                let timing = if self.replay { recorded_times(&headers, timing) } else { timing };
+                let received = Received::Answer { status, body: body.bytes, streamed };
+                let reading = self.read(&received, &headers);
+                Arrived { received, reading, timing, sent_at_unix_ms }
+            }
+        }
+    }
+
+    /// What the answer says, with what the headers of an error say about asking again.
+    fn read(&self, received: &Received, headers: &HeaderMap) -> Reading {
+        let mut reading = wire::read(self.wire, received);
+        if let (Outcome::Failed(failure), Received::Answer { status, body, .. }) = (&mut reading.outcome, received)
+            && !(200..300).contains(status)
+        {
+            *failure = classify::classify(*status, headers, body);
+        }
+        reading
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder, call: &Call, body: &mut Body) -> Result<Head, Failure> {
+        let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let streamed = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
+        let mut decoder = (streamed && call.first_output.is_some()).then(|| wire::wire(self.wire).stream());
+        while let Some(chunk) = response.chunk().await.map_err(|error| cut_failure(&error, status))? {
+            if body.bytes.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(failure(FailureKind::Malformed, format!("the answer is larger than {MAX_BODY_BYTES} bytes"), Retry::No));
+            }
+            body.bytes.extend_from_slice(&chunk);
+            if streamed {
+                body.mark(&chunk, decoder.as_deref_mut());
+            }
+            if let (Some(told), Some(decoder)) = (&call.first_output, &decoder)
+                && decoder.first_visible_event().is_some()
+            {
+                // Whoever waits for the first token may have gone.
+                let _ = told.send(());
+            }
+        }
+        Ok(Head { status, headers, streamed })
+    }
+}
+
+/// The start of an answer.
+struct Head {
+    status: u16,
+    headers: HeaderMap,
+    streamed: bool,
+}
+
+/// An answer's body as it comes, with the times of its events.
+struct Body {
+    start: Instant,
+    bytes: Vec<u8>,
+    event_ms: Vec<f64>,
+    events: SseDecoder,
+}
+
+impl Body {
+    fn new(start: Instant) -> Self {
+        Self { start, bytes: Vec::new(), event_ms: Vec::new(), events: SseDecoder::default() }
+    }
+
+    /// Notes one time for all events that this chunk completes; the time is taken first.
+    fn mark(&mut self, chunk: &[u8], mut decoder: Option<&mut (dyn wire::StreamDecoder + 'static)>) {
+        let ms = ms_since(self.start);
+        let event_ms = &mut self.event_ms;
+        self.events.feed(chunk, &mut |data| {
+            event_ms.push(ms);
+            if let Some(decoder) = decoder.as_deref_mut() {
+                decoder.event(data);
+            }
+        });
+    }
+}
+
+/// The wall clock for the record, and the monotonic clock for measuring.
+fn now() -> (i64, Instant) {
+    #[expect(clippy::disallowed_methods, reason = "the transport is the clock's door")]
+    let (wall, monotonic) = (SystemTime::now(), Instant::now());
+    let unix_ms = wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    (unix_ms, monotonic)
+}
+
+fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
+}
+
+/// The times that the recording's server sent instead of those of the loopback.
+fn recorded_times(headers: &HeaderMap, measured: Timing) -> Timing {
+    let Some(text) = headers.get(RECORDED_TIMES).and_then(|value| value.to_str().ok()) else { return measured };
+    let mut times: Vec<f64> = text.split(',').filter_map(|ms| ms.parse().ok()).collect();
+    let total_ms = times.pop().unwrap_or(measured.total_ms);
+    Timing { event_ms: times, total_ms }
+}
+
+fn broken(failure: Failure, body: Vec<u8>, timing: Timing, sent_at_unix_ms: i64) -> Arrived {
+    let reading = Reading { outcome: Outcome::Failed(failure.clone()), first_output_event: None, first_visible_event: None };
+    Arrived { received: Received::Broken { failure, body }, reading, timing, sent_at_unix_ms }
+}
+
+fn failure(kind: FailureKind, message: String, retry: Retry) -> Failure {
+    Failure { kind, status: None, message: text::one_line(&message, 300), retry }
+}
+
+fn connection_failure(error: &reqwest::Error) -> Failure {
+    failure(FailureKind::Connect, chain(error), Retry::Transient)
+}
+
+/// The connection broke within the answer.
+fn cut_failure(error: &reqwest::Error, status: u16) -> Failure {
+    let kind = if (200..300).contains(&status) { FailureKind::Cut } else { FailureKind::Connect };
+    Failure { status: Some(status), ..failure(kind, format!("the connection broke: {}", chain(error)), Retry::Transient) }
+}
+
+/// An error with its causes, without the address (it may hold what a user would not show).
+fn chain(error: &reqwest::Error) -> String {
+    let mut message = String::new();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message = error.to_string();
+        cause = error.source();
+    }
+    if message.is_empty() { "the connection failed".into() } else { message }
+}

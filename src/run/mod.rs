@@ -1,0 +1,122 @@
+//! Sending a run's trials: the only module that awaits.
+//!
+//! `drive` is one task that owns everything that changes: queues, limits, retries, counts. A
+//! thread of its own reads examples and renders requests ahead of it; attempts are tasks that
+//! return a value; finished trials go to the store's writer through a bounded channel, and only
+//! what the writer has committed reaches the observer. Back-pressure thus runs from the disk to
+//! the socket by itself, and memory does not grow with the number of examples.
+
+pub mod assist;
+pub mod attempt;
+mod drive;
+pub mod event;
+pub mod feed;
+pub mod http;
+mod limit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use drive::drive;
+
+use crate::digest::Digest;
+use crate::provider::{Limits, WireKind};
+use crate::store::StoreError;
+use crate::trial::{Provenance, Trial};
+use crate::variant::VariantId;
+
+/// Attempts of one trial, the first included.
+pub const MAX_ATTEMPTS: usize = 6;
+
+/// A trial is not asked again once this long has passed since its first attempt.
+pub const MAX_ELAPSED: Duration = Duration::from_secs(300);
+
+/// An endpoint as a run uses it.
+#[derive(Debug, Clone)]
+pub struct EndpointSpec {
+    /// `provider/model`.
+    pub name: String,
+    /// The provider: endpoints of one provider share its limits.
+    pub provider: String,
+    /// The protocol.
+    pub wire: WireKind,
+    /// Digest of what tells this endpoint from another: address, model, extra fields.
+    pub digest: Digest,
+    /// Whether the answers are live or recorded.
+    pub provenance: Provenance,
+    /// The provider's limits, the model's own concurrency applied.
+    pub limits: Limits,
+}
+
+/// A variant as a run uses it.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// The variant.
+    pub id: VariantId,
+    /// Index into the run's endpoints.
+    pub endpoint: usize,
+    /// Whether its first request goes alone, so that it writes the prompt cache for the others.
+    pub leader_first: bool,
+}
+
+/// A request ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Its trial.
+    pub trial: Trial,
+    /// The response cache's key.
+    pub key: Digest,
+    /// Digest of what is asked.
+    pub request_digest: Digest,
+    /// Path below the endpoint's base address.
+    pub path: &'static str,
+    /// The body.
+    pub body: bytes::Bytes,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A template failed on an example, or an example could not be read.
+    #[error("{0}")]
+    Input(String),
+    /// A bug of ours.
+    #[error("a part of the run ended unexpectedly ({0}); please report this")]
+    Bug(String),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Trials that are over.
+    pub done: u64,
+    /// Trials that were not sent.
+    pub unsent: u64,
+    /// Trials that ended in an infrastructure failure.
+    pub missing: u64,
+    /// Requests that were sent again.
+    pub retries: u64,
+    /// Variants that were stopped, with the reason.
+    pub stopped_variants: Vec<(VariantId, String)>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// Whether a limit of time or money stopped it.
+    pub limit_reached: Option<String>,
+}
+
+/// What a run needs, ready to go.
+pub struct Job {
+    /// The variants.
+    pub lanes: Vec<Lane>,
+    /// The endpoints.
+    pub endpoints: Vec<EndpointSpec>,
+    /// What sends.
+    pub transport: Arc<dyn attempt::Transport>,
+    /// The store's run.
+    pub run: i64,
+    /// Stop after this long.
+    pub max_time: Option<Duration>,
+}

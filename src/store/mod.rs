@@ -1,0 +1,320 @@
+//! What was measured, in one SQLite file; the only folder that names `rusqlite`.
+//!
+//! One writer thread commits in groups; readers never block it (WAL). What a run shows as done is
+//! committed before it is shown, so that killing the process at any moment loses nothing shown.
+
+mod read;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+pub use read::{CachedExchange, StoredTrial};
+pub use write::{Committed, Write, Writer};
+
+/// Migrations in order; each is applied once. Their count is the store's version.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/001_first.sql")];
+
+/// Marks a file as a store of this program ("ceil").
+const APPLICATION_ID: i32 = 0x6365_696c;
+
+/// How long one process waits for another's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite says no.
+    #[error("failed to use the store `{path}`: {error}")]
+    Sqlite {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+    /// The folder cannot be made.
+    #[error("failed to make the folder of the store `{path}`: {error}")]
+    Folder {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// There is no store yet.
+    #[error("there is no store at `{0}` yet")]
+    Missing(String),
+    /// Another program's file.
+    #[error("`{0}` is not a store of ceiling")]
+    Foreign(String),
+    /// A newer version wrote it.
+    #[error("the store `{path}` has format {found}; this version of ceiling reads up to {known}")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: usize,
+        /// The newest version known.
+        known: usize,
+    },
+    /// No such run.
+    #[error("the store has no run `{0}`")]
+    NoRun(String),
+    /// The writer thread is gone.
+    #[error("the store's writer stopped: {0}")]
+    Writer(String),
+    /// A row that this program did not write.
+    #[error("a row of the store cannot be read: {0}")]
+    Row(String),
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Under way, or the process was killed.
+    Running,
+    /// Stopped by the user or by a limit; it can go on.
+    Stopped,
+    /// Every trial is settled.
+    Finished,
+}
+
+impl RunState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Finished => "finished",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        match word {
+            "finished" => Self::Finished,
+            "stopped" => Self::Stopped,
+            _ => Self::Running,
+        }
+    }
+}
+
+/// A run as the store knows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRow {
+    /// Its row.
+    #[serde(skip)]
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The suite's name.
+    pub suite: String,
+    /// The suite's folder.
+    pub folder: String,
+    /// How it stands.
+    pub state: RunState,
+    /// When it began, milliseconds since 1970-01-01 UTC.
+    pub started_at_ms: i64,
+    /// When it ended.
+    pub ended_at_ms: Option<i64>,
+    /// The options that it ran with, as JSON.
+    #[serde(skip)]
+    pub options: String,
+    /// Trials in it.
+    pub trials: u64,
+}
+
+/// A run to begin.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// The suite's name.
+    pub suite: &'a str,
+    /// The suite's folder.
+    pub folder: &'a Path,
+    /// Digest of everything that decides what is asked; a run goes on only where it is equal.
+    pub plan_digest: Digest,
+    /// The options as JSON.
+    pub options: &'a str,
+    /// Now, milliseconds since 1970-01-01 UTC.
+    pub now_ms: i64,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens the store, making it and its folder where there is none.
+    ///
+    /// # Errors
+    /// A file of another program or of a newer version, or what the system says.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            #[expect(clippy::disallowed_methods, reason = "the store is a door")]
+            std::fs::create_dir_all(folder)
+                .map_err(|error| StoreError::Folder { path: path.display().to_string(), error })?;
+        }
+        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens a store that must exist.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and when there is none.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.display().to_string()));
+        }
+        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        let shown = path.display().to_string();
+        let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
+        let mut store = Self { path: path.to_owned(), connection };
+        store.check_and_migrate()?;
+        Ok(store)
+    }
+
+    fn check_and_migrate(&mut self) -> Result<(), StoreError> {
+        let shown = self.path.display().to_string();
+        let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
+        let pragma = |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let version = pragma(&self.connection, "user_version").map_err(|error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign(shown.clone()),
+            _ => sqlite(error),
+        })?;
+        let application = pragma(&self.connection, "application_id").map_err(sqlite)?;
+        let tables: i64 = self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
+        if application != APPLICATION_ID && tables > 0 {
+            return Err(StoreError::Foreign(shown));
+        }
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        if version > MIGRATIONS.len() {
+            return Err(StoreError::Newer { path: shown, found: version, known: MIGRATIONS.len() });
+        }
+        self.connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
+        self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(sqlite)?;
+        if version < MIGRATIONS.len() {
+            self.migrate().map_err(sqlite)?;
+        }
+        Ok(())
+    }
+
+    /// Applies what is missing in one transaction; another process may have been quicker.
+    fn migrate(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        for migration in MIGRATIONS.iter().skip(version as usize) {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        transaction.commit()
+    }
+
+    fn sqlite(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::Sqlite { path: self.path.display().to_string(), error }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Starts a run, or goes on with the last unfinished one of the same plan. The second value
+    /// says whether it goes on.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn begin_run(&self, new: &NewRun<'_>) -> Result<(RunRow, bool), StoreError> {
+        let unfinished: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT name FROM run WHERE plan_digest = ?1 AND state != 'finished' ORDER BY id DESC LIMIT 1",
+                params![new.plan_digest.as_bytes().as_slice()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|error| self.sqlite(error))?;
+        if let Some(name) = unfinished {
+            let row = self.run(&name)?;
+            self.set_state(row.id, RunState::Running, None)?;
+            return Ok((row, true));
+        }
+        let count: i64 = self
+            .connection
+            .query_row("SELECT coalesce(max(id), 0) + 1 FROM run", [], |row| row.get(0))
+            .map_err(|error| self.sqlite(error))?;
+        let name = format!("{}-{count}", new.suite);
+        self.connection
+            .execute(
+                "INSERT INTO run (name, suite, folder, plan_digest, started_at_ms, state, options, version)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
+                params![
+                    name,
+                    new.suite,
+                    new.folder.display().to_string(),
+                    new.plan_digest.as_bytes().as_slice(),
+                    new.now_ms,
+                    new.options,
+                    env!("CARGO_PKG_VERSION")
+                ],
+            )
+            .map_err(|error| self.sqlite(error))?;
+        Ok((self.run(&name)?, false))
+    }
+
+    /// Notes how a run stands.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn set_state(&self, run: i64, state: RunState, ended_at_ms: Option<i64>) -> Result<(), StoreError> {
+        self.connection
+            .execute("UPDATE run SET state = ?2, ended_at_ms = ?3 WHERE id = ?1", params![run, state.as_str(), ended_at_ms])
+            .map_err(|error| self.sqlite(error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_store_is_refused_and_a_foreign_file_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 99, .. })));
+        let text = folder.path().join("text.db");
+        std::fs::write(&text, "this is no database, but a text of more than one hundred bytes, so that SQLite looks at its header and says no").unwrap();
+        assert!(matches!(Store::open(&text), Err(StoreError::Foreign(_))));
+        assert!(matches!(Store::open_existing(&folder.path().join("none.db")), Err(StoreError::Missing(_))));
+    }
+
+    #[test]
+    fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("s.db")).unwrap();
+        let new = NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1 };
+        let (first, resumed) = store.begin_run(&new).unwrap();
+        assert!(!resumed);
+        let (second, resumed) = store.begin_run(&new).unwrap();
+        assert!(resumed && second.name == first.name);
+        store.set_state(first.id, RunState::Finished, Some(2)).unwrap();
+        let (third, resumed) = store.begin_run(&new).unwrap();
+        assert!(!resumed && third.name != first.name);
+    }
+}

@@ -1,0 +1,218 @@
+//! Reading: cursors over trials, never whole tables.
+
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{RunRow, RunState, Store, StoreError};
+use crate::digest::Digest;
+use crate::suite::Example;
+use crate::trial::{Exchange, Provenance, Received, Timing};
+
+/// An answer that the store already has.
+#[derive(Debug, Clone)]
+pub struct CachedExchange {
+    /// Its row.
+    pub row: i64,
+    /// What was measured then.
+    pub exchange: Arc<Exchange>,
+}
+
+/// A trial as the store has it.
+#[derive(Debug, Clone)]
+pub struct StoredTrial {
+    /// The variant's name.
+    pub variant: String,
+    /// Which repeat.
+    pub repeat: u32,
+    /// The example as it was asked.
+    pub example: Example,
+    /// The example's digest.
+    pub example_digest: Digest,
+    /// What was measured.
+    pub exchange: Exchange,
+    /// Whether the answer came from the store rather than from a request of its run.
+    pub reused: bool,
+}
+
+const EXCHANGE_COLUMNS: &str = "x.key, x.request_digest, x.endpoint, x.request_body, x.status, x.streamed, x.body, x.failure, \
+                                x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance";
+
+impl Store {
+    /// All runs, the newest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        self.query_runs("ORDER BY id DESC", [])
+    }
+
+    /// A run by its name; `last` is the newest.
+    ///
+    /// # Errors
+    /// When there is none, or what SQLite says.
+    pub fn run(&self, name: &str) -> Result<RunRow, StoreError> {
+        let found = if name == "last" {
+            self.query_runs("ORDER BY id DESC LIMIT 1", [])?
+        } else {
+            self.query_runs("WHERE name = ?1", [name])?
+        };
+        found.into_iter().next().ok_or_else(|| StoreError::NoRun(name.to_owned()))
+    }
+
+    fn query_runs(&self, clause: &str, parameters: impl rusqlite::Params) -> Result<Vec<RunRow>, StoreError> {
+        let sql = format!(
+            "SELECT id, name, suite, folder, state, started_at_ms, ended_at_ms, options,
+                    (SELECT count(*) FROM trial WHERE trial.run = run.id) FROM run {clause}"
+        );
+        let rows = |error| self.sqlite(error);
+        let mut statement = self.connection.prepare_cached(&sql).map_err(rows)?;
+        let found = statement.query_map(parameters, run_row).map_err(rows)?;
+        found.collect::<rusqlite::Result<_>>().map_err(rows)
+    }
+
+    /// Whether a resumed run already has this trial, asked of the very same example.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn is_settled(&self, run: i64, variant: &str, example_id: &str, repeat: u32, example: &Digest) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached(
+                "SELECT 1 FROM trial WHERE run = ?1 AND variant = ?2 AND example_id = ?3 AND repeat = ?4
+                 AND settled = 1 AND example = ?5",
+            )
+            .and_then(|mut statement| statement.exists(params![run, variant, example_id, repeat, example.as_bytes().as_slice()]))
+            .map_err(|error| self.sqlite(error))
+    }
+
+    /// The newest answer to an identical request, if there is one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn cached(&self, key: &Digest) -> Result<Option<CachedExchange>, StoreError> {
+        let sql = format!("SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x WHERE x.key = ?1 AND x.reusable = 1 ORDER BY x.id DESC LIMIT 1");
+        let found = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| {
+                statement
+                    .query_row([key.as_bytes().as_slice()], |row| Ok((row.get::<_, i64>(14)?, exchange(row)?)))
+                    .optional()
+            })
+            .map_err(|error| self.sqlite(error))?;
+        Ok(found.map(|(row, exchange)| CachedExchange { row, exchange: Arc::new(exchange) }))
+    }
+
+    /// Goes through a run's trials, variant by variant in the order of their examples' ids;
+    /// `example_id` narrows it to one example.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub fn each_trial<E: From<StoreError>>(
+        &self,
+        run: i64,
+        example_id: Option<&str>,
+        mut each: impl FnMut(StoredTrial) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = format!(
+            "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
+             FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.digest = t.example
+             WHERE t.run = ?1 AND (?2 IS NULL OR t.example_id = ?2)
+             ORDER BY t.variant, t.example_id, t.repeat"
+        );
+        let wrap = |error| E::from(self.sqlite(error));
+        let mut statement = self.connection.prepare_cached(&sql).map_err(wrap)?;
+        let mut rows = statement.query(params![run, example_id]).map_err(wrap)?;
+        while let Some(row) = rows.next().map_err(wrap)? {
+            each(stored_trial(row).map_err(wrap)?)?;
+        }
+        Ok(())
+    }
+
+    /// The stored reply to a scorer's question.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn reply(&self, question: &Digest) -> Result<Option<String>, StoreError> {
+        self.connection
+            .query_row("SELECT reply FROM reply WHERE question = ?1", [question.as_bytes().as_slice()], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.sqlite(error))
+    }
+
+    /// Keeps replies to scorers' questions.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn keep_replies(&self, replies: &[(Digest, String)]) -> Result<(), StoreError> {
+        let keep = || -> rusqlite::Result<()> {
+            let transaction = self.connection.unchecked_transaction()?;
+            for (question, reply) in replies {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO reply (question, reply) VALUES (?1, ?2)")?
+                    .execute(params![question.as_bytes().as_slice(), reply])?;
+            }
+            transaction.commit()
+        };
+        keep().map_err(|error| self.sqlite(error))
+    }
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        suite: row.get(2)?,
+        folder: row.get(3)?,
+        state: RunState::parse(&row.get::<_, String>(4)?),
+        started_at_ms: row.get(5)?,
+        ended_at_ms: row.get(6)?,
+        options: row.get(7)?,
+        trials: row.get::<_, i64>(8)?.unsigned_abs(),
+    })
+}
+
+fn stored_trial(row: &Row<'_>) -> rusqlite::Result<StoredTrial> {
+    let document: String = row.get(16)?;
+    Ok(StoredTrial {
+        exchange: exchange(row)?,
+        variant: row.get(14)?,
+        repeat: row.get(15)?,
+        example: serde_json::from_str(&document).map_err(|error| unreadable(16, error))?,
+        example_digest: digest(row, 17)?,
+        reused: row.get(18)?,
+    })
+}
+
+fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
+    let failure: Option<String> = row.get(7)?;
+    let body: Vec<u8> = row.get(6)?;
+    let received = match failure {
+        Some(failure) => Received::Broken { failure: serde_json::from_str(&failure).map_err(|error| unreadable(7, error))?, body },
+        None => Received::Answer { status: row.get(4)?, body, streamed: row.get(5)? },
+    };
+    let event_bytes = row.get_ref(8)?.as_blob().map_err(|error| unreadable(8, error))?;
+    let event_ms = event_bytes.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok().map(f64::from_le_bytes)).collect();
+    let attempts: String = row.get(10)?;
+    Ok(Exchange {
+        key: digest(row, 0)?,
+        request_digest: digest(row, 1)?,
+        endpoint: row.get(2)?,
+        request_body: row.get(3)?,
+        received,
+        timing: Timing { event_ms, total_ms: row.get(9)? },
+        attempts: serde_json::from_str(&attempts).map_err(|error| unreadable(10, error))?,
+        sent_at_unix_ms: row.get(11)?,
+        in_flight: row.get(12)?,
+        provenance: if row.get_ref(13)?.as_str().is_ok_and(|word| word == "recorded") { Provenance::Recorded } else { Provenance::Live },
+    })
+}
+
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+    let bytes = row.get_ref(column)?.as_blob().map_err(|error| unreadable(column, error))?;
+    Digest::from_bytes(bytes).ok_or_else(|| unreadable(column, "not a digest"))
+}
+
+fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, error.into())
+}

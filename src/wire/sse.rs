@@ -1,0 +1,103 @@
+//! Server-sent events, pushed in as they come; the same events at any split of the bytes.
+//!
+//! Only the `data` of an event matters to the wires. Comments, other fields and events without
+//! data are skipped, as the event stream format of the WHATWG HTML standard says.
+
+/// Most bytes of one event; a server that sends more is not speaking this format.
+const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
+
+/// A push decoder.
+#[derive(Debug, Default)]
+pub struct SseDecoder {
+    line: Vec<u8>,
+    data: Vec<u8>,
+    has_data: bool,
+    skip_line_feed: bool,
+    started: bool,
+}
+
+impl SseDecoder {
+    /// Takes the next bytes and hands over the data of each event that they complete. Bytes that
+    /// are not UTF-8 become replacement characters.
+    pub fn feed(&mut self, bytes: &[u8], event: &mut dyn FnMut(&str)) {
+        for &byte in bytes {
+            match byte {
+                b'\n' if std::mem::take(&mut self.skip_line_feed) => {}
+                b'\n' | b'\r' => {
+                    self.skip_line_feed = byte == b'\r';
+                    self.end_line(event);
+                }
+                _ => {
+                    self.skip_line_feed = false;
+                    if self.line.len() < MAX_EVENT_BYTES {
+                        self.line.push(byte);
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_line(&mut self, event: &mut dyn FnMut(&str)) {
+        let mut line = std::mem::take(&mut self.line);
+        if !std::mem::replace(&mut self.started, true) && line.starts_with(b"\xef\xbb\xbf") {
+            line.drain(..3);
+        }
+        if line.is_empty() {
+            if std::mem::take(&mut self.has_data) {
+                event(&String::from_utf8_lossy(&self.data));
+            }
+            self.data.clear();
+        } else if let Some(value) = field_value(&line, b"data")
+            && self.data.len() + value.len() < MAX_EVENT_BYTES
+        {
+            if std::mem::replace(&mut self.has_data, true) {
+                self.data.push(b'\n');
+            }
+            self.data.extend_from_slice(value);
+        }
+        line.clear();
+        self.line = line;
+    }
+}
+
+/// The value of a `name: value` line, without one leading space.
+fn field_value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let rest = line.strip_prefix(name)?;
+    match rest.strip_prefix(b":") {
+        Some(value) => Some(value.strip_prefix(b" ").unwrap_or(value)),
+        None => rest.is_empty().then_some(rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn events(chunks: &[&[u8]]) -> Vec<String> {
+        let mut decoder = SseDecoder::default();
+        let mut events = Vec::new();
+        for chunk in chunks {
+            decoder.feed(chunk, &mut |data| events.push(data.to_owned()));
+        }
+        events
+    }
+
+    const STREAM: &[u8] = b"\xef\xbb\xbf: keep-alive\r\n\r\ndata: one\r\n\r\nevent: x\ndata: two\ndata:three\nid: 7\n\ndata\n\nretry: 5\n\ndata: \xff\n\ndata: cut";
+
+    #[test]
+    fn comments_and_other_fields_are_skipped() {
+        assert_eq!(events(&[STREAM]), ["one", "two\nthree", "", "\u{fffd}"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_events(cuts in prop::collection::vec(0..STREAM.len(), 0..8)) {
+            let mut cuts = cuts;
+            cuts.extend([0, STREAM.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|pair| &STREAM[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(events(&chunks), events(&[STREAM]));
+        }
+    }
+}
