@@ -13,7 +13,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`stats`] | numbers in, estimates out; knows nothing of the rest |
-//! | [`units`], [`digest`], [`text`], [`diagnostic`] | exact money, digests, untrusted text, faults with their place |
+//! | [`units`], [`digest`], [`text`], [`diagnostic`], [`document`] | exact money, digests, untrusted text, faults with their place, TOML files as written |
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
 //! | [`decide`], [`report`] | the ladder's verdict; what people and machines read |
@@ -25,6 +25,7 @@
 pub mod decide;
 pub mod diagnostic;
 pub mod digest;
+pub mod document;
 pub mod exchange;
 pub mod measure;
 pub mod plan;

@@ -2,6 +2,7 @@
 
 pub mod load;
 pub mod price;
+mod raw;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -171,4 +172,10 @@ pub struct Provider {
     pub limits: Limits,
     /// Its models by name.
     pub models: BTreeMap<String, Model>,
+    /// The `api-version` that is sent as a query parameter, if the host wants one.
+    pub api_version: Option<String>,
+    /// The host's dialect of the wire, where the address does not tell.
+    pub dialect: Option<String>,
+    /// The day (YYYY-MM-DD) from which the prices are, if stated.
+    pub as_of: Option<String>,
 }

@@ -2,9 +2,14 @@
 //!
 //! A [`Suite`] is valid by construction: `load` turns a folder into one, or into every fault at once.
 
+mod build;
 pub mod check;
 pub mod examples;
+mod leakage;
 pub mod load;
+mod matrix;
+mod paths;
+mod prompt_file;
 pub mod raw;
 pub mod schema;
 
@@ -290,6 +295,8 @@ pub struct Suite {
     pub examples: examples::ExampleSource,
     /// What few-shot may draw from.
     pub pool: Option<examples::ExampleSource>,
+    /// For prompt work and for choosing among variants, never for the figures.
+    pub dev: Option<examples::ExampleSource>,
     /// How many times each example is asked.
     pub repeats: u32,
     /// The schema of a correct answer.

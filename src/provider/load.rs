@@ -1,0 +1,179 @@
+//! The door to provider files: those that ship, and the user's over them.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::raw::{Kind, RawProvider, read_source};
+use super::{EndpointId, Model, Provider};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::document::Family;
+
+/// Largest file that is read whole: suite, provider, schema and prompt files.
+pub const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+pub(super) static FAMILY: Family = Family {
+    syntax: "provider/syntax",
+    unknown_key: "provider/unknown-key",
+    missing_key: "provider/missing-key",
+    wrong_type: "provider/wrong-type",
+    unknown_value: "provider/unknown-value",
+    out_of_range: "provider/out-of-range",
+    not_yet: "provider/not-yet",
+};
+
+const READING: ReadCodes =
+    ReadCodes { unreadable: "provider/unreadable", not_utf8: "provider/not-utf8", too_large: "provider/too-large" };
+
+/// The providers that ship, by name.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("azure-openai", include_str!("../../providers/azure-openai.toml")),
+    ("groq", include_str!("../../providers/groq.toml")),
+    ("huggingface", include_str!("../../providers/huggingface.toml")),
+    ("llama-cpp", include_str!("../../providers/llama-cpp.toml")),
+    ("mistral", include_str!("../../providers/mistral.toml")),
+    ("modal", include_str!("../../providers/modal.toml")),
+    ("ollama", include_str!("../../providers/ollama.toml")),
+    ("openai", include_str!("../../providers/openai.toml")),
+    ("openrouter", include_str!("../../providers/openrouter.toml")),
+    ("smollm2", include_str!("../../providers/smollm2.toml")),
+    ("together", include_str!("../../providers/together.toml")),
+    ("vllm", include_str!("../../providers/vllm.toml")),
+];
+
+/// Every provider that a suite may name.
+#[derive(Debug, Clone, Default)]
+pub struct Providers {
+    served: BTreeMap<String, Provider>,
+    not_yet: BTreeMap<String, &'static str>,
+}
+
+impl Providers {
+    /// The provider of this name, if its wire is served.
+    pub fn get(&self, name: &str) -> Option<&Provider> {
+        self.served.get(name)
+    }
+
+    /// An endpoint's provider and model.
+    pub fn endpoint(&self, endpoint: &EndpointId) -> Option<(&Provider, &Model)> {
+        let provider = self.get(&endpoint.provider)?;
+        Some((provider, provider.models.get(&endpoint.model)?))
+    }
+
+    /// The wire of a known provider that only a later version speaks.
+    pub fn not_yet(&self, name: &str) -> Option<&'static str> {
+        self.not_yet.get(name).copied()
+    }
+
+    /// The names of all providers that can be used, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.served.keys().map(String::as_str)
+    }
+
+    /// Adds or replaces a provider; for tests and generated ones.
+    pub fn insert(&mut self, provider: Provider) {
+        self.served.insert(provider.id.clone(), provider);
+    }
+}
+
+/// The providers that ship, with those of `DIR/providers/*.toml` over them, later folders last.
+///
+/// A file that bears the name of an earlier one changes only the keys that it has; a model row
+/// replaces the whole row of that name. Folders without a `providers` folder are passed over.
+pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
+    let mut faults = Diagnostics::new();
+    let mut sources = Vec::new();
+    for (name, text) in BUILT_IN {
+        sources.push(((*name).to_owned(), Source::new(format!("providers/{name}.toml"), *text)));
+    }
+    for dir in dirs {
+        for (name, path) in provider_files(&dir.join("providers")) {
+            match read_text(&path, &READING) {
+                Ok(source) => sources.push((name, source)),
+                Err(fault) => faults.push(*fault),
+            }
+        }
+    }
+    let mut merged: BTreeMap<String, (RawProvider, PathBuf)> = BTreeMap::new();
+    for (name, source) in sources {
+        let (mut raw, found) = read_source(&source);
+        faults.extend(found);
+        if let Some((earlier, _)) = merged.remove(&name) {
+            raw = raw.over(earlier);
+        }
+        merged.insert(name, (raw, source.path));
+    }
+    let mut providers = Providers::default();
+    for (name, (raw, path)) in merged {
+        if let Some(Kind::NotYet(kind)) = raw.kind {
+            providers.not_yet.insert(name.clone(), kind);
+        }
+        match raw.build(&name) {
+            Ok(Some(provider)) => providers.insert(provider),
+            Ok(None) => {}
+            Err(key) if faults.iter().any(|fault| fault.file == path) => {
+                // What is missing may only be unreadable; the file's own faults come first.
+                let _ = key;
+            }
+            Err(key) => faults.push(Diagnostic::error(FAMILY.missing_key, path, format!("`{key}` is missing"))),
+        }
+    }
+    faults.into_result().map(|_| providers)
+}
+
+/// Name and path of each `*.toml` of a folder, sorted; nothing for a folder that is not there.
+fn provider_files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
+            Some((name, path))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The codes of faults in reading a file whole.
+#[derive(Debug)]
+pub(crate) struct ReadCodes {
+    pub(crate) unreadable: &'static str,
+    pub(crate) not_utf8: &'static str,
+    pub(crate) too_large: &'static str,
+}
+
+/// Reads a text file whole, unless it is larger than [`LARGEST_FILE`] or not UTF-8.
+pub(crate) fn read_text(path: &Path, codes: &ReadCodes) -> Result<Source, Box<Diagnostic>> {
+    let unreadable = |error: std::io::Error| {
+        Box::new(Diagnostic::error(codes.unreadable, path, format!("cannot read the file: {error}")))
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let message = format!("the file is larger than {} MiB", LARGEST_FILE / 1024 / 1024);
+        return Err(Box::new(Diagnostic::error(codes.too_large, path, message)));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(path, text)),
+        Err(error) => Err(Box::new(not_utf8(codes.not_utf8, path, error.as_bytes(), error.utf8_error().valid_up_to()))),
+    }
+}
+
+/// The fault for bytes that are no UTF-8, with line and column of the first one.
+fn not_utf8(code: &'static str, path: &Path, bytes: &[u8], offset: usize) -> Diagnostic {
+    let before = String::from_utf8_lossy(&bytes[..offset]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let message = format!("the file is not UTF-8: byte 0x{:02x} at offset {offset}", bytes[offset]);
+    Diagnostic::error(code, path, message)
+        .at(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+        .help("save it as UTF-8")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Built-in providers, the user's files over them, and their faults.
+
+use super::super::{AuthScheme, KeySource, Service};
+use super::*;
+
+fn load_file(name: &str, text: &[u8]) -> Result<Providers, Diagnostics> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("providers")).unwrap();
+    std::fs::write(folder.path().join("providers").join(format!("{name}.toml")), text).unwrap();
+    load(&[folder.path()])
+}
+
+fn fault(text: &str) -> Diagnostic {
+    let faults = load_file("mine", text.as_bytes()).unwrap_err();
+    assert_eq!(faults.errors(), 1, "{}", faults.render(crate::diagnostic::Style::Plain));
+    faults.into_iter().next().unwrap()
+}
+
+#[test]
+fn every_provider_file_is_built_in_and_loads() {
+    let mut files: Vec<_> = provider_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("providers"))
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    files.sort();
+    let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    assert_eq!(files, names);
+    let providers = load(&[]).unwrap();
+    assert_eq!(providers.names().count() + providers.not_yet.len(), BUILT_IN.len());
+    let openai = providers.get("openai").unwrap();
+    let Service::Http { auth, key, .. } = &openai.service else { panic!("not http") };
+    assert_eq!((*auth, key), (AuthScheme::Bearer, &KeySource::Environment("OPENAI_API_KEY".into())));
+    assert_eq!(providers.get("smollm2").unwrap().service, Service::Replay);
+    let lora = &providers.get("llama-cpp").unwrap().models["135m-outages"].extra_body;
+    assert_eq!(lora["lora"][0]["scale"], 1.0);
+}
+
+#[test]
+fn a_users_file_adds_to_a_built_in_one() {
+    let providers = load_file("openai", b"[models.mine]\nprice = { input = 1.0, cache_write = 1.25 }\n").unwrap();
+    let openai = providers.get("openai").unwrap();
+    assert!(openai.models.len() > 1);
+    let price = openai.models["mine"].price.unwrap();
+    assert_eq!(price.cache_write_5m, UsdPerMillion::from_f64(1.25));
+    assert_eq!(price.output, None);
+}
+
+use crate::units::UsdPerMillionTokens as UsdPerMillion;
+
+#[test]
+fn a_key_in_the_file_is_refused_and_not_shown() {
+    let fault = fault("kind = \"openai-chat\"\nbase_url = \"https://a.b/v1\"\napi_key = \"sk-very-secret\"\n");
+    assert_eq!((fault.code, fault.line, fault.column), ("provider/key-in-file", 3, 1));
+    assert!(!fault.render(crate::diagnostic::Style::Plain).contains("sk-very"));
+    assert!(fault.help.unwrap().contains("api_key_env"));
+}
+
+#[test]
+fn plain_http_needs_permission_unless_on_loopback() {
+    let text = "kind = \"openai-chat\"\nbase_url = \"http://10.0.0.2:8000/v1\"\n";
+    let fault = fault(text);
+    assert_eq!((fault.code, fault.line, fault.column), ("provider/plain-http", 2, 12));
+    assert!(load_file("mine", format!("allow_http = true\n{text}").as_bytes()).is_ok());
+    assert!(load_file("mine", text.replace("10.0.0.2", "127.0.0.1").as_bytes()).is_ok());
+    assert!(load_file("mine", text.replace("10.0.0.2", "[::1]").as_bytes()).is_ok());
+}
+
+#[test]
+fn every_unknown_key_is_named_with_its_nearest() {
+    let faults = load_file("mine", b"kind = \"replay\"\nself_host = true\n[limits]\nconcurency = 3\n").unwrap_err();
+    let found: Vec<_> = faults.iter().map(|f| (f.code, f.line, f.help.clone().unwrap())).collect();
+    assert_eq!(
+        found,
+        [
+            ("provider/unknown-key", 2, "did you mean `self_hosted`?".to_owned()),
+            ("provider/unknown-key", 4, "did you mean `concurrency`?".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn what_is_missing_or_not_served_is_said() {
+    assert_eq!(fault("kind = \"openai-chat\"\n").code, "provider/missing-key");
+    assert_eq!(fault("base_url = \"https://a.b\"\n").message, "`kind` is missing");
+    let unknown = fault("kind = \"openai-chats\"\nbase_url = \"https://a.b\"\n");
+    assert_eq!((unknown.code, unknown.column), ("provider/unknown-value", 8));
+    let providers = load_file("claude", b"kind = \"anthropic\"\nbase_url = \"https://a.b\"\n").unwrap();
+    assert!(providers.get("claude").is_none());
+    assert_eq!(providers.not_yet("claude"), Some("anthropic"));
+}
+
+#[test]
+fn bytes_that_are_no_text_have_their_offset() {
+    let faults = load_file("mine", b"kind = \"replay\"\n# \xff\n").unwrap_err();
+    let fault = faults.iter().next().unwrap();
+    assert_eq!((fault.code, fault.line, fault.column), ("provider/not-utf8", 2, 3));
+    assert!(fault.message.contains("offset 18"), "{}", fault.message);
+}

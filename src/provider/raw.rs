@@ -1,0 +1,283 @@
+//! A provider file as written; every `Option` of it lives here.
+//!
+//! Files of one name are merged, the later one's keys winning, before a [`Provider`] is made:
+//! so a file of three lines can add a model to a provider that ships.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::Spanned;
+
+use super::load::FAMILY;
+use super::{AuthScheme, GpuCost, KeySource, Limits, Model, Price, Provider, Service, WireKind};
+use crate::diagnostic::Source;
+use crate::document::{Document, Section};
+use crate::units::UsdPerMillionTokens;
+
+/// What `kind` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A wire over HTTP.
+    Wire(WireKind),
+    /// A recording.
+    Replay,
+    /// A wire that only a later version speaks.
+    NotYet(&'static str),
+}
+
+const KINDS: &[(&str, Kind)] = &[
+    ("openai-chat", Kind::Wire(WireKind::OpenaiChat)),
+    ("replay", Kind::Replay),
+    ("openai-responses", Kind::NotYet("openai-responses")),
+    ("anthropic", Kind::NotYet("anthropic")),
+    ("gemini", Kind::NotYet("gemini")),
+    ("bedrock", Kind::NotYet("bedrock")),
+];
+
+const AUTH: &[(&str, AuthScheme)] = &[
+    ("bearer", AuthScheme::Bearer),
+    ("x-api-key", AuthScheme::XApiKey),
+    ("api-key", AuthScheme::ApiKey),
+    ("none", AuthScheme::None),
+];
+
+/// Names under which people write a key into a file.
+const SECRETS: &[&str] = &["api_key", "apikey", "key", "token", "secret", "password", "bearer"];
+
+/// Headers that carry a key.
+const SECRET_HEADERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"];
+
+/// One provider file, or several of one name merged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RawProvider {
+    pub(super) kind: Option<Kind>,
+    base_url: Option<String>,
+    api_key_env: Option<String>,
+    api_key_file: Option<String>,
+    auth: Option<AuthScheme>,
+    self_hosted: Option<bool>,
+    api_version: Option<String>,
+    dialect: Option<String>,
+    as_of: Option<String>,
+    headers: BTreeMap<String, String>,
+    concurrency: Option<u32>,
+    requests_per_minute: Option<u32>,
+    tokens_per_minute: Option<u32>,
+    timeout_s: Option<f64>,
+    models: BTreeMap<String, Model>,
+}
+
+impl RawProvider {
+    /// Reads a file; faults stay in the document.
+    pub(super) fn read(document: &Document<'_>) -> Self {
+        let root = document.root();
+        refuse_secrets(&root, SECRETS);
+        let allow_http = root.flag("allow_http").unwrap_or(false);
+        // Only the Anthropic wire needs it, and that is not served yet.
+        root.text("anthropic_version");
+        let mut raw = Self {
+            kind: root.choice("kind", KINDS).map(Spanned::into_inner),
+            base_url: base_url(&root, allow_http),
+            api_key_env: root.text("api_key_env").map(Spanned::into_inner),
+            api_key_file: root.text("api_key_file").map(Spanned::into_inner),
+            auth: root.choice("auth", AUTH).map(Spanned::into_inner),
+            self_hosted: root.flag("self_hosted"),
+            api_version: root.text("api_version").map(Spanned::into_inner),
+            dialect: root.text("dialect").map(Spanned::into_inner),
+            as_of: root.day("as_of"),
+            ..Self::default()
+        };
+        raw.read_headers(&root);
+        if let Some(limits) = root.section("limits") {
+            raw.concurrency = limits.whole_u32("concurrency", 1);
+            raw.requests_per_minute = limits.whole_u32("requests_per_minute", 1);
+            raw.tokens_per_minute = limits.whole_u32("tokens_per_minute", 1);
+            raw.timeout_s = limits.number_in("timeout_s", 0.001, f64::INFINITY);
+            limits.finish();
+        }
+        if let Some(models) = root.section("models") {
+            for name in models.names() {
+                if let Some(section) = models.section(name.get_ref()) {
+                    raw.models.insert(name.get_ref().clone(), read_model(section, name.get_ref(), allow_http));
+                }
+            }
+        }
+        root.finish();
+        raw
+    }
+
+    fn read_headers(&mut self, root: &Section<'_>) {
+        let Some(headers) = root.section("headers") else { return };
+        refuse_secrets(&headers, SECRET_HEADERS);
+        for name in headers.names() {
+            if let Some(value) = headers.text(name.get_ref()) {
+                self.headers.insert(name.into_inner(), value.into_inner());
+            }
+        }
+    }
+
+    /// This file over an earlier one of the same name.
+    pub(super) fn over(self, earlier: Self) -> Self {
+        let mut headers = earlier.headers;
+        headers.extend(self.headers);
+        let mut models = earlier.models;
+        models.extend(self.models);
+        Self {
+            kind: self.kind.or(earlier.kind),
+            base_url: self.base_url.or(earlier.base_url),
+            api_key_env: self.api_key_env.or(earlier.api_key_env),
+            api_key_file: self.api_key_file.or(earlier.api_key_file),
+            auth: self.auth.or(earlier.auth),
+            self_hosted: self.self_hosted.or(earlier.self_hosted),
+            api_version: self.api_version.or(earlier.api_version),
+            dialect: self.dialect.or(earlier.dialect),
+            as_of: self.as_of.or(earlier.as_of),
+            headers,
+            concurrency: self.concurrency.or(earlier.concurrency),
+            requests_per_minute: self.requests_per_minute.or(earlier.requests_per_minute),
+            tokens_per_minute: self.tokens_per_minute.or(earlier.tokens_per_minute),
+            timeout_s: self.timeout_s.or(earlier.timeout_s),
+            models,
+        }
+    }
+
+    /// The provider; a message names what is missing. Wires that are not served yet give `None`.
+    pub(super) fn build(self, id: &str) -> Result<Option<Provider>, &'static str> {
+        let (wire, replayed) = match self.kind {
+            None => return Err("kind"),
+            Some(Kind::NotYet(_)) => return Ok(None),
+            Some(Kind::Replay) => (WireKind::OpenaiChat, true),
+            Some(Kind::Wire(wire)) => (wire, false),
+        };
+        let key = match (self.api_key_file, self.api_key_env) {
+            (Some(file), _) => KeySource::File(PathBuf::from(file)),
+            (None, Some(variable)) => KeySource::Environment(variable),
+            (None, None) => KeySource::None,
+        };
+        let default_auth = if key == KeySource::None { AuthScheme::None } else { AuthScheme::Bearer };
+        let service = if replayed {
+            Service::Replay
+        } else {
+            Service::Http {
+                base_url: self.base_url.ok_or("base_url")?,
+                auth: self.auth.unwrap_or(default_auth),
+                key,
+                headers: self.headers,
+            }
+        };
+        let defaults = Limits::default();
+        Ok(Some(Provider {
+            id: id.to_owned(),
+            wire,
+            service,
+            self_hosted: self.self_hosted.unwrap_or(false),
+            limits: Limits {
+                concurrency: self.concurrency.unwrap_or(defaults.concurrency),
+                requests_per_minute: self.requests_per_minute,
+                tokens_per_minute: self.tokens_per_minute,
+                timeout_s: self.timeout_s.unwrap_or(defaults.timeout_s),
+            },
+            models: self.models,
+            api_version: self.api_version,
+            dialect: self.dialect,
+            as_of: self.as_of,
+        }))
+    }
+}
+
+/// Keys never stand in files; the fault shows the place but not the line, which holds the key.
+fn refuse_secrets(section: &Section<'_>, names: &[&str]) {
+    for (name, span) in section.names_unasked() {
+        if names.contains(&name.to_ascii_lowercase().as_str()) {
+            section.has(&name);
+            let mut fault = section.error("provider/key-in-file", span, format!("`{name}` puts a key into a file"));
+            fault.excerpt = None;
+            section.report(fault.help("name the environment variable that holds it: `api_key_env = \"…\"`"));
+        }
+    }
+}
+
+/// `base_url`, checked: http or https, no password in it, and TLS unless on loopback or allowed.
+fn base_url(section: &Section<'_>, allow_http: bool) -> Option<String> {
+    let text = section.text("base_url")?;
+    let span = text.span();
+    let text = text.into_inner();
+    let parsed = match url::Url::parse(&text) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => parsed,
+        _ => {
+            let message = format!("`base_url` is not an http or https address: `{text}`");
+            section.report(section.error("provider/bad-url", span, message));
+            return None;
+        }
+    };
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        let mut fault = section.error("provider/key-in-file", span, "`base_url` holds a user name or password");
+        fault.excerpt = None;
+        section.report(fault.help("name the environment variable that holds the key: `api_key_env = \"…\"`"));
+        return None;
+    }
+    if parsed.scheme() == "http" && !is_loopback(&parsed) && !allow_http {
+        let message = format!("`{text}` would send keys and data unencrypted");
+        let fault = section.error("provider/plain-http", span, message);
+        section.report(fault.help("use https, or set `allow_http = true` if the network is yours"));
+        return None;
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn read_model(section: Section<'_>, name: &str, allow_http: bool) -> Model {
+    let model = Model {
+        served_as: section.text("id").map_or_else(|| name.to_owned(), Spanned::into_inner),
+        base_url: base_url(&section, allow_http),
+        extra_body: section.json_object("extra_body").map(Spanned::into_inner).unwrap_or_default(),
+        concurrency: section.whole_u32("concurrency", 1),
+        price: section.section("price").map(read_price),
+        gpu: section.section("gpu").and_then(read_gpu),
+        retires: section.day("retires"),
+    };
+    section.finish();
+    model
+}
+
+fn read_price(section: Section<'_>) -> Price {
+    let price = |key: &str| section.number_in(key, 0.0, f64::INFINITY).and_then(UsdPerMillionTokens::from_f64);
+    let cache_write = price("cache_write");
+    let read = Price {
+        input: price("input"),
+        cache_read: price("cache_read"),
+        cache_write_5m: price("cache_write_5m").or(cache_write),
+        cache_write_1h: price("cache_write_1h"),
+        output: price("output"),
+    };
+    // Known and checked, but nothing is billed by them yet.
+    for key in ["batch_input", "batch_output", "batch_cache_read", "training"] {
+        price(key);
+    }
+    section.json_object("long_prompt");
+    section.finish();
+    read
+}
+
+fn read_gpu(section: Section<'_>) -> Option<GpuCost> {
+    let usd_per_hour = section.required("usd_per_hour", section.number_in("usd_per_hour", 0.0, f64::INFINITY));
+    let replicas = section.whole_u32("replicas", 1).unwrap_or(1);
+    let utilisation = section.number_in("utilisation", 0.000_001, 1.0).unwrap_or(1.0);
+    section.finish();
+    Some(GpuCost { usd_per_hour: usd_per_hour?, replicas, utilisation })
+}
+
+/// Parses and reads one file.
+pub(super) fn read_source(source: &Source) -> (RawProvider, crate::diagnostic::Diagnostics) {
+    let document = Document::parse(source, &FAMILY);
+    let raw = RawProvider::read(&document);
+    (raw, document.into_faults())
+}

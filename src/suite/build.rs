@@ -1,0 +1,305 @@
+//! [`RawSuite`] to [`Suite`]: what the parts of the file mean together.
+
+mod variants;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use toml::Spanned;
+
+use super::examples::{ExampleFiles, ExampleSource, Wrap};
+use super::load::{self, LoadOptions};
+use super::paths::Folder;
+use super::prompt_file;
+use super::raw::{RawData, RawScore, RawSuite};
+use super::schema::{OutputSchema, SchemaError};
+use super::{Prompt, ScorerSpec, Suite, Task};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::digest::Digest;
+use crate::provider::load::Providers;
+
+/// Collects faults of one suite.toml.
+#[derive(Debug)]
+pub(super) struct Faults<'a> {
+    source: &'a Source,
+    list: Diagnostics,
+}
+
+impl<'a> Faults<'a> {
+    pub(super) fn new(source: &'a Source, list: Diagnostics) -> Self {
+        Self { source, list }
+    }
+
+    /// An error at a place of suite.toml, not yet added.
+    pub(super) fn at(&self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, &self.source.path, message).in_source(self.source, span)
+    }
+
+    pub(super) fn push(&mut self, fault: Diagnostic) {
+        self.list.push(fault);
+    }
+
+    /// Adds an error.
+    pub(super) fn error(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>) {
+        let fault = self.at(code, span, message);
+        self.push(fault);
+    }
+
+    /// Adds an error about the file as a whole.
+    pub(super) fn whole(&mut self, code: &'static str, message: impl Into<String>) {
+        self.push(Diagnostic::error(code, &self.source.path, message));
+    }
+
+    /// Adds a warning.
+    pub(super) fn warn(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>) {
+        let fault = self.at(code, span, message).as_warning();
+        self.push(fault);
+    }
+
+    pub(super) fn into_inner(self) -> Diagnostics {
+        self.list
+    }
+}
+
+/// The suite; `None` only where a fault says why.
+pub(super) fn build(
+    raw: RawSuite,
+    folder: &Path,
+    providers: &Providers,
+    options: &LoadOptions,
+    faults: &mut Faults<'_>,
+) -> Option<Suite> {
+    let paths = Folder { path: folder, allow_outside: raw.data.allow_outside };
+    let mut digested = vec![faults.source.text.clone()];
+    let schema = read_schema(raw.output.schema.as_ref(), &paths, &mut digested, faults);
+    let prompts = read_prompts(&raw.prompts, folder, &paths, &mut digested, faults);
+    let scorers = order_scorers(raw.score, faults);
+    let labels = match (&schema, scorers.first()) {
+        (Some(schema), Some(primary)) => schema.enum_at(&primary.at),
+        _ => Vec::new(),
+    };
+    if labels.is_empty() && raw.task.as_ref().is_some_and(|task| *task.get_ref() == Task::Classification) {
+        warn_without_labels(raw.task.as_ref(), scorers.first(), faults);
+    }
+    let recording = Some(folder.join("recording.jsonl")).filter(|path| path.is_file());
+    let schema_given = raw.output.schema.is_some();
+    let (variants, incumbent) = variants::Builder {
+        providers,
+        options,
+        prompts: &prompts,
+        has_schema: schema_given,
+        has_pool: !raw.data.pool.is_empty(),
+        has_labels: !labels.is_empty(),
+        has_recording: recording.is_some(),
+        self_hosted: raw.targets.self_hosted,
+    }
+    .build(raw.variants, raw.matrix, raw.incumbent, faults);
+    let wrap = wrap_of(schema.as_ref(), scorers.first());
+    let sources = Sources::read(&raw.data, wrap, &paths, options, faults);
+    Some(Suite {
+        name: raw.name?,
+        description: raw.description,
+        task: raw.task?.into_inner(),
+        folder: folder.to_owned(),
+        incumbent,
+        examples: sources.examples,
+        pool: sources.pool,
+        dev: sources.dev,
+        repeats: raw.data.repeats.unwrap_or(1),
+        schema,
+        output_name: raw.output.name.unwrap_or_else(|| "answer".to_owned()),
+        parse: raw.output.parse,
+        score_invalid: raw.output.score_invalid,
+        scorers,
+        labels,
+        prompts,
+        variants,
+        targets: raw.targets,
+        economics: raw.economics,
+        gate: raw.gate,
+        statistics: raw.statistics,
+        budget: raw.budget,
+        audit: raw.data.audit,
+        impossible: raw.impossible,
+        recording,
+        digest: Digest::of_parts(digested.iter().map(String::as_bytes)),
+        file: faults.source.path.clone(),
+    })
+}
+
+fn warn_without_labels(task: Option<&Spanned<Task>>, primary: Option<&ScorerSpec>, faults: &mut Faults<'_>) {
+    let Some(task) = task else { return };
+    let at = primary.map_or("", |primary| primary.at.as_str());
+    let message = format!("a classification, but the schema has no `enum` at `{at}`, where the primary scorer looks");
+    let fault = faults.at("suite/no-labels", task.span(), message).as_warning();
+    faults.push(fault.help("without one, classes and answers outside them cannot be told"));
+}
+
+fn read_schema(
+    path: Option<&Spanned<String>>,
+    folder: &Folder<'_>,
+    digested: &mut Vec<String>,
+    faults: &mut Faults<'_>,
+) -> Option<OutputSchema> {
+    let file = folder.file(path?, faults)?;
+    let source = match load::read(&file) {
+        Ok(source) => source,
+        Err(fault) => {
+            faults.push(*fault);
+            return None;
+        }
+    };
+    digested.push(source.text.clone());
+    let document: Value = match serde_json::from_str(&source.text) {
+        Ok(document) => document,
+        Err(error) => {
+            let line = source.text.split_inclusive('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+            let at = error.column().saturating_sub(1);
+            let text = error.to_string();
+            let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+            let fault = Diagnostic::error("suite/bad-json", &file, format!("not JSON: {message}"));
+            faults.push(fault.in_line(u32::try_from(error.line()).unwrap_or(0), line, at..at + 1));
+            return None;
+        }
+    };
+    match OutputSchema::compile(document) {
+        Ok(schema) => Some(schema),
+        Err(SchemaError::ExternalReference(target)) => {
+            let message = format!("the schema refers to `{target}`; references outside the file are never fetched");
+            let fault = Diagnostic::error("suite/external-reference", &file, message);
+            let quoted = Value::String(target).to_string();
+            let fault = match source.text.find(&quoted) {
+                Some(start) => fault.in_source(&source, start..start + quoted.len()),
+                None => fault,
+            };
+            faults.push(fault.help("copy the definition into `$defs` and refer to `#/$defs/NAME`"));
+            None
+        }
+        Err(SchemaError::Invalid(message)) => {
+            faults.push(Diagnostic::error("suite/bad-schema", &file, format!("not a JSON Schema: {message}")));
+            None
+        }
+    }
+}
+
+/// The prompts in order; a suite without any gets one that is the input alone.
+fn read_prompts(
+    written: &[(Spanned<String>, Spanned<String>)],
+    suite: &Path,
+    folder: &Folder<'_>,
+    digested: &mut Vec<String>,
+    faults: &mut Faults<'_>,
+) -> Vec<Prompt> {
+    if written.is_empty() {
+        return vec![Prompt {
+            name: "input".to_owned(),
+            path: PathBuf::new(),
+            system: String::new(),
+            user: "{{ input }}".to_owned(),
+        }];
+    }
+    let mut prompts = Vec::new();
+    for (name, path) in written {
+        // A prompt that cannot be read keeps its place, so that variants that name it are not blamed.
+        let mut prompt = Prompt {
+            name: name.get_ref().clone(),
+            path: PathBuf::from(path.get_ref()),
+            system: String::new(),
+            user: String::new(),
+        };
+        if let Some(file) = folder.file(path, faults) {
+            match load::read(&file) {
+                Err(fault) => faults.push(*fault),
+                Ok(source) => {
+                    match prompt_file::split(&source.text) {
+                        Ok(parts) => (prompt.system, prompt.user) = (parts.system, parts.user),
+                        Err(fault) => faults.push(prompt_fault(&source, suite, &fault)),
+                    }
+                    digested.push(source.text);
+                }
+            }
+        }
+        prompts.push(prompt);
+    }
+    prompts
+}
+
+fn prompt_fault(source: &Source, _suite: &Path, fault: &prompt_file::PartFault) -> Diagnostic {
+    let line = source.text.lines().nth(fault.line.saturating_sub(1) as usize).unwrap_or_default();
+    Diagnostic::error("suite/bad-prompt", &source.path, fault.message.clone())
+        .in_line(fault.line, line, 0..line.len())
+        .help("a prompt file is `--- system ---`, its text, `--- user ---`, its text")
+}
+
+/// The scorers with the primary one first.
+fn order_scorers(score: RawScore, faults: &mut Faults<'_>) -> Vec<ScorerSpec> {
+    let names: Vec<&str> = score.scorers.iter().map(|(name, _)| name.get_ref().as_str()).collect();
+    let first = match &score.primary {
+        Some(primary) => names.iter().position(|name| name == primary.get_ref()).or_else(|| {
+            // A scorer that has faults of its own is named, only not usable.
+            if !faults.source.text.contains(&format!("scorers.{}", primary.get_ref())) {
+                let message = format!("there is no scorer `{}`", primary.get_ref());
+                let fault = faults.at("suite/unknown-scorer", primary.span(), message);
+                faults.push(fault.suggest(primary.get_ref(), names.iter().copied()));
+            }
+            None
+        }),
+        None if names.len() > 1 => {
+            faults.whole("suite/missing-key", "`primary` is missing in `[score]`: there are several scorers");
+            None
+        }
+        None => Some(0),
+    };
+    let mut scorers: Vec<ScorerSpec> = score.scorers.into_iter().map(|(_, spec)| spec).collect();
+    if let Some(first) = first.filter(|&first| first < scorers.len()) {
+        scorers[..=first].rotate_right(1);
+    }
+    scorers
+}
+
+/// How plain text becomes an expected object: the primary scorer's field, if it is a direct one.
+fn wrap_of(schema: Option<&OutputSchema>, primary: Option<&ScorerSpec>) -> Option<Wrap> {
+    let document = schema?.document();
+    let field = primary?.expected_at.strip_prefix('/').filter(|field| !field.contains('/'))?;
+    let field = field.replace("~1", "/").replace("~0", "~");
+    if document.get("type").and_then(Value::as_str) != Some("object") {
+        return None;
+    }
+    let kind = document.get("properties").and_then(|all| all.get(&field)).and_then(|one| one.get("type"));
+    let as_json = matches!(kind.and_then(Value::as_str), Some("number" | "integer" | "boolean"));
+    Some(Wrap { field, as_json })
+}
+
+struct Sources {
+    examples: ExampleSource,
+    pool: Option<ExampleSource>,
+    dev: Option<ExampleSource>,
+}
+
+impl Sources {
+    fn read(
+        data: &RawData,
+        wrap: Option<Wrap>,
+        folder: &Folder<'_>,
+        options: &LoadOptions,
+        faults: &mut Faults<'_>,
+    ) -> Self {
+        let mut plain = |patterns: &[Spanned<String>]| ExampleFiles {
+            files: folder.data_files(patterns, faults),
+            map: data.map.clone(),
+            wrap: wrap.clone(),
+            ..ExampleFiles::default()
+        };
+        let examples = plain(&data.examples);
+        let pool = (!data.pool.is_empty()).then(|| ExampleSource::new(plain(&data.pool)));
+        let dev = (!data.dev.is_empty()).then(|| ExampleSource::new(plain(&data.dev)));
+        let examples = ExampleSource::new(ExampleFiles {
+            sample: data.sample.clone(),
+            only: options.examples.clone(),
+            limit: options.limit,
+            ..examples
+        });
+        Self { examples, pool, dev }
+    }
+}

@@ -1,0 +1,199 @@
+//! Variants: what they name must be there and fit together.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::Faults;
+use crate::provider::load::Providers;
+use crate::provider::{EndpointId, Service};
+use crate::suite::load::LoadOptions;
+use crate::suite::raw::{RawMatrix, RawVariant};
+use crate::suite::{Prompt, matrix};
+use crate::variant::{Select, Structured, Variant, VariantId};
+
+/// What variants are checked against.
+pub(super) struct Builder<'a> {
+    pub(super) providers: &'a Providers,
+    pub(super) options: &'a LoadOptions,
+    pub(super) prompts: &'a [Prompt],
+    pub(super) has_schema: bool,
+    pub(super) has_pool: bool,
+    pub(super) has_labels: bool,
+    pub(super) has_recording: bool,
+    pub(super) self_hosted: bool,
+}
+
+impl Builder<'_> {
+    /// The variants in order, those of the matrix last, and the incumbent.
+    pub(super) fn build(
+        &self,
+        written: Vec<RawVariant>,
+        matrix: Option<RawMatrix>,
+        incumbent: Option<Spanned<String>>,
+        faults: &mut Faults<'_>,
+    ) -> (Vec<Variant>, Option<VariantId>) {
+        let mut raw = written;
+        if let Some(matrix) = matrix {
+            let size = matrix::size(&matrix);
+            if size > matrix::MOST {
+                let message = format!("the matrix stands for {size} variants; the most is {}", matrix::MOST);
+                faults.error("suite/out-of-range", matrix.span.clone(), message);
+            } else {
+                raw.extend(matrix::expand(&matrix));
+            }
+        }
+        if raw.is_empty() && faults.list.errors() == 0 {
+            faults.whole("suite/no-variants", "the suite has no variant: add `[[variants]]` or `[matrix]`");
+        }
+        self.refuse_duplicates(&raw, faults);
+        self.warn_unused_prompts(&raw, faults);
+        let names: Vec<String> = raw.iter().map(|variant| variant.name.get_ref().clone()).collect();
+        let incumbent = incumbent.and_then(|name| {
+            let known = names.contains(name.get_ref());
+            if !known {
+                let fault = faults.at("suite/unknown-variant", name.span(), format!("there is no variant `{}`", name.get_ref()));
+                faults.push(fault.suggest(name.get_ref(), names.iter().map(String::as_str)));
+            }
+            known.then(|| VariantId(name.into_inner()))
+        });
+        let mut variants: Vec<Variant> = raw.into_iter().filter_map(|variant| self.variant(variant, faults)).collect();
+        self.keep_chosen(&mut variants, &names, faults);
+        let incumbent = incumbent.filter(|id| variants.iter().any(|variant| variant.id == *id));
+        (variants, incumbent)
+    }
+
+    fn refuse_duplicates(&self, variants: &[RawVariant], faults: &mut Faults<'_>) {
+        let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+        for variant in variants {
+            let name = variant.name.get_ref().as_str();
+            let (line, _) = faults.source.position(variant.name.span().start);
+            match seen.get(name) {
+                Some(first) => {
+                    let message = format!("two variants are named `{name}`; the first is on line {first}");
+                    faults.error("suite/duplicate-variant", variant.name.span(), message);
+                }
+                None => {
+                    seen.insert(name, line);
+                }
+            }
+        }
+    }
+
+    fn warn_unused_prompts(&self, variants: &[RawVariant], faults: &mut Faults<'_>) {
+        if self.prompts.len() < 2 {
+            return;
+        }
+        for prompt in self.prompts {
+            let used = |variant: &RawVariant| variant.prompt.as_ref().is_some_and(|name| *name.get_ref() == prompt.name);
+            if !variants.iter().any(used) {
+                let at = faults.source.text.find(&prompt.path.display().to_string()).unwrap_or(0);
+                let message = format!("no variant uses the prompt `{}`", prompt.name);
+                faults.warn("suite/unused-prompt", at..at + prompt.path.as_os_str().len(), message);
+            }
+        }
+    }
+
+    fn keep_chosen(&self, variants: &mut Vec<Variant>, names: &[String], faults: &mut Faults<'_>) {
+        let Some(chosen) = &self.options.variants else { return };
+        for name in chosen.iter().filter(|name| !names.contains(name)) {
+            let fault = crate::diagnostic::Diagnostic::error(
+                "suite/unknown-variant",
+                &faults.source.path,
+                format!("there is no variant `{name}`"),
+            );
+            faults.push(fault.suggest(name, names.iter().map(String::as_str)));
+        }
+        variants.retain(|variant| chosen.contains(&variant.id.0));
+    }
+
+    fn variant(&self, raw: RawVariant, faults: &mut Faults<'_>) -> Option<Variant> {
+        let endpoint = self.endpoint(&raw, faults);
+        let prompt = self.prompt(&raw, faults);
+        let structured = *raw.structured.get_ref();
+        if matches!(structured, Structured::JsonSchema | Structured::Tool) && !self.has_schema {
+            let message = format!("variant `{}` needs a schema, and `[output] schema` is not set", raw.name.get_ref());
+            faults.error("suite/no-schema", raw.structured.span(), message);
+        }
+        let shots = raw.shots.as_ref().filter(|shots| shots.shots.k > 0);
+        if let Some(shots) = shots {
+            if !self.has_pool {
+                let message = format!("variant `{}` has shots, and `[data] pool` is not set", raw.name.get_ref());
+                faults.error("suite/no-pool", shots.span.clone(), message);
+            }
+            if shots.shots.select == Select::Balanced && !self.has_labels {
+                let message = "`select = \"balanced\"` needs classes: an `enum` where the primary scorer looks";
+                faults.error("suite/no-labels", shots.span.clone(), message);
+            }
+        }
+        Some(Variant {
+            shots: shots.map(|shots| shots.shots),
+            id: VariantId(raw.name.into_inner()),
+            endpoint: endpoint?,
+            prompt: prompt?,
+            structured,
+            cache: raw.cache,
+            tuned: raw.tuned,
+            params: raw.params,
+        })
+    }
+
+    fn endpoint(&self, raw: &RawVariant, faults: &mut Faults<'_>) -> Option<EndpointId> {
+        let span = raw.model.span();
+        let Some(mut endpoint) = EndpointId::parse(raw.model.get_ref()) else {
+            let fault = faults.at("suite/bad-model", span, format!("`{}` is not `provider/model`", raw.model.get_ref()));
+            faults.push(fault.help("for example `openai/gpt-5-mini`; `ceiling providers` lists them"));
+            return None;
+        };
+        if let Some(other) = self.options.provider_overrides.get(&endpoint.provider) {
+            endpoint.provider.clone_from(other);
+        }
+        if let Some(kind) = self.providers.not_yet(&endpoint.provider) {
+            let message = format!("the provider `{}` is of kind `{kind}`, which is not supported yet", endpoint.provider);
+            faults.error("provider/not-yet", span, message);
+            return None;
+        }
+        let Some(provider) = self.providers.get(&endpoint.provider) else {
+            let fault = faults.at("suite/unknown-provider", span, format!("there is no provider `{}`", endpoint.provider));
+            let suggested = fault.suggest(&endpoint.provider, self.providers.names());
+            faults.push(suggested.label("the part before the first `/` is the provider"));
+            return None;
+        };
+        if !provider.models.contains_key(&endpoint.model) {
+            let message = format!("the provider `{}` has no model `{}`", endpoint.provider, endpoint.model);
+            let fault = faults.at("suite/unknown-model", span, message);
+            faults.push(fault.suggest(&endpoint.model, provider.models.keys().map(String::as_str)));
+            return None;
+        }
+        let name = raw.name.get_ref();
+        match provider.service {
+            Service::Replay if !self.has_recording => {
+                let message = format!("variant `{name}` is answered from a recording, and there is no recording.jsonl");
+                faults.warn("suite/no-recording", span, message);
+            }
+            Service::Http { .. } if self.self_hosted && !provider.self_hosted => {
+                let message = format!("the target is self-hosted, and `{}` is not", endpoint.provider);
+                faults.warn("suite/hosted-provider", span, message);
+            }
+            _ => {}
+        }
+        Some(endpoint)
+    }
+
+    fn prompt(&self, raw: &RawVariant, faults: &mut Faults<'_>) -> Option<usize> {
+        let Some(name) = &raw.prompt else {
+            if self.prompts.len() == 1 {
+                return Some(0);
+            }
+            let message = format!("variant `{}` does not say which `prompt` it uses", raw.name.get_ref());
+            faults.error("suite/missing-key", raw.name.span(), message);
+            return None;
+        };
+        let found = self.prompts.iter().position(|prompt| prompt.name == *name.get_ref());
+        if found.is_none() {
+            let fault = faults.at("suite/unknown-prompt", name.span(), format!("there is no prompt `{}`", name.get_ref()));
+            faults.push(fault.suggest(name.get_ref(), self.prompts.iter().map(|prompt| prompt.name.as_str())));
+        }
+        found
+    }
+}

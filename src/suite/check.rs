@@ -1,0 +1,260 @@
+//! What can only be seen by reading the data: duplicates, leakage, answers that the schema rejects.
+//!
+//! Data is streamed; what is kept is a few words an example. Of each class of fault the first
+//! [`SHOWN`] are reported, then how many more there are.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::examples::{ExampleSource, Row};
+use super::leakage::Pool;
+use super::schema::label_text;
+use super::{Prompt, Suite, prompt_file};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::digest::Digest;
+use crate::provider::load::Providers;
+use crate::provider::{KeySource, Service};
+pub use prompt_file::Part;
+
+/// How many faults of one class are reported one by one.
+pub const SHOWN: usize = 20;
+
+/// Inputs that a template is tried on.
+const SAMPLE_INPUTS: usize = 5;
+
+/// A fault in a template, found by whoever compiles templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFault {
+    /// Which part.
+    pub part: Part,
+    /// Line of the part's text, from 1; 0 is the whole part.
+    pub line: u32,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Compiles a prompt and renders it with some inputs; this module cannot, since templates live
+/// above it.
+pub type TemplateCheck<'a> = &'a dyn Fn(&Prompt, &Suite, &[Value]) -> Vec<TemplateFault>;
+
+/// Reads all examples of test, dev and pool, and reports what is wrong with them; tries each
+/// prompt on the first inputs if it is told how.
+pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagnostics {
+    let mut tally = Tally::default();
+    let mut pool = Pool::default();
+    if let Some(source) = &suite.pool {
+        let rows = Split { suite, name: "pool", source }.check(&mut tally, |row| pool.add(row, source));
+        check_pool_size(suite, rows, &mut tally);
+    }
+    if let Some(source) = &suite.dev {
+        Split { suite, name: "dev", source }.check(&mut tally, |row| tally_leak(&pool, row, source));
+    }
+    let mut inputs = Vec::new();
+    let source = &suite.examples;
+    let rows = Split { suite, name: "test", source }.check(&mut tally, |row| {
+        if inputs.len() < SAMPLE_INPUTS {
+            inputs.push(row.example.input.clone());
+        }
+        tally_leak(&pool, row, source)
+    });
+    if rows == 0 {
+        let file = source.files().first().unwrap_or(&suite.file);
+        tally.add(Diagnostic::error("suite/no-examples", file, "there are no examples"));
+    }
+    if let Some(check_template) = check_template {
+        for prompt in &suite.prompts {
+            for fault in check_template(prompt, suite, &inputs) {
+                tally.add(template_fault(suite, prompt, &fault));
+            }
+        }
+    }
+    tally.finish()
+}
+
+fn tally_leak(pool: &Pool, row: &Row, source: &ExampleSource) -> Vec<Diagnostic> {
+    pool.leak(row, source).into_iter().collect()
+}
+
+/// Places a fault of a template in its file.
+fn template_fault(suite: &Suite, prompt: &Prompt, fault: &TemplateFault) -> Diagnostic {
+    let path = suite.folder.join(&prompt.path);
+    let diagnostic = Diagnostic::error("suite/bad-template", &path, fault.message.clone());
+    let Ok(source) = super::load::read(&path) else { return diagnostic };
+    let Ok(parts) = prompt_file::split(&source.text) else { return diagnostic };
+    let start = match fault.part {
+        Part::System => parts.system_line,
+        Part::User => parts.user_line,
+    };
+    let number = start + fault.line.saturating_sub(1);
+    match source.text.lines().nth(number.saturating_sub(1) as usize) {
+        Some(line) => diagnostic.in_line(number, line, 0..line.len()),
+        None => diagnostic,
+    }
+}
+
+fn check_pool_size(suite: &Suite, rows: u64, tally: &mut Tally) {
+    for variant in &suite.variants {
+        if let Some(shots) = variant.shots.filter(|shots| u64::from(shots.k) > rows) {
+            let message = format!("variant `{}` wants {} shots, and the pool has {rows} examples", variant.id, shots.k);
+            tally.add(Diagnostic::error("suite/pool-too-small", &suite.file, message));
+        }
+    }
+}
+
+/// One of test, dev and pool.
+struct Split<'a> {
+    suite: &'a Suite,
+    name: &'static str,
+    source: &'a ExampleSource,
+}
+
+impl Split<'_> {
+    /// Checks every row and passes it to `also`; answers how many examples there are.
+    fn check<T: IntoIterator<Item = Diagnostic>>(&self, tally: &mut Tally, mut also: impl FnMut(&Row) -> T) -> u64 {
+        let mut ids: HashMap<u128, (usize, u64)> = HashMap::new();
+        let mut rows = 0;
+        for row in self.source.read() {
+            let row = match row {
+                Ok(row) => row,
+                Err(fault) => {
+                    tally.add(*fault);
+                    continue;
+                }
+            };
+            rows += 1;
+            match ids.entry(key(row.example.id.0.as_bytes())) {
+                std::collections::hash_map::Entry::Vacant(free) => {
+                    free.insert((row.file, row.line));
+                }
+                std::collections::hash_map::Entry::Occupied(taken) => {
+                    let (file, line) = *taken.get();
+                    tally.add(self.duplicate(&row, file, line));
+                }
+            }
+            if let Some(fault) = self.expected_fault(&row) {
+                tally.add(fault);
+            }
+            for fault in also(&row) {
+                tally.add(fault);
+            }
+        }
+        rows
+    }
+
+    fn duplicate(&self, row: &Row, file: usize, line: u64) -> Diagnostic {
+        let first = if file == row.file { String::new() } else { format!("{}:", self.source.files()[file].display()) };
+        let message =
+            format!("the id `{}` stands twice in {}: first at {}{line}", row.example.id, self.name, prefixed(&first));
+        row_error("suite/duplicate-id", row, self.source, message)
+    }
+
+    /// An `expected` that could never be answered right.
+    fn expected_fault(&self, row: &Row) -> Option<Diagnostic> {
+        let expected = &row.example.expected;
+        let id = &row.example.id;
+        let primary = self.suite.scorers.first()?;
+        let Some(value) = expected.pointer(&primary.expected_at) else {
+            let message = format!("`expected` of `{id}` has nothing at `{}`", primary.expected_at);
+            return Some(row_error("suite/bad-expected", row, self.source, message));
+        };
+        let labels = &self.suite.labels;
+        let label = label_text(value);
+        if !labels.is_empty() && !labels.contains(&label) {
+            let message = format!("`{id}` expects `{}`, which the schema's enum does not have", crate::text::one_line(&label, 80));
+            let fault = row_error("suite/unknown-label", row, self.source, message);
+            return Some(fault.suggest(&label, labels.iter().map(String::as_str)));
+        }
+        // Where `expected` has another form than the answer, the schema says nothing about it.
+        if self.suite.scorers.iter().any(|scorer| scorer.at != scorer.expected_at) {
+            return None;
+        }
+        let schema = self.suite.schema.as_ref()?;
+        if schema.accepts(expected) {
+            return None;
+        }
+        let violation = schema.first_violation(expected)?;
+        let place = if violation.path.is_empty() { "the top".to_owned() } else { format!("`{}`", violation.path) };
+        let message = format!("the schema rejects `expected` of `{id}` at {place}: {}", violation.message);
+        Some(row_error("suite/bad-expected", row, self.source, message))
+    }
+}
+
+/// "line " in front of a bare line number, nothing in front of `file:line`.
+fn prefixed(place: &str) -> String {
+    if place.is_empty() { "line ".to_owned() } else { place.to_owned() }
+}
+
+/// A fault at a row of a data file.
+pub(super) fn row_error(code: &'static str, row: &Row, source: &ExampleSource, message: String) -> Diagnostic {
+    let line = u32::try_from(row.line).unwrap_or(u32::MAX);
+    Diagnostic::error(code, &source.files()[row.file], message).at(line, 1)
+}
+
+/// Half of a digest: enough to tell millions of texts apart.
+pub(super) fn key(text: &[u8]) -> u128 {
+    let digest = Digest::of(text);
+    digest.as_bytes().iter().take(16).fold(0, |key, &byte| key << 8 | u128::from(byte))
+}
+
+/// Faults, at most [`SHOWN`] of each code.
+#[derive(Default)]
+struct Tally {
+    faults: Diagnostics,
+    /// How many there were, and the first that was left out.
+    counts: BTreeMap<&'static str, (usize, Option<Diagnostic>)>,
+}
+
+impl Tally {
+    fn add(&mut self, fault: Diagnostic) {
+        let (count, left_out) = self.counts.entry(fault.code).or_default();
+        *count += 1;
+        if *count <= SHOWN {
+            self.faults.push(fault);
+        } else if left_out.is_none() {
+            *left_out = Some(fault);
+        }
+    }
+
+    fn finish(mut self) -> Diagnostics {
+        self.faults.sort();
+        for (count, left_out) in self.counts.into_values() {
+            if let Some(first) = left_out {
+                let message = format!("… and {} more", count - SHOWN);
+                let more = Diagnostic::error(first.code, first.file, message).at(first.line, first.column);
+                self.faults.push(if first.severity == Severity::Warning { more.as_warning() } else { more });
+            }
+        }
+        self.faults
+    }
+}
+
+/// Providers of the suite's variants whose key is not there: an error each, which `check` shows as
+/// a warning. `env` reads the environment.
+pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut missing = Vec::new();
+    for variant in &suite.variants {
+        let name = &variant.endpoint.provider;
+        let Some(provider) = providers.get(name).filter(|_| seen.insert(name)) else { continue };
+        let Service::Http { key, .. } = &provider.service else { continue };
+        let fault = match key {
+            KeySource::None => continue,
+            KeySource::Environment(variable) if env(variable).is_some_and(|key| !key.trim().is_empty()) => continue,
+            KeySource::File(path) if path.is_file() => continue,
+            KeySource::Environment(variable) => {
+                Diagnostic::error("provider/no-key", &suite.file, format!("the provider `{name}` needs a key: `{variable}` is not set"))
+                    .help(format!("export {variable}=…, or choose another with `--provider {name}=OTHER`"))
+            }
+            KeySource::File(path) => {
+                let message = format!("the provider `{name}` needs a key: there is no file `{}`", path.display());
+                Diagnostic::error("provider/no-key", &suite.file, message)
+            }
+        };
+        missing.push(fault);
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests;

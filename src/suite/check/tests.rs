@@ -1,0 +1,99 @@
+//! Faults that only the data shows.
+
+use super::super::load::tests::folder;
+use super::super::load::{LoadOptions, load};
+use super::*;
+use crate::diagnostic::Style;
+
+fn check_files(files: &[(&str, &[u8])]) -> Diagnostics {
+    let folder = folder(files);
+    let suite = load(folder.path(), &crate::provider::load::load(&[]).unwrap(), &LoadOptions::default()).unwrap().suite;
+    check(&suite, None)
+}
+
+fn places(found: &Diagnostics) -> Vec<(&str, u32, u32)> {
+    found.iter().map(|fault| (fault.code, fault.line, fault.column)).collect()
+}
+
+const ROW: &str = r#"{"id": "t9", "input": "lights are out", "expected": {"label": "A"}}"#;
+
+#[test]
+fn labels_outside_the_schema_are_named() {
+    let found = check_files(&[("test.jsonl", ROW.replace("\"A\"", "\"C\"").as_bytes())]);
+    assert_eq!(places(&found), [("suite/unknown-label", 1, 1)]);
+    let found = check_files(&[("test.jsonl", ROW.replace("label", "labl").as_bytes())]);
+    assert_eq!(places(&found), [("suite/bad-expected", 1, 1)]);
+}
+
+#[test]
+fn leaks_are_found_exact_and_normalised() {
+    let pool = ROW.replace("t9", "p");
+    let found = check_files(&[("test.jsonl", ROW.as_bytes()), ("pool.jsonl", pool.as_bytes())]);
+    assert_eq!(places(&found), [("suite/leak", 1, 1)]);
+    let pool = pool.replace("lights are out", "Lights ARE  out!");
+    let found = check_files(&[("test.jsonl", ROW.as_bytes()), ("pool.jsonl", pool.as_bytes())]);
+    assert_eq!(places(&found), [("suite/near-leak", 1, 1)]);
+    assert!(found.iter().next().unwrap().message.contains("pool.jsonl:1"));
+}
+
+#[test]
+fn a_bad_line_has_line_and_column() {
+    let text = format!("\u{feff}{ROW}\n\n{{\"id\": \"x\", }}\n{{\"id\": \"y\"}}\n");
+    let found = check_files(&[("test.jsonl", text.as_bytes())]);
+    assert_eq!(places(&found), [("suite/bad-json", 3, 14), ("suite/bad-example", 4, 1)]);
+    let found = check_files(&[("test.jsonl", &[ROW.as_bytes(), b"\n{\"id\": \"\xff\"}\n"].concat())]);
+    assert_eq!(places(&found), [("suite/not-utf8", 2, 9)]);
+    let offset = ROW.len() + 1 + 8;
+    assert!(found.iter().next().unwrap().message.contains(&format!("offset {offset}")));
+}
+
+#[test]
+fn duplicates_name_both_lines_and_are_shown_twenty_times() {
+    let text = (0..50).map(|_| format!("{ROW}\n")).collect::<String>();
+    let found = check_files(&[("test.jsonl", text.as_bytes())]);
+    assert_eq!(found.iter().count(), SHOWN + 1);
+    let first = found.iter().next().unwrap();
+    assert_eq!((first.code, first.line), ("suite/duplicate-id", 2));
+    assert!(first.message.ends_with("first at line 1"), "{}", first.message);
+    assert_eq!(found.iter().last().unwrap().message, "… and 29 more");
+}
+
+#[test]
+fn a_line_of_a_hundred_megabytes_is_a_fault_and_not_a_crash() {
+    let started = std::time::Instant::now();
+    let mut text = vec![b'x'; 100_000_000];
+    text.extend_from_slice(format!("\n{ROW}\n").as_bytes());
+    let found = check_files(&[("test.jsonl", &text)]);
+    assert_eq!(places(&found), [("suite/line-too-long", 1, 1)]);
+    assert!(found.render(Style::Plain).len() < 1000, "{}", found.render(Style::Plain));
+    assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+}
+
+#[test]
+fn an_empty_file_and_a_small_pool_are_faults() {
+    let found = check_files(&[("test.jsonl", b"\n")]);
+    assert_eq!(places(&found), [("suite/no-examples", 0, 0)]);
+    let suite = std::fs::read_to_string(folder(&[]).path().join("suite.toml")).unwrap() + "shots = 3\n";
+    assert_eq!(places(&check_files(&[("suite.toml", suite.as_bytes())])), [("suite/pool-too-small", 0, 0)]);
+}
+
+#[test]
+fn a_templates_fault_is_placed_in_its_file() {
+    let folder = folder(&[]);
+    let suite = load(folder.path(), &crate::provider::load::load(&[]).unwrap(), &LoadOptions::default()).unwrap().suite;
+    let fault = |_: &Prompt, _: &Suite, inputs: &[Value]| {
+        assert_eq!(inputs.len(), 2);
+        vec![TemplateFault { part: Part::User, line: 1, message: "no such field".into() }]
+    };
+    assert_eq!(places(&check(&suite, Some(&fault))), [("suite/bad-template", 4, 1)]);
+}
+
+#[test]
+fn missing_keys_are_named_once() {
+    let folder = folder(&[]);
+    let providers = crate::provider::load::load(&[]).unwrap();
+    let suite = load(folder.path(), &providers, &LoadOptions::default()).unwrap().suite;
+    let missing = missing_keys(&suite, &providers, &|_| None);
+    assert_eq!((missing.len(), missing[0].code), (1, "provider/no-key"));
+    assert!(missing_keys(&suite, &providers, &|_| Some("k".into())).is_empty());
+}

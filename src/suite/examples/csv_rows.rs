@@ -1,0 +1,170 @@
+//! CSV: a header row, then one example a row.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+use std::path::Path;
+
+use csv::{ErrorKind, StringRecord};
+use serde_json::Value;
+
+use super::lines::{LONGEST_LINE, shown};
+use super::row::RowPlace;
+use super::{Example, ExampleFiles, FieldMap, RowFault};
+use crate::diagnostic::Diagnostic;
+use crate::suite::ExampleId;
+use crate::text::one_line;
+
+/// A reader that fails once a row is too large: a quote that is never closed would else pull the
+/// whole file into memory.
+struct RowLimit {
+    reader: Box<dyn BufRead + Send>,
+    since_row: u64,
+}
+
+impl Read for RowLimit {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.since_row > LONGEST_LINE {
+            let message = format!("a row is larger than {} MiB; is a quote not closed?", LONGEST_LINE / 1024 / 1024);
+            return Err(io::Error::other(message));
+        }
+        let read = self.reader.read(buffer)?;
+        self.since_row += read as u64;
+        Ok(read)
+    }
+}
+
+/// Which column holds what.
+#[derive(Debug)]
+struct Columns {
+    id: Option<usize>,
+    input: usize,
+    expected: usize,
+    cluster: Option<usize>,
+    tags: Vec<(String, usize)>,
+}
+
+/// The rows of one file.
+pub(super) struct CsvRows {
+    reader: csv::Reader<RowLimit>,
+    columns: Columns,
+    row: u64,
+    done: bool,
+}
+
+impl fmt::Debug for CsvRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsvRows").field("columns", &self.columns).field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+impl CsvRows {
+    pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, spec: &ExampleFiles) -> Result<Self, RowFault> {
+        let mut reader = csv::Reader::from_reader(RowLimit { reader, since_row: 0 });
+        let headers = reader.headers().map_err(|error| row_fault(path, 1, &error))?;
+        let columns = Columns::find(headers, &spec.map, path)?;
+        Ok(Self { reader, columns, row: 0, done: false })
+    }
+
+    pub(super) fn next_row(&mut self, path: &Path, spec: &ExampleFiles) -> Option<Result<(Example, u64), RowFault>> {
+        if self.done {
+            return None;
+        }
+        let mut record = StringRecord::new();
+        self.reader.get_mut().since_row = 0;
+        let read = self.reader.read_record(&mut record);
+        let line = record.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
+        self.row += 1;
+        match read {
+            Ok(false) => {
+                self.done = true;
+                None
+            }
+            Ok(true) => Some(self.example(&record, path, line, spec).map(|example| (example, line))),
+            Err(error) => {
+                self.done = error.is_io_error();
+                Some(Err(row_fault(path, line, &error)))
+            }
+        }
+    }
+
+    fn example(&self, record: &StringRecord, path: &Path, line: u64, spec: &ExampleFiles) -> Result<Example, RowFault> {
+        let place = RowPlace { path, line: shown(line), row: self.row, text: "" };
+        let cell = |column: usize| record.get(column).unwrap_or_default();
+        let filled = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty()).map(str::to_owned);
+        let id = match (self.columns.id, filled(self.columns.id)) {
+            (_, Some(id)) => id,
+            (Some(_), None) => return Err(Box::new(place.fault("the row has no id"))),
+            (None, None) => place.default_id(),
+        };
+        let mut expected = json_cell(cell(self.columns.expected));
+        if let Some(wrap) = &spec.wrap {
+            expected = wrap.apply(expected);
+        }
+        let tags = self.columns.tags.iter().filter_map(|(name, column)| Some((name.clone(), filled(Some(*column))?)));
+        Ok(Example {
+            id: ExampleId(id),
+            input: Value::String(cell(self.columns.input).to_owned()),
+            expected,
+            cluster: filled(self.columns.cluster),
+            tags: tags.collect(),
+        })
+    }
+}
+
+impl Columns {
+    fn find(headers: &StringRecord, map: &FieldMap, path: &Path) -> Result<Self, RowFault> {
+        let find = |name: &str| headers.iter().position(|header| header.trim() == name);
+        let required = |field: &str, mapped: Option<&String>| {
+            let name = mapped.map_or(field, String::as_str);
+            find(name).ok_or_else(|| {
+                let fault = Diagnostic::error("suite/missing-column", path, format!("there is no column `{name}`"));
+                let fault = fault.at(1, 1).suggest(name, headers.iter());
+                let said = format!("say which column it is: `[data] map = {{ {field} = \"…\" }}`");
+                Box::new(match fault.help.clone() {
+                    Some(help) if mapped.is_none() => fault.help(format!("{help}; {said}")),
+                    _ => fault,
+                })
+            })
+        };
+        let optional = |field: &str, mapped: Option<&String>| match mapped {
+            Some(_) => required(field, mapped).map(Some),
+            None => Ok(find(field)),
+        };
+        let tags = if map.tags.is_empty() {
+            let tagged = headers.iter().enumerate();
+            tagged.filter_map(|(column, name)| Some((name.trim().strip_prefix("tags.")?.to_owned(), column))).collect()
+        } else {
+            let named = map.tags.iter().map(|(tag, column)| Ok((tag.clone(), required(tag, Some(column))?)));
+            named.collect::<Result<_, RowFault>>()?
+        };
+        Ok(Self {
+            id: optional("id", map.id.as_ref())?,
+            input: required("input", map.input.as_ref())?,
+            expected: required("expected", map.expected.as_ref())?,
+            cluster: optional("cluster", map.cluster.as_ref())?,
+            tags,
+        })
+    }
+}
+
+/// A cell: JSON if it is an object or array, else text.
+fn json_cell(text: &str) -> Value {
+    if text.starts_with(['{', '[']) {
+        if let Ok(value) = serde_json::from_str(text) {
+            return value;
+        }
+    }
+    Value::String(text.to_owned())
+}
+
+fn row_fault(path: &Path, line: u64, error: &csv::Error) -> RowFault {
+    let at = error.position().map_or(line, csv::Position::line);
+    let (code, message) = match error.kind() {
+        ErrorKind::Utf8 { err, .. } => ("suite/not-utf8", format!("column {} of the row is not UTF-8", err.field() + 1)),
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            ("suite/bad-example", format!("the row has {len} columns, the header {expected_len}"))
+        }
+        _ => ("suite/unreadable", format!("cannot read on: {}", one_line(&error.to_string(), 200))),
+    };
+    Box::new(Diagnostic::error(code, path, message).at(shown(at), 1))
+}

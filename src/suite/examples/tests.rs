@@ -1,0 +1,82 @@
+//! CSV, maps and samples.
+
+use super::*;
+
+fn source(name: &str, text: &str, spec: ExampleFiles) -> (tempfile::TempDir, ExampleSource) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    (folder, ExampleSource::new(ExampleFiles { files: vec![path], ..spec }))
+}
+
+fn label() -> Option<Wrap> {
+    Some(Wrap { field: "label".into(), as_json: false })
+}
+
+#[test]
+fn csv_with_other_column_names() {
+    let map = FieldMap { input: Some("text".into()), expected: Some("category".into()), ..FieldMap::default() };
+    let text = "text,category,tags.region\n\"a, \"\"b\"\"\nc\",A,north\nd,B,\n";
+    let (_folder, source) = source("rows.csv", text, ExampleFiles { map, wrap: label(), ..ExampleFiles::default() });
+    let rows: Vec<_> = source.read().map(Result::unwrap).collect();
+    assert_eq!(rows[0].example.input, "a, \"b\"\nc");
+    assert_eq!(rows[0].example.expected, serde_json::json!({"label": "A"}));
+    assert_eq!(rows[0].example.tags["region"], "north");
+    assert_eq!((rows[1].example.id.0.as_str(), rows[1].line), ("rows-2", 4));
+    assert!(rows[1].example.tags.is_empty());
+}
+
+#[test]
+fn csv_without_its_column_or_with_a_short_row() {
+    let (_folder, missing) = source("rows.csv", "text,expected\na,b\n", ExampleFiles::default());
+    let fault = missing.read().next().unwrap().unwrap_err();
+    assert_eq!((fault.code, fault.line), ("suite/missing-column", 1));
+    assert_eq!(missing.read().count(), 1);
+    let (_folder, short) = source("rows.csv", "input,expected\na\nb,c\n", ExampleFiles::default());
+    let rows: Vec<_> = short.read().collect();
+    assert_eq!(rows[0].as_ref().unwrap_err().line, 2);
+    assert!(rows[1].is_ok());
+}
+
+#[test]
+fn json_lines_by_pointer() {
+    let map = FieldMap {
+        id: Some("/meta/n".into()),
+        input: Some("text".into()),
+        expected: Some("/gold/0".into()),
+        ..FieldMap::default()
+    };
+    let text = r#"{"meta": {"n": 7}, "text": "a", "gold": ["A"], "tags": {"x": true}}"#;
+    let (_folder, source) = source("rows.jsonl", text, ExampleFiles { map, wrap: label(), ..ExampleFiles::default() });
+    let row = source.read().next().unwrap().unwrap();
+    assert_eq!((row.example.id.0.as_str(), row.example.tags["x"].as_str()), ("7", "true"));
+    assert_eq!(row.example.expected, serde_json::json!({"label": "A"}));
+}
+
+#[test]
+fn a_sample_is_the_same_in_any_order_and_keeps_proportions() {
+    let row = |n: usize| format!("{{\"id\": \"e{n}\", \"input\": {n}, \"expected\": \"{}\"}}\n", if n % 4 == 0 { "A" } else { "B" });
+    let sample = Sample { n: 40, seed: 7, stratify: Stratify::parse("expected") };
+    let spec = || ExampleFiles { sample: Some(sample.clone()), ..ExampleFiles::default() };
+    let chosen = |text: &str| {
+        let (_folder, source) = source("rows.jsonl", text, spec());
+        let rows: Vec<Example> = source.read().map(|row| row.unwrap().example).collect();
+        assert_eq!(rows.iter().filter(|example| example.expected == "A").count(), 10);
+        rows.into_iter().map(|example| example.id.0).collect::<BTreeSet<_>>()
+    };
+    let forward: String = (0..400).map(row).collect();
+    let backward: String = (0..400).rev().map(row).collect();
+    let ids = chosen(&forward);
+    assert_eq!(ids.len(), 40);
+    assert_eq!(ids, chosen(&backward));
+}
+
+#[test]
+fn limit_and_ids_choose_after_the_sample() {
+    let text: String = (0..9).map(|n| format!("{{\"id\": \"e{n}\", \"input\": 1, \"expected\": 2}}\n")).collect();
+    let only = Some(BTreeSet::from(["e3".to_owned(), "e5".to_owned()]));
+    let (_folder, source) = source("rows.jsonl", &text, ExampleFiles { only, limit: Some(1), ..ExampleFiles::default() });
+    let ids: Vec<_> = source.read().map(|row| row.unwrap().example.id.0).collect();
+    assert_eq!(ids, ["e3"]);
+    assert_eq!(source.read_all().count(), 9);
+}

@@ -1,0 +1,60 @@
+//! Test examples that also stand in the pool: few-shot would show the model the answer.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::check::{key, row_error};
+use super::examples::{ExampleSource, Row};
+use crate::diagnostic::Diagnostic;
+
+/// Shorter texts are too often alike by chance once case and punctuation are gone.
+const SHORTEST: usize = 8;
+
+/// The pool's inputs, as digests.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    exact: HashMap<u128, (String, u64)>,
+    normalised: HashMap<u128, (String, u64)>,
+}
+
+impl Pool {
+    /// Adds an example of the pool.
+    pub(super) fn add(&mut self, row: &Row, source: &ExampleSource) -> Option<Diagnostic> {
+        let place = || (source.files()[row.file].display().to_string(), row.line);
+        let text = text_of(&row.example.input);
+        self.exact.entry(key(text.as_bytes())).or_insert_with(place);
+        if let Some(normalised) = normalise(&text) {
+            self.normalised.entry(key(normalised.as_bytes())).or_insert_with(place);
+        }
+        None
+    }
+
+    /// The fault for an example that the pool has too.
+    pub(super) fn leak(&self, row: &Row, source: &ExampleSource) -> Option<Diagnostic> {
+        let text = text_of(&row.example.input);
+        let id = &row.example.id;
+        if let Some((file, line)) = self.exact.get(&key(text.as_bytes())) {
+            let message = format!("the input of `{id}` also stands in the pool, at {file}:{line}");
+            return Some(row_error("suite/leak", row, source, message).help("take it out of one of the two"));
+        }
+        let normalised = normalise(&text)?;
+        let (file, line) = self.normalised.get(&key(normalised.as_bytes()))?;
+        let message =
+            format!("the input of `{id}` differs from one of the pool only in case, spaces or punctuation: {file}:{line}");
+        Some(row_error("suite/near-leak", row, source, message).help("take it out of one of the two"))
+    }
+}
+
+fn text_of(input: &Value) -> String {
+    match input {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Letters and digits alone, in lower case; `None` for a text that is too short for it.
+fn normalise(text: &str) -> Option<String> {
+    let letters: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    (letters.len() >= SHORTEST).then_some(letters)
+}

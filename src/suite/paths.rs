@@ -1,0 +1,114 @@
+//! Which files a path of suite.toml means, and that they stay inside the suite's folder.
+
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+
+use toml::Spanned;
+
+use super::build::Faults;
+use super::load;
+
+/// Resolves the paths of one suite.
+#[derive(Debug)]
+pub(super) struct Folder<'a> {
+    pub(super) path: &'a Path,
+    pub(super) allow_outside: bool,
+}
+
+impl Folder<'_> {
+    /// The files that paths and globs name, in order; the files of a glob are sorted.
+    pub(super) fn data_files(&self, patterns: &[Spanned<String>], faults: &mut Faults<'_>) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for pattern in patterns {
+            let found = self.matching(pattern, faults);
+            for file in &found {
+                check_format(file, pattern.span(), faults);
+            }
+            files.extend(found);
+        }
+        files
+    }
+
+    fn matching(&self, pattern: &Spanned<String>, faults: &mut Faults<'_>) -> Vec<PathBuf> {
+        let text = pattern.get_ref();
+        if !text.contains(['*', '?', '[']) {
+            return self.file(pattern, faults).into_iter().collect();
+        }
+        if !self.stays_inside(text, pattern.span(), faults) {
+            return Vec::new();
+        }
+        let full = format!("{}/{text}", glob::Pattern::escape(&self.path.to_string_lossy()));
+        let paths = match glob::glob(&full) {
+            Ok(paths) => paths,
+            Err(error) => {
+                faults.error("suite/no-file", pattern.span(), format!("`{text}` is not a glob: {}", error.msg));
+                return Vec::new();
+            }
+        };
+        let mut found: Vec<PathBuf> = paths.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+        found.sort();
+        found.retain(|path| self.really_inside(path, text, pattern.span(), faults));
+        if found.is_empty() {
+            faults.error("suite/no-file", pattern.span(), format!("no file matches `{text}`"));
+        }
+        found
+    }
+
+    /// The file at a path; a fault if it is not there or outside.
+    pub(super) fn file(&self, path: &Spanned<String>, faults: &mut Faults<'_>) -> Option<PathBuf> {
+        let text = path.get_ref();
+        if !self.stays_inside(text, path.span(), faults) {
+            return None;
+        }
+        let full = self.path.join(text);
+        if !full.is_file() {
+            let fault = faults.at("suite/no-file", path.span(), format!("there is no file `{text}`"));
+            let parent = full.parent().unwrap_or(self.path);
+            let names = load::file_names(parent);
+            let name = Path::new(text).file_name().unwrap_or_default().to_string_lossy();
+            faults.push(fault.suggest(&name, names.iter().map(String::as_str)));
+            return None;
+        }
+        self.really_inside(&full, text, path.span(), faults).then_some(full)
+    }
+
+    fn stays_inside(&self, text: &str, span: Range<usize>, faults: &mut Faults<'_>) -> bool {
+        let path = Path::new(text);
+        let leaves = path.is_absolute() || path.components().any(|part| matches!(part, Component::ParentDir | Component::Prefix(_)));
+        if leaves && !self.allow_outside {
+            self.refuse(text, span, faults);
+        }
+        !leaves || self.allow_outside
+    }
+
+    /// Whether the file is in the folder once links are followed.
+    fn really_inside(&self, path: &Path, text: &str, span: Range<usize>, faults: &mut Faults<'_>) -> bool {
+        if self.allow_outside {
+            return true;
+        }
+        let inside = match (path.canonicalize(), self.path.canonicalize()) {
+            (Ok(path), Ok(folder)) => path.starts_with(folder),
+            _ => false,
+        };
+        if !inside {
+            self.refuse(text, span, faults);
+        }
+        inside
+    }
+
+    fn refuse(&self, text: &str, span: Range<usize>, faults: &mut Faults<'_>) {
+        let fault = faults.at("suite/outside-folder", span, format!("`{text}` leads out of the suite's folder"));
+        faults.push(fault.help("copy the file into the folder, or set `[data] allow_outside = true` if you trust the suite"));
+    }
+}
+
+fn check_format(path: &Path, span: Range<usize>, faults: &mut Faults<'_>) {
+    match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
+        Some("jsonl" | "csv") => {}
+        Some("parquet") => faults.error("suite/not-yet", span, "data files ending in `.parquet` are not supported yet"),
+        _ => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            faults.error("suite/unknown-format", span, format!("`{name}` is neither a .jsonl nor a .csv file"));
+        }
+    }
+}

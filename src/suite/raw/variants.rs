@@ -1,0 +1,187 @@
+//! `[[variants]]` and `[matrix]`, which share their fields.
+
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+use toml::Spanned;
+
+use crate::document::{Section, WholeOrTable};
+use crate::variant::{Select, Shots, Structured, Tuning, TuningMethod};
+
+pub(crate) const STRUCTURED: &[(&str, Structured)] = &[
+    ("text", Structured::Text),
+    ("json-object", Structured::JsonObject),
+    ("json-schema", Structured::JsonSchema),
+    ("tool", Structured::Tool),
+];
+
+const SELECT: &[(&str, Select)] = &[
+    ("fixed", Select::Fixed),
+    ("random", Select::Random),
+    ("balanced", Select::Balanced),
+    ("similar", Select::Similar),
+];
+
+const METHODS: &[(&str, TuningMethod)] = &[
+    ("lora", TuningMethod::Lora),
+    ("full", TuningMethod::Full),
+    ("dpo", TuningMethod::Dpo),
+    ("distilled", TuningMethod::Distilled),
+];
+
+/// Body fields that the tool itself fills.
+const RESERVED: &[&str] = &["model", "messages", "stream", "stream_options", "response_format", "tools", "tool_choice"];
+
+/// Shots as written: with their place, and whether the choice was written too.
+#[derive(Debug, Clone)]
+pub(crate) struct RawShots {
+    pub(crate) shots: Shots,
+    pub(crate) select_given: bool,
+    pub(crate) span: Range<usize>,
+}
+
+/// One variant.
+#[derive(Debug, Clone)]
+pub(crate) struct RawVariant {
+    pub(crate) name: Spanned<String>,
+    pub(crate) model: Spanned<String>,
+    pub(crate) prompt: Option<Spanned<String>>,
+    pub(crate) shots: Option<RawShots>,
+    pub(crate) structured: Spanned<Structured>,
+    pub(crate) cache: bool,
+    pub(crate) tuned: Option<Tuning>,
+    pub(crate) params: Map<String, Value>,
+}
+
+/// `[matrix]`: lists of values, each combination of which is a variant.
+#[derive(Debug, Clone)]
+pub(crate) struct RawMatrix {
+    pub(crate) span: Range<usize>,
+    pub(crate) model: Vec<Spanned<String>>,
+    pub(crate) prompt: Vec<Spanned<String>>,
+    pub(crate) shots: Vec<RawShots>,
+    pub(crate) structured: Vec<Spanned<Structured>>,
+    pub(crate) cache: Vec<bool>,
+    /// Which of prompt, shots, structured and cache are lists, and so part of the names.
+    pub(crate) lists: [bool; 4],
+    pub(crate) tuned: Option<Tuning>,
+    pub(crate) params: Map<String, Value>,
+}
+
+impl RawVariant {
+    pub(super) fn read(section: Section<'_>) -> Option<Self> {
+        let name = section.required("name", section.text("name"));
+        if let Some(name) = name.as_ref().filter(|name| !super::is_name(name.get_ref())) {
+            let message = "a variant's name must be made of letters, digits, `-`, `_`, `.` and `+`";
+            section.report(section.error("suite/bad-name", name.span(), message));
+        }
+        let model = section.required("model", section.text("model"));
+        let prompt = section.text("prompt");
+        let shots = read_shots(&section);
+        if section.is_list("shots") {
+            let message = "`shots` of a variant is one number or table; lists belong in `[matrix]`";
+            let span = section.key_span("shots").unwrap_or_else(|| section.span());
+            section.report(section.error("suite/wrong-type", span, message));
+        }
+        let structured = section.choice("structured", STRUCTURED);
+        let cache = section.flag("cache").unwrap_or(false);
+        let (tuned, params) = read_common(&section);
+        let span = section.span();
+        section.finish();
+        Some(Self {
+            name: name?,
+            model: model?,
+            prompt,
+            shots: shots.into_iter().next(),
+            structured: structured.unwrap_or_else(|| Spanned::new(span, Structured::Text)),
+            cache,
+            tuned,
+            params,
+        })
+    }
+}
+
+impl RawMatrix {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let model = section.texts("model");
+        section.required("model", (!model.is_empty()).then_some(()));
+        let (tuned, params) = read_common(&section);
+        let cache = section.items("cache", "true, false or a list of them", toml::de::DeValue::as_bool);
+        let matrix = Self {
+            span: section.span(),
+            model,
+            prompt: section.texts("prompt"),
+            shots: read_shots(&section),
+            structured: section.choices("structured", STRUCTURED),
+            cache: cache.into_iter().map(Spanned::into_inner).collect(),
+            lists: ["prompt", "shots", "structured", "cache"].map(|key| section.is_list(key)),
+            tuned,
+            params,
+        };
+        section.finish();
+        matrix
+    }
+}
+
+fn read_shots(section: &Section<'_>) -> Vec<RawShots> {
+    let mut read = Vec::new();
+    for item in section.wholes_or_tables("shots") {
+        match item {
+            WholeOrTable::Whole(k) => {
+                let shots = Shots { k: clamp(*k.get_ref()), select: Select::Fixed, seed: 7 };
+                read.push(RawShots { shots, select_given: false, span: k.span() });
+            }
+            WholeOrTable::Table(table) => {
+                let k = table.required("k", table.whole("k", 0));
+                let select = table.choice("select", SELECT);
+                let seed = table.whole("seed", 0).map_or(7, Spanned::into_inner);
+                let span = table.span();
+                let select_given = select.is_some();
+                let select = select.map_or(Select::Fixed, Spanned::into_inner);
+                table.finish();
+                if let Some(k) = k {
+                    read.push(RawShots { shots: Shots { k: clamp(k.into_inner()), select, seed }, select_given, span });
+                }
+            }
+        }
+    }
+    read
+}
+
+/// A number of shots; the pool's size is checked later, so that any too large one is still too large.
+fn clamp(k: u64) -> u32 {
+    u32::try_from(k).unwrap_or(u32::MAX)
+}
+
+fn read_common(section: &Section<'_>) -> (Option<Tuning>, Map<String, Value>) {
+    section.not_yet(&["retrieve"]);
+    let tuned = section.section("tuned").and_then(read_tuning);
+    let Some(params) = section.json_object("params").map(Spanned::into_inner) else { return (tuned, Map::new()) };
+    if let Some(table) = section.section("params") {
+        for name in table.names() {
+            if RESERVED.contains(&name.get_ref().as_str()) {
+                let message = format!("`params` cannot set `{}`, which is filled from the variant", name.get_ref());
+                let fault = section.error("suite/reserved-param", name.span(), message);
+                section.report(fault.help("use `model`, `prompt` and `structured` of the variant"));
+            }
+        }
+    }
+    (tuned, params)
+}
+
+fn read_tuning(section: Section<'_>) -> Option<Tuning> {
+    let method = section.required("method", section.choice("method", METHODS));
+    let tuning = method.map(|method| Tuning {
+        method: method.into_inner(),
+        training_examples: section.whole("training_examples", 0).map(Spanned::into_inner),
+        base: section.text("base").map(Spanned::into_inner),
+        retires: section.day("retires"),
+    });
+    if tuning.is_none() {
+        for key in ["training_examples", "base", "retires"] {
+            section.has(key);
+        }
+    }
+    section.finish();
+    tuning
+}
