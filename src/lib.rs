@@ -22,10 +22,12 @@
 //!
 //! Start with [`suite`], [`exchange`] and [`trial`], then [`wire`], [`run`], [`measure`] and [`decide`].
 
+pub mod cli;
 pub mod decide;
 pub mod diagnostic;
 pub mod digest;
 pub mod document;
+pub mod error;
 pub mod exchange;
 pub mod measure;
 pub mod plan;
@@ -43,5 +45,3 @@ pub mod trial;
 pub mod units;
 pub mod variant;
 pub mod wire;
-
-pub mod cli;

@@ -72,7 +72,7 @@ fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Res
     let runtime = super::runtime()?;
     let variants = places(suite);
     let mut waiting: BTreeMap<Vec<String>, Vec<Value>> = BTreeMap::new();
-    let mut ask = |argv: &[String], questions: Vec<Value>| -> Result<(), Error> {
+    let ask = |argv: &[String], questions: Vec<Value>| -> Result<(), Error> {
         let replies = runtime.block_on(assist::ask_process(argv, &suite.folder, &questions))?;
         let kept: Vec<_> = questions
             .iter()

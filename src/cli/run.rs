@@ -137,7 +137,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer) -> Result<Ended, E
     })
 }
 
-fn environment(name: &str) -> Option<String> {
+pub(super) fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "whether a key is there is asked once, before anything is sent")]
     std::env::var(name).ok()
 }

@@ -15,7 +15,7 @@ impl Table {
     /// The table as text, the first column to the left and the others to the right.
     pub fn to_text(&self) -> String {
         let mut drawn = Drawn::new();
-        drawn.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         drawn.set_header(self.header.iter().enumerate().map(|(index, name)| cell(index, (*name).to_owned())));
         for row in &self.rows {
             drawn.add_row(row.iter().enumerate().map(|(index, text)| cell(index, text.clone())));

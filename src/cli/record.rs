@@ -1,0 +1,114 @@
+//! `ceiling record`: a run's answers as a recording for the replay provider.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::args::StoreArgs;
+use super::exit::Exit;
+use super::printer::Printer;
+use crate::error::Error;
+use crate::exchange::Outcome;
+use crate::provider::WireKind;
+use crate::replay::{self, Entry, Header, LatencyClaim, round_ms};
+use crate::store::{Store, StoredTrial};
+use crate::trial::Received;
+use crate::wire::{self, sse::SseDecoder};
+
+/// Flags of `ceiling record`.
+#[derive(Debug, Clone, Args)]
+pub struct RecordArgs {
+    /// The run; `last` is the newest. Several are joined, earlier ones first.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Whether the times may be compared between variants and with a target.
+    #[arg(long, value_enum, default_value_t = Claim::Indicative)]
+    pub latency: Claim,
+    /// On what it was recorded, in a sentence: model, server, machine, load.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub setting: String,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// What the times are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Claim {
+    /// Real times, but of a busy machine or under changing load.
+    Indicative,
+    /// Measured with care on a quiet machine.
+    Comparable,
+}
+
+/// Writes the recording. Requests that are the same are written once; failed trials are left out.
+pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error> {
+    let store = Store::open_existing(&args.store.store)?;
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    let (mut failed, mut suite) = (0_u64, String::new());
+    for name in &args.runs {
+        let run = store.run(name)?;
+        suite = run.suite;
+        store.each_trial(run.id, None, |trial| -> Result<(), Error> {
+            match entry(&trial) {
+                None => failed += 1,
+                Some(entry) if seen.insert((entry.request_hash, entry.repeat)) => entries.push(entry),
+                Some(_) => {}
+            }
+            Ok(())
+        })?;
+    }
+    if entries.is_empty() {
+        return Err(Error::usage("there is nothing to record: no trial was answered", "`ceiling runs` lists what is in the store"));
+    }
+    let latency = match args.latency {
+        Claim::Indicative => LatencyClaim::Indicative,
+        Claim::Comparable => LatencyClaim::Comparable,
+    };
+    let header = Header { recording: 1, suite, latency, setting: args.setting.clone() };
+    let written = replay::write(&args.output, &header, &mut entries.into_iter())?;
+    let left_out = if failed > 0 { format!("; {failed} failed trials are not in it") } else { String::new() };
+    printer.text(&format!("{written} answers in {}{left_out}\n", args.output.display()));
+    printer.value(&json!({"file": args.output, "answers": written, "failed_left_out": failed}));
+    super::DONE
+}
+
+/// The recorded form of an answer; `None` for a trial that failed.
+fn entry(trial: &StoredTrial) -> Option<Entry> {
+    let exchange = &trial.exchange;
+    let reading = wire::read(WireKind::OpenaiChat, &exchange.received);
+    let Received::Answer { status, body, streamed } = &exchange.received else { return None };
+    if matches!(reading.outcome, Outcome::Failed(_)) {
+        return None;
+    }
+    let bare = Entry {
+        request_hash: exchange.request_digest,
+        example: trial.example.id.0.clone(),
+        variant: trial.variant.clone(),
+        repeat: trial.repeat,
+        status: *status,
+        envelope: serde_json::Map::new(),
+        chunks: Vec::new(),
+        response: None,
+        total_ms: round_ms(exchange.timing.total_ms),
+        usage: reading.outcome.completion().map(|completion| completion.usage),
+    };
+    if !streamed {
+        let response = serde_json::from_slice(body).ok()?;
+        return Some(Entry { response: Some(response), ..bare });
+    }
+    let mut events = Vec::new();
+    let mut times = exchange.timing.event_ms.iter();
+    SseDecoder::default().feed(body, &mut |data| {
+        let ms = times.next().copied().unwrap_or(exchange.timing.total_ms);
+        if let Ok(event) = serde_json::from_str::<Value>(data) {
+            events.push((ms, event));
+        }
+    });
+    Some(Entry::from_events(bare, &events))
+}
