@@ -101,6 +101,7 @@ pub enum RecordingError {
 #[derive(Debug)]
 pub struct Recording {
     header: Header,
+    digest: Digest,
     lines: Vec<Box<str>>,
     places: HashMap<(Digest, u32), u32>,
 }
@@ -132,7 +133,7 @@ impl Recording {
         if header.recording != FORMAT {
             return Err(fault(1, format!("format {} is not known to this version, which reads {FORMAT}", header.recording)));
         }
-        let mut recording = Self { header, lines: Vec::new(), places: HashMap::new() };
+        let mut recording = Self { header, digest: Digest::of(first.as_bytes()), lines: Vec::new(), places: HashMap::new() };
         for (number, line) in (2..).zip(lines) {
             let line = line.map_err(io)?;
             if line.trim().is_empty() {
@@ -140,6 +141,7 @@ impl Recording {
             }
             let key: Key<'_> = serde_json::from_str(&line).map_err(|error| fault(number, error.to_string()))?;
             recording.places.entry((key.request_hash, key.repeat)).or_insert(recording.lines.len() as u32);
+            recording.digest = Digest::of_parts([recording.digest.as_bytes().as_slice(), line.as_bytes()]);
             recording.lines.push(line.into_boxed_str());
         }
         Ok(recording)
@@ -148,6 +150,11 @@ impl Recording {
     /// The first line.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Digest of everything recorded: another recording gives other answers.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Recorded answers.

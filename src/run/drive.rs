@@ -221,7 +221,11 @@ impl<'a> Drive<'a> {
 
     async fn take(&mut self, work: Work) -> Result<(), RunError> {
         match work {
-            Work::Settled => self.summary.done += 1,
+            Work::Settled => {
+                self.summary.done += 1;
+                self.observer.on(Event::AlreadyDone);
+            }
+            Work::NotRecorded => {}
             Work::Fault(error) => return Err(error),
             Work::Reuse(trial, cached) => {
                 let record = TrialRecord { trial, exchange: cached.exchange, reused: true };

@@ -8,6 +8,8 @@ use crate::trial::TrialRecord;
 pub enum Event<'a> {
     /// A trial is over and on disk.
     Finished(&'a TrialRecord),
+    /// A trial of a resumed run was over already.
+    AlreadyDone,
     /// An attempt failed and will be made again.
     Retrying {
         /// Index of the variant.

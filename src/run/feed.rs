@@ -8,9 +8,10 @@ use super::{Ask, EndpointSpec, Lane, RunError};
 use crate::digest::Digest;
 use crate::plan::Order;
 use crate::prompt::Prepared;
+use crate::replay::Recording;
 use crate::store::{CachedExchange, Store};
 use crate::suite::Example;
-use crate::trial::{CacheMode, Purpose, Trial};
+use crate::trial::{CacheMode, Provenance, Purpose, Trial};
 
 /// Requests rendered ahead.
 const AHEAD: usize = 256;
@@ -24,6 +25,8 @@ pub enum Work {
     Reuse(Trial, CachedExchange),
     /// This trial of a resumed run is over already.
     Settled,
+    /// No recording knows this trial's request, and the user wants it left out.
+    NotRecorded,
     /// The trial cannot be made.
     Fault(RunError),
 }
@@ -36,6 +39,8 @@ pub struct Feed {
     pub lanes: Vec<Lane>,
     /// The endpoints.
     pub endpoints: Vec<EndpointSpec>,
+    /// The recording that recorded endpoints answer from: what it does not know is left out.
+    pub recording: Option<Arc<Recording>>,
     /// How many times each example is asked.
     pub repeats: u32,
     /// In which order.
@@ -91,6 +96,10 @@ impl Feed {
         let http = self.prepared[trial.variant]
             .encode(&trial.example)
             .map_err(|error| RunError::Input(format!("example `{}`, variant `{}`: {error}", trial.example.id, lane.id)))?;
+        let recorded = self.endpoints[lane.endpoint].provenance == Provenance::Recorded;
+        if recorded && self.recording.as_ref().is_some_and(|recording| !recording.knows(&http.digest, trial.repeat)) {
+            return Ok(Work::NotRecorded);
+        }
         let mode = if lane.leader_first { CacheMode::Warm } else { CacheMode::Off };
         let key = cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, Purpose::Score);
         if !self.fresh

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// How an endpoint is reached.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HttpEndpoint {
     /// The protocol.
     pub wire: WireKind,

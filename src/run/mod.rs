@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use drive::drive;
 
 use crate::digest::Digest;
-use crate::provider::{Limits, WireKind};
+use crate::provider::{Limits, Price, WireKind};
 use crate::store::StoreError;
 use crate::trial::{Provenance, Trial};
 use crate::variant::VariantId;
@@ -46,6 +46,8 @@ pub struct EndpointSpec {
     pub provenance: Provenance,
     /// The provider's limits, the model's own concurrency applied.
     pub limits: Limits,
+    /// Token prices, for the budget.
+    pub price: Option<Price>,
 }
 
 /// A variant as a run uses it.

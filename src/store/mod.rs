@@ -140,6 +140,8 @@ pub struct NewRun<'a> {
     pub options: &'a str,
     /// Now, milliseconds since 1970-01-01 UTC.
     pub now_ms: i64,
+    /// Whether an unfinished run of the same plan goes on.
+    pub resume: bool,
 }
 
 /// An open store.
@@ -245,7 +247,7 @@ impl Store {
             )
             .optional()
             .map_err(|error| self.sqlite(error))?;
-        if let Some(name) = unfinished {
+        if let Some(name) = unfinished.filter(|_| new.resume) {
             let row = self.run(&name)?;
             self.set_state(row.id, RunState::Running, None)?;
             return Ok((row, true));
@@ -308,7 +310,7 @@ mod tests {
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("s.db")).unwrap();
-        let new = NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1 };
+        let new = NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1, resume: true };
         let (first, resumed) = store.begin_run(&new).unwrap();
         assert!(!resumed);
         let (second, resumed) = store.begin_run(&new).unwrap();

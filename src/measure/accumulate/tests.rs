@@ -104,7 +104,7 @@ fn add(
     example.cluster = cluster.map(str::to_owned);
     example.tags.insert(
         "site".into(),
-        if place % 2 == 0 {
+        if place.is_multiple_of(2) {
             "even".into()
         } else {
             "odd".into()

@@ -66,7 +66,7 @@ pub(crate) fn example(expected: &str) -> Example {
 fn exchange(received: Received, event_ms: Vec<f64>) -> Exchange {
     let digest = Digest::of(b"x");
     Exchange {
-        key: digest.clone(),
+        key: digest,
         request_digest: digest,
         endpoint: "p/m".into(),
         request_body: Vec::new(),

@@ -1,0 +1,229 @@
+//! Files and flags to something that can run: providers, suite, endpoints, requests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::args::SelectionArgs;
+use crate::diagnostic::Diagnostics;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::measure::grade::EndpointFacts;
+use crate::prompt::{Prepared, PromptError};
+use crate::provider::load::Providers;
+use crate::provider::{KeySource, Limits, Model, Provider, Service};
+use crate::replay::Recording;
+use crate::replay::server::ReplayServer;
+use crate::run::http::HttpEndpoint;
+use crate::run::{EndpointSpec, Lane};
+use crate::suite::load::{LoadOptions, Loaded};
+use crate::suite::check::{Part, TemplateFault};
+use crate::suite::{Example, Prompt, Suite};
+use crate::trial::Provenance;
+
+/// The providers that ship, over them those of the working folder, over them those of the suite.
+pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
+    Ok(crate::provider::load::load(&[Path::new("."), suite])?)
+}
+
+/// What the command line changes about a suite.
+pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
+    LoadOptions {
+        provider_overrides: selection.provider.iter().cloned().collect(),
+        variants: selection.variants.clone(),
+        limit: selection.limit,
+        examples: selection.examples.clone().map(|ids| ids.into_iter().collect()),
+    }
+}
+
+/// Loads a suite and checks its data: every fault at once, or the suite with its warnings.
+pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &SelectionArgs) -> Result<Loaded, Error> {
+    let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
+    let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
+    loaded.warnings.extend(found);
+    loaded.warnings = loaded.warnings.into_result()?;
+    Ok(loaded)
+}
+
+/// Tries a prompt on some inputs; the first fault of each part is enough.
+fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value]) -> Vec<TemplateFault> {
+    let schema = suite.schema.as_ref().map(|schema| schema.document());
+    let fault = inputs.iter().find_map(|input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input).err());
+    fault.into_iter().filter_map(|error| match error {
+        PromptError::Template { part, error, .. } => Some(TemplateFault {
+            part: if part == "system" { Part::System } else { Part::User },
+            line: error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
+            message: error.message,
+        }),
+        PromptError::PoolTooSmall { .. } => None,
+    }).collect()
+}
+
+/// The pool, whole: few-shot chooses among its rows.
+pub(super) fn pool(suite: &Suite) -> Result<Vec<Example>, Error> {
+    let Some(pool) = &suite.pool else { return Ok(Vec::new()) };
+    pool.read().map(|row| row.map(|row| row.example).map_err(|fault| Error::Input(Diagnostics::from(*fault)))).collect()
+}
+
+/// A suite's variants as a run uses them.
+pub(super) struct Assembly {
+    pub(super) lanes: Vec<Lane>,
+    pub(super) endpoints: Vec<EndpointSpec>,
+    pub(super) http: Vec<HttpEndpoint>,
+    pub(super) prepared: Vec<Arc<Prepared>>,
+    pub(super) recording: Option<Arc<Recording>>,
+    /// Keeps answering while the run lasts.
+    pub(super) _server: Option<ReplayServer>,
+}
+
+impl Assembly {
+    /// Whether a variant is answered from the recording.
+    pub(super) fn is_replayed(&self, variant: usize) -> bool {
+        self.http[self.lanes[variant].endpoint].replay
+    }
+}
+
+/// The facts that grading needs of each variant's endpoint.
+pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec<EndpointFacts>, Error> {
+    suite
+        .variants
+        .iter()
+        .map(|variant| {
+            let (provider, model) = found(providers, variant)?;
+            Ok(EndpointFacts { wire: provider.wire, price: model.price, gpu: model.gpu, self_hosted: provider.self_hosted })
+        })
+        .collect()
+}
+
+fn found<'a>(providers: &'a Providers, variant: &crate::variant::Variant) -> Result<(&'a Provider, &'a Model), Error> {
+    providers.endpoint(&variant.endpoint).ok_or_else(|| {
+        Error::usage(
+            format!("variant `{}` names `{}`, which no provider file has", variant.id, variant.endpoint),
+            "see the files under providers/",
+        )
+    })
+}
+
+/// Puts a suite's variants together. `pace` scales a recording's times; `concurrency` overrides
+/// the providers' limits.
+pub(super) async fn assemble(suite: &Suite, providers: &Providers, pace: f64, concurrency: Option<u32>) -> Result<Assembly, Error> {
+    let pool = pool(suite)?;
+    let recording = recording(suite, providers)?;
+    let server = match &recording {
+        Some((recording, _)) => Some(
+            ReplayServer::start(Arc::clone(recording), pace)
+                .await
+                .map_err(|error| Error::System { what: "failed to serve the recording on loopback".into(), error })?,
+        ),
+        None => None,
+    };
+    let mut assembly =
+        Assembly { lanes: vec![], endpoints: vec![], http: vec![], prepared: vec![], recording: None, _server: None };
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for variant in &suite.variants {
+        let (provider, model) = found(providers, variant)?;
+        let prepared = Prepared::new(suite, variant, provider.wire, model, &pool)?;
+        let name = variant.endpoint.to_string();
+        let endpoint = match known.get(&name) {
+            Some(&endpoint) => endpoint,
+            None => {
+                let recorded = recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
+                assembly.endpoints.push(spec(&name, provider, model, &http, recorded.map(|(digest, _)| digest), concurrency));
+                assembly.http.push(http);
+                known.insert(name, assembly.http.len() - 1);
+                assembly.http.len() - 1
+            }
+        };
+        assembly.lanes.push(Lane { id: variant.id.clone(), endpoint, leader_first: variant.cache });
+        assembly.prepared.push(Arc::new(prepared));
+    }
+    assembly.recording = recording.map(|(recording, _)| recording);
+    assembly._server = server;
+    Ok(assembly)
+}
+
+/// The suite's recording, where one of its variants is answered from it.
+fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recording>, Digest)>, Error> {
+    let replayed = suite.variants.iter().any(|variant| {
+        providers.endpoint(&variant.endpoint).is_some_and(|(provider, _)| provider.service == Service::Replay)
+    });
+    if !replayed {
+        return Ok(None);
+    }
+    let Some(path) = &suite.recording else {
+        return Err(Error::usage(
+            format!("the suite `{}` has no recording.jsonl, which its variants are to be answered from", suite.name),
+            "ask a live server with --provider FROM=TO, then `ceiling record RUN -o recording.jsonl`",
+        ));
+    };
+    let recording = Recording::load(path)?;
+    let digest = recording.digest();
+    Ok(Some((Arc::new(recording), digest)))
+}
+
+fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
+    let (base_url, auth, key, headers) = match (&provider.service, recorded) {
+        (Service::Replay, url) => (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new()),
+        (Service::Http { base_url, auth, key, headers }, _) => (base_url.clone(), *auth, read_key(provider, key)?, headers.clone()),
+    };
+    Ok(HttpEndpoint {
+        wire: provider.wire,
+        base_url: model.base_url.clone().unwrap_or(base_url),
+        auth,
+        key,
+        headers,
+        timeout_s: provider.limits.timeout_s,
+        replay: provider.service == Service::Replay,
+    })
+}
+
+fn spec(name: &str, provider: &Provider, model: &Model, http: &HttpEndpoint, recorded: Option<&Digest>, concurrency: Option<u32>) -> EndpointSpec {
+    // A recording is told by its content: another one gives other answers. Its port says nothing.
+    let place = match recorded.filter(|_| http.replay) {
+        Some(digest) => digest.to_string(),
+        None => http.base_url.clone(),
+    };
+    let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
+    let most = concurrency.or(model.concurrency).unwrap_or(provider.limits.concurrency);
+    let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
+    EndpointSpec {
+        name: name.to_owned(),
+        provider: provider.id.clone(),
+        wire: provider.wire,
+        digest: Digest::of_parts([place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()]),
+        provenance: if http.replay { Provenance::Recorded } else { Provenance::Live },
+        limits: Limits { concurrency: most, ..provider.limits },
+        price: model.price,
+    }
+}
+
+/// The recording's server is in this process: what a live endpoint's limit protects is not there.
+const REPLAY_CONCURRENCY: u32 = 64;
+
+/// The key, from the environment or the file that the provider names.
+fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretString>, Error> {
+    let missing = |what: String, hint: String| {
+        Err(Error::usage(format!("provider `{}` has no key: {what}", provider.id), hint))
+    };
+    match source {
+        KeySource::None => Ok(None),
+        KeySource::Environment(name) => {
+            #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]
+            match std::env::var(name).map(|key| key.trim().to_owned()) {
+                Ok(key) if !key.is_empty() => Ok(Some(key.into())),
+                _ => missing(format!("the environment variable `{name}` is not set"), format!("export {name}=…")),
+            }
+        }
+        KeySource::File(path) => {
+            #[expect(clippy::disallowed_methods, reason = "keys may come from a file that the provider names")]
+            match std::fs::read_to_string(path).map(|key| key.trim().to_owned()) {
+                Ok(key) if !key.is_empty() => Ok(Some(key.into())),
+                Ok(_) => missing(format!("the file `{}` is empty", path.display()), "put the key into it".into()),
+                Err(error) => missing(format!("the file `{}` cannot be read: {error}", path.display()), "see api_key_file".into()),
+            }
+        }
+    }
+}

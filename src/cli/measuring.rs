@@ -1,0 +1,104 @@
+//! A run in the store to measurements: grade every trial, ask scoring processes where a scorer
+//! wants one, and add up.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::measure::Measurements;
+use crate::measure::accumulate::{Accumulator, ExchangeFacts};
+use crate::measure::grade::Grader;
+use crate::run::assist;
+use crate::store::{Store, StoreError, StoredTrial};
+use crate::suite::Suite;
+use crate::trial::Provenance;
+
+/// Questions that one scoring process is asked at a time.
+const BATCH: usize = 1000;
+
+/// Reads a run's trials and measures its variants. `comparable` is what a recording declares of
+/// its times.
+pub(super) fn measure(store: &Store, run: i64, suite: &Suite, grader: &Grader, comparable: bool) -> Result<Measurements, Error> {
+    if grader.wants_command() {
+        ask_processes(store, run, suite, grader)?;
+    }
+    let variants = places(suite);
+    let mut examples: HashMap<Digest, u32> = HashMap::new();
+    let mut accumulator = Accumulator::new(suite, grader);
+    store.each_trial(run, None, |trial| -> Result<(), Error> {
+        let Some(&variant) = variants.get(trial.variant.as_str()) else { return Ok(()) };
+        let next = examples.len() as u32;
+        let index = *examples.entry(trial.example_digest).or_insert(next);
+        let replies = replies(store, grader, variant, &trial)?;
+        let graded = grader.grade(variant, &trial.example, &trial.exchange, replies.as_ref());
+        // The times of a recorded answer are the recorded ones, whenever it was read.
+        let reused = trial.reused && trial.exchange.provenance == Provenance::Live;
+        let facts = ExchangeFacts::of(&trial.exchange, reused);
+        accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
+        Ok(())
+    })?;
+    Ok(accumulator.finish(comparable))
+}
+
+/// The place of each variant's name.
+pub(super) fn places(suite: &Suite) -> BTreeMap<&str, usize> {
+    suite.variants.iter().enumerate().map(|(place, variant)| (variant.id.as_str(), place)).collect()
+}
+
+/// The stored replies of the scoring processes for a trial, by scorer.
+pub(super) fn replies(store: &Store, grader: &Grader, variant: usize, trial: &StoredTrial) -> Result<Option<Value>, Error> {
+    if !grader.wants_command() {
+        return Ok(None);
+    }
+    let mut replies = Map::new();
+    for question in grader.ask(variant, &trial.example, &trial.exchange) {
+        if let Some(reply) = store.reply(&question_digest(&question.argv, &question.question))? {
+            let reply = serde_json::from_str(&reply).map_err(|error| StoreError::Row(error.to_string()))?;
+            replies.insert(question.scorer, reply);
+        }
+    }
+    Ok(Some(Value::Object(replies)))
+}
+
+fn question_digest(argv: &[String], question: &Value) -> Digest {
+    let question = question.to_string();
+    Digest::of_parts(argv.iter().map(String::as_bytes).chain([question.as_bytes()]))
+}
+
+/// Asks what the store has no reply to yet. Replies are measured things: they are kept.
+fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Result<(), Error> {
+    let runtime = super::runtime()?;
+    let variants = places(suite);
+    let mut waiting: BTreeMap<Vec<String>, Vec<Value>> = BTreeMap::new();
+    let mut ask = |argv: &[String], questions: Vec<Value>| -> Result<(), Error> {
+        let replies = runtime.block_on(assist::ask_process(argv, &suite.folder, &questions))?;
+        let kept: Vec<_> = questions
+            .iter()
+            .zip(replies)
+            .map(|(question, reply)| (question_digest(argv, question), reply.to_string()))
+            .collect();
+        Ok(store.keep_replies(&kept)?)
+    };
+    store.each_trial(run, None, |trial| -> Result<(), Error> {
+        let Some(&variant) = variants.get(trial.variant.as_str()) else { return Ok(()) };
+        for question in grader.ask(variant, &trial.example, &trial.exchange) {
+            if store.reply(&question_digest(&question.argv, &question.question))?.is_some() {
+                continue;
+            }
+            let questions = waiting.entry(question.argv.clone()).or_default();
+            questions.push(question.question);
+            if questions.len() == BATCH {
+                ask(&question.argv, std::mem::take(questions))?;
+            }
+        }
+        Ok(())
+    })?;
+    for (argv, questions) in waiting {
+        if !questions.is_empty() {
+            ask(&argv, questions)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The commands: flags in, exit code out. One file a command.
+
+pub mod args;
+mod assemble;
+mod check;
+pub mod exit;
+mod measuring;
+mod printer;
+mod progress;
+mod record;
+mod run;
+mod runs;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use args::OutputArgs;
+use exit::Exit;
+use printer::Printer;
+
+/// Has prompting hit its ceiling on your task, or is a cheaper step than a fine-tune left?
+///
+/// A suite is a folder with a task, labelled examples and an output schema. `ceiling run` asks
+/// every variant of it (prompts, few-shot, schema, tuned models), measures accuracy, schema
+/// validity, latency and cost with their uncertainty, and ends with a scoreboard and a verdict.
+///
+/// Exit codes: 0 done, 1 a gate failed, 2 wrong input, 3 not enough evidence, 4 could not finish,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "ceiling", version, max_term_width = 100)]
+pub struct Cli {
+    /// What is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a suite: ask, score, and end with the scoreboard and the verdict.
+    Run(run::RunArgs),
+    /// Find every fault in suites, providers and data before anything is asked.
+    Check(check::CheckArgs),
+    /// List the runs in the store.
+    Runs(runs::RunsArgs),
+    /// Show one example of a run whole: request, raw answer, scores, timing, cost.
+    Show(show::ShowArgs),
+    /// Write a run's answers as a recording that can be replayed without a key or a network.
+    Record(record::RecordArgs),
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> ExitCode {
+    start_tracing(cli.output.verbose);
+    let printer = Printer::new(&cli.output);
+    let ended = match cli.command {
+        Command::Run(args) => run::run(&args, printer),
+        Command::Check(args) => check::check(&args, printer),
+        Command::Runs(args) => runs::runs(&args, printer),
+        Command::Show(args) => show::show(&args, printer),
+        Command::Record(args) => record::record(&args, printer),
+    };
+    let exit = ended.unwrap_or_else(|error| {
+        printer.error(&error);
+        error.exit()
+    });
+    exit.into()
+}
+
+/// Logs to stderr; `RUST_LOG` says more precisely what.
+fn start_tracing(verbose: u8) {
+    use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+    let level = match verbose {
+        0 => "warn",
+        1 => "ceiling=info",
+        _ => "ceiling=debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let layer = fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
+    tracing_subscriber::registry().with(filter).with(layer).init();
+}
+
+/// A runtime for commands that send.
+fn runtime() -> Result<tokio::runtime::Runtime, crate::error::Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| crate::error::Error::System { what: "failed to start".into(), error })
+}
+
+/// Now, in milliseconds since 1970-01-01 UTC, for the record.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// The exit code of a command that printed what it had to say.
+const DONE: Result<Exit, crate::error::Error> = Ok(Exit::Done);

@@ -1,0 +1,115 @@
+//! Stdout is data, stderr is talk: the one place that decides what may be printed.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use super::args::OutputArgs;
+use crate::diagnostic::{Diagnostics, Style};
+use crate::error::Error;
+
+/// Columns where the terminal does not say how many it has.
+const DEFAULT_WIDTH: usize = 100;
+
+/// Columns of a pipe or a log: wide enough for the whole scoreboard.
+const PIPE_WIDTH: usize = 200;
+
+/// What the user asked to see.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    json: bool,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Printer {
+    /// A printer that does what the flags and the terminal say.
+    pub fn new(output: &OutputArgs) -> Self {
+        let colour = std::io::stderr().is_terminal() && !no_colour();
+        Self { json: output.json, quiet: output.quiet, colour }
+    }
+
+    /// Whether stdout is for machines.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Whether progress is wanted.
+    pub fn shows_progress(self) -> bool {
+        !self.quiet
+    }
+
+    /// Columns of stdout.
+    pub fn width(self) -> usize {
+        if !std::io::stdout().is_terminal() {
+            return PIPE_WIDTH;
+        }
+        console::Term::stdout().size_checked().map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns))
+    }
+
+    /// Text for people on stdout; nothing with --json.
+    pub fn text(self, text: &str) {
+        if !self.json {
+            write_stdout(text);
+        }
+    }
+
+    /// One JSON value on stdout; nothing without --json.
+    pub fn value(self, value: &Value) {
+        if self.json {
+            write_stdout(&format!("{value}\n"));
+        }
+    }
+
+    /// Talk on stderr; nothing with -q.
+    pub fn note(self, text: &str) {
+        if !self.quiet {
+            write_stderr(&format!("{text}\n"));
+        }
+    }
+
+    /// Faults of the user's files: as text on stderr, or as JSON on stdout.
+    pub fn faults(self, faults: &Diagnostics) {
+        if self.json {
+            write_stdout(&format!("{}\n", json!({"diagnostics": faults.to_json()})));
+        } else {
+            self.warnings(faults);
+        }
+    }
+
+    /// Warnings on stderr.
+    pub fn warnings(self, faults: &Diagnostics) {
+        if !faults.is_empty() {
+            write_stderr(&faults.render(if self.colour { Style::Coloured } else { Style::Plain }));
+        }
+    }
+
+    /// What went wrong.
+    pub fn error(self, error: &Error) {
+        match error {
+            Error::Input(faults) => self.faults(faults),
+            error if self.json => {
+                write_stdout(&format!("{}\n", json!({"error": {"message": error.to_string(), "hint": error.hint()}})));
+            }
+            error => {
+                let (red, end) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+                let hint = error.hint().map_or(String::new(), |hint| format!("hint: {hint}\n"));
+                write_stderr(&format!("{red}error{end}: {error}\n{hint}"));
+            }
+        }
+    }
+}
+
+fn no_colour() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a custom of the terminal, not a flag of ours")]
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// A reader that has gone away is no error of ours.
+fn write_stdout(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn write_stderr(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

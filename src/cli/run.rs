@@ -1,0 +1,338 @@
+//! `ceiling run`: ask, score, scoreboard, verdict.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{SelectionArgs, StoreArgs};
+use super::assemble::{self, Assembly};
+use super::exit::Exit;
+use super::measuring;
+use super::printer::Printer;
+use super::progress::Progress;
+use crate::decide::{SuiteFacts, decide};
+use crate::diagnostic::Diagnostics;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::measure::grade::Grader;
+use crate::plan::{Order, default_order};
+use crate::provider::load::Providers;
+use crate::replay::LatencyClaim;
+use crate::report::{Report, json as json_report, terminal};
+use crate::run::feed::{Feed, OpenExamples};
+use crate::run::http::HttpTransport;
+use crate::run::{Job, RunError, Summary, drive};
+use crate::store::{NewRun, RunRow, RunState, Store, Writer};
+use crate::suite::Suite;
+
+/// Flags of `ceiling run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Folders of suites, such as suites/outages.
+    #[arg(required = true, value_name = "SUITE")]
+    pub suites: Vec<PathBuf>,
+    /// Which part of the suites, asked of whom.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Ask again, whatever the store has.
+    #[arg(long, env = "CEILING_FRESH")]
+    pub fresh: bool,
+    /// Leave out examples that the recording does not know, instead of stopping.
+    #[arg(long, env = "CEILING_RECORDED_ONLY")]
+    pub recorded_only: bool,
+    /// Pace of a recording: 1 is the real pace, 0 at once. The recorded times are reported at any pace.
+    #[arg(long, value_name = "FACTOR", default_value_t = 0.02, value_parser = parse_pace, env = "CEILING_PACE")]
+    pub pace: f64,
+    /// Most requests at once to each provider, instead of its own limit.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), env = "CEILING_CONCURRENCY")]
+    pub concurrency: Option<u32>,
+    /// Ask each example this many times, instead of what the suite says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), env = "CEILING_REPEATS")]
+    pub repeats: Option<u32>,
+    /// In which order trials are sent.
+    #[arg(long, value_enum, default_value_t = OrderChoice::Auto, env = "CEILING_ORDER")]
+    pub order: OrderChoice,
+    /// Stop sending after this many seconds; the same command goes on later.
+    #[arg(long, value_name = "SECONDS", env = "CEILING_MAX_TIME")]
+    pub max_time: Option<u64>,
+}
+
+/// The order of trials, as a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrderChoice {
+    /// By variant where an endpoint answers one request at a time, else interleaved.
+    Auto,
+    /// Example by example, every variant in turn.
+    Interleaved,
+    /// Variant by variant, which keeps a small server's prompt cache warm.
+    ByVariant,
+}
+
+fn parse_pace(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
+        _ => Err("expected a number from 0 to 100".into()),
+    }
+}
+
+/// What a suite's run came to.
+struct Ended {
+    exit: Exit,
+    report: Option<Report>,
+}
+
+/// Runs the suites one after another.
+pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
+    let mut exit = Exit::Done;
+    let mut documents = Vec::new();
+    for folder in &args.suites {
+        let ended = run_suite(args, folder, printer)?;
+        if let Some(report) = &ended.report {
+            printer.text(&terminal::render(report, printer.width()));
+            documents.push(json_report::to_value(report).map_err(|error| RunError::Bug(error.to_string()))?);
+        }
+        if ended.exit != Exit::Done {
+            exit = ended.exit;
+        }
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    match documents.len() {
+        1 if args.suites.len() == 1 => printer.value(&documents[0]),
+        _ => printer.value(&serde_json::Value::Array(documents)),
+    }
+    Ok(exit)
+}
+
+fn run_suite(args: &RunArgs, folder: &Path, printer: Printer) -> Result<Ended, Error> {
+    let providers = assemble::providers(folder)?;
+    let loaded = assemble::load_checked(folder, &providers, &args.selection)?;
+    if !printer.is_json() && printer.shows_progress() {
+        printer.warnings(&loaded.warnings);
+    }
+    let mut suite = loaded.suite;
+    suite.repeats = args.repeats.unwrap_or(suite.repeats);
+    let missing = crate::suite::check::missing_keys(&suite, &providers, &environment);
+    if !missing.is_empty() {
+        let mut faults = Diagnostics::new();
+        missing.into_iter().for_each(|fault| faults.push(fault));
+        return Err(Error::Input(faults));
+    }
+    let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
+    let store = Store::open(&args.store.store)?;
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
+        let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency).await?;
+        let prepared = Prepared { args, suite: &suite, assembly: &assembly, grader: &grader, store: &store, printer };
+        let (row, summary, left_out) = prepared.ask().await?;
+        tokio::task::block_in_place(|| prepared.conclude(&row, &summary, left_out, &providers))
+    })
+}
+
+fn environment(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "whether a key is there is asked once, before anything is sent")]
+    std::env::var(name).ok()
+}
+
+/// A suite with everything that a run of it needs.
+struct Prepared<'a> {
+    args: &'a RunArgs,
+    suite: &'a Suite,
+    assembly: &'a Assembly,
+    grader: &'a Grader,
+    store: &'a Store,
+    printer: Printer,
+}
+
+impl Prepared<'_> {
+    /// Sends what is missing.
+    async fn ask(&self) -> Result<(RunRow, Summary, u64), Error> {
+        let (examples, unknown) = tokio::task::block_in_place(|| self.count())?;
+        let total = examples * self.suite.variants.len() as u64 * u64::from(self.suite.repeats) - unknown;
+        let (row, resumed) = self.begin()?;
+        if resumed && row.trials > 0 {
+            self.printer.note(&format!("going on with run {}, which has {} of {total} trials", row.name, row.trials));
+        }
+        let order = match self.args.order {
+            OrderChoice::Interleaved => Order::Interleaved,
+            OrderChoice::ByVariant => Order::ByVariant,
+            OrderChoice::Auto => {
+                default_order(self.assembly.endpoints.iter().map(|endpoint| endpoint.limits.concurrency).min().unwrap_or(1))
+            }
+        };
+        let feed = Feed {
+            prepared: self.assembly.prepared.clone(),
+            lanes: self.assembly.lanes.clone(),
+            endpoints: self.assembly.endpoints.clone(),
+            recording: self.assembly.recording.clone(),
+            repeats: self.suite.repeats,
+            order,
+            run: row.id,
+            fresh: self.args.fresh,
+            store: Store::open_existing(self.store.path())?,
+        };
+        let summary = self.drive(feed, &row, total).await?;
+        Ok((row, summary, unknown))
+    }
+
+    async fn drive(&self, feed: Feed, row: &RunRow, total: u64) -> Result<Summary, Error> {
+        let job = Job {
+            lanes: self.assembly.lanes.clone(),
+            endpoints: self.assembly.endpoints.clone(),
+            transport: Arc::new(HttpTransport::new(self.assembly.http.clone())?),
+            run: row.id,
+            max_time: self.max_time(),
+        };
+        let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
+        let mut progress = Progress::new(self.printer, self.grader, variants, total);
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let signals = tokio::spawn(watch_interrupts(stop.clone(), abort.clone()));
+        let writer = Writer::start(self.store, row.id)?;
+        let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
+        signals.abort();
+        progress.finish();
+        let summary = summary?;
+        let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
+        let state = if finished { RunState::Finished } else { RunState::Stopped };
+        self.store.set_state(row.id, state, Some(super::now_ms()))?;
+        Ok(summary)
+    }
+
+    fn max_time(&self) -> Option<Duration> {
+        let suite = self.suite.budget.max_time_s.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        self.args.max_time.map(Duration::from_secs).or(suite)
+    }
+
+    /// Counts the examples, and the trials that are to be left out because no recording knows
+    /// them. Without --recorded-only such a trial is a fault, and all of them are named at once.
+    fn count(&self) -> Result<(u64, u64), Error> {
+        let mut examples = 0;
+        let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
+        for row in self.suite.examples.read() {
+            let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
+            examples += 1;
+            let Some(recording) = &self.assembly.recording else { continue };
+            for (place, prepared) in self.assembly.prepared.iter().enumerate() {
+                if !self.assembly.is_replayed(place) {
+                    continue;
+                }
+                let digest = prepared.encode(&example)?.digest;
+                for repeat in 0..self.suite.repeats {
+                    if !recording.knows(&digest, repeat) {
+                        unknown[place].0 += 1;
+                        unknown[place].1.get_or_insert_with(|| example.id.0.clone());
+                    }
+                }
+            }
+        }
+        let total = unknown.iter().map(|(count, _)| count).sum();
+        if total > 0 && !self.args.recorded_only {
+            return Err(self.not_recorded(total, &unknown));
+        }
+        Ok((examples, total))
+    }
+
+    fn not_recorded(&self, total: u64, unknown: &[(u64, Option<String>)]) -> Error {
+        let each = self.suite.variants.iter().zip(unknown).filter_map(|(variant, (count, first))| {
+            first.as_ref().map(|first| format!("  variant `{}`: {count}, the first for example `{first}`", variant.id))
+        });
+        let list = each.collect::<Vec<_>>().join("\n");
+        Error::usage(
+            format!("the recording of `{}` does not know {total} of the requests\n{list}", self.suite.name),
+            "--recorded-only leaves them out; --provider FROM=TO asks a live server (then `ceiling record` records it)",
+        )
+    }
+
+    fn begin(&self) -> Result<(RunRow, bool), Error> {
+        let variants = self.suite.variants.iter().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join("\n");
+        let endpoints = self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
+        let endpoints = endpoints.collect::<Vec<_>>().join("\n");
+        let selection = &self.args.selection;
+        let options = json!({
+            "limit": selection.limit,
+            "examples": selection.examples,
+            "variants": selection.variants,
+            "provider": selection.provider,
+            "repeats": self.suite.repeats,
+            "recorded_only": self.args.recorded_only,
+        })
+        .to_string();
+        let parts = [self.suite.digest.to_string(), variants, endpoints, options.clone()];
+        let new = NewRun {
+            suite: &self.suite.name,
+            folder: &self.suite.folder,
+            plan_digest: Digest::of_parts(parts.iter().map(String::as_bytes)),
+            options: &options,
+            now_ms: super::now_ms(),
+            resume: !self.args.fresh,
+        };
+        Ok(self.store.begin_run(&new)?)
+    }
+
+    /// Measures, decides, and says how to go on where the run is not whole.
+    fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
+        let header = self.assembly.recording.as_ref().map(|recording| recording.header());
+        let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
+        let measurements = measuring::measure(self.store, row.id, self.suite, self.grader, comparable)?;
+        let verdict = decide(&SuiteFacts::from(self.suite), &measurements);
+        let report = Report {
+            run: row.name.clone(),
+            suite: self.suite.name.clone(),
+            description: self.suite.description.clone(),
+            primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
+            setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
+            left_out,
+            measurements,
+            verdict,
+        };
+        for (variant, message) in &summary.stopped_variants {
+            self.printer.note(&format!("variant `{variant}` was stopped: {message}"));
+        }
+        let exit = self.exit(row, summary);
+        Ok(Ended { exit, report: Some(report) })
+    }
+
+    fn exit(&self, row: &RunRow, summary: &Summary) -> Exit {
+        let again = "run the same command again to go on: what is done is kept";
+        if summary.interrupted {
+            self.printer.note(&format!("interrupted; run {} keeps what arrived ({} trials to go). {again}", row.name, summary.unsent));
+            return Exit::Interrupted;
+        }
+        if let Some(limit) = &summary.limit_reached {
+            self.printer.note(&format!("{limit}; {} trials to go. {again}", summary.unsent));
+            return Exit::CouldNotFinish;
+        }
+        if summary.unsent > 0 || !summary.stopped_variants.is_empty() {
+            self.printer.note(&format!("{} trials could not be asked. {again}", summary.unsent));
+            return Exit::CouldNotFinish;
+        }
+        Exit::Done
+    }
+}
+
+/// Opens the suite's examples anew for each pass.
+fn open_examples(suite: &Suite) -> OpenExamples {
+    let source = suite.examples.clone();
+    Box::new(move || {
+        let rows = source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
+        Ok(Box::new(rows))
+    })
+}
+
+/// First Ctrl-C: stop sending. Second: leave now.
+async fn watch_interrupts(stop: CancellationToken, abort: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.cancel();
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        abort.cancel();
+    }
+}

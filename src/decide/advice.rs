@@ -1,0 +1,322 @@
+//! The verdict in words: headline, reasons, notes, the next step.
+
+use super::evidence::Metric;
+use super::ladder::{LabelCeiling, Phase, Rule, Rung, RungStatus, TriggerState};
+use super::rungs::RungReport;
+use super::{Findings, NextStep, economics, prose};
+use crate::measure::RunProvenance;
+use crate::stats::paired::PairedVerdict;
+
+/// The verdict in a sentence.
+pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
+    match rule {
+        Rule::NoData => "Not enough evidence: the data cannot be used.".to_owned(),
+        Rule::Iterate => "Keep prompting: the prompts still miss the target, but have not levelled off.".to_owned(),
+        Rule::TriggerUnknown => "Not enough evidence: no target is shown to be missed, and not all are shown to be met.".to_owned(),
+        Rule::NoTrigger if no_targets(findings) => {
+            "Keep prompting: no target is configured, so nothing asks for more.".to_owned()
+        }
+        Rule::NoTrigger => "Keep prompting: every configured target is met.".to_owned(),
+        Rule::SelfHosted(RungStatus::Pass) => "Keep prompting: ship the self-hosted prompt, which meets every target.".to_owned(),
+        Rule::SelfHosted(RungStatus::Untried) => "Keep prompting: measure a self-hosted prompted model before any training.".to_owned(),
+        Rule::SelfHosted(_) => "Not enough evidence: whether the self-hosted prompt meets the targets is not shown.".to_owned(),
+        Rule::LabelCeiling if findings.label.state == LabelCeiling::Unreachable => {
+            "Not enough evidence: the labels do not allow the accuracy target; mend them or lower it.".to_owned()
+        }
+        Rule::LabelCeiling => "Not enough evidence: prompting has levelled off below the target, but whether the labels allow the target is not known.".to_owned(),
+        Rule::Next(rung, RungStatus::Pass) => format!("Ship {}: it was measured to be enough.", noun(rung)),
+        Rule::Next(rung, RungStatus::Unknown) => {
+            format!("Not enough evidence: whether {} is enough is not shown.", noun(rung))
+        }
+        Rule::Next(rung, _) => format!("Try {} next: it is the cheapest step left.", noun(rung)),
+        Rule::NotPlateaued => "Keep prompting: only schema validity is missed, and the prompts have not levelled off.".to_owned(),
+        Rule::NoPayback => "Keep prompting: training would not pay back within the horizon.".to_owned(),
+        Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
+            "Not enough evidence: only training is left, and whether it pays back is not known.".to_owned()
+        }
+        Rule::Better(rung) => format!("Ship {}: it helps, but does not reach the target.", noun(rung)),
+        Rule::NothingHelps => "Keep prompting: nothing measured helps or pays.".to_owned(),
+    }
+}
+
+fn no_targets(findings: &Findings<'_>) -> bool {
+    findings.triggers.states()[..4]
+        .iter()
+        .all(|&state| state == TriggerState::Na)
+}
+
+fn noun(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Schema => "a schema",
+        Rung::Cache => "the prompt cache",
+        Rung::Rag => "retrieval",
+        Rung::Dpo => "preference tuning",
+        Rung::Lora => "a LoRA or distilled model",
+        Rung::Full => "a full fine-tune",
+    }
+}
+
+/// Why, the deciding sentence first.
+pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    if let Some(why) = &findings.unusable {
+        return vec![why.clone()];
+    }
+    let triggers = findings.triggers.in_order();
+    let fired = triggers.iter().filter(|t| t.state == TriggerState::Fired);
+    reasons.extend(fired.map(|t| t.explanation.clone()));
+    reasons.extend(deciding(findings, rule));
+    let open = |state: TriggerState| matches!(state, TriggerState::Open | TriggerState::Unknown);
+    reasons.extend(
+        triggers
+            .iter()
+            .filter(|t| open(t.state))
+            .map(|t| t.explanation.clone()),
+    );
+    let clear = triggers
+        .iter()
+        .take(4)
+        .filter(|t| t.state == TriggerState::Clear);
+    reasons.extend(clear.map(|t| t.explanation.clone()));
+    reasons.extend(rival(findings));
+    reasons.extend(best_tuned(findings));
+    let mut seen: Vec<String> = Vec::new();
+    for reason in reasons.into_iter().filter(|reason| !reason.is_empty()) {
+        if !seen.contains(&reason) {
+            seen.push(reason);
+        }
+    }
+    seen
+}
+
+/// What the matching rule rests on beside the triggers.
+fn deciding(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
+    let told = |rung: Rung| {
+        let report = findings.rungs.get(&rung);
+        report.map(|report| format!("{}: {}", rung.name(), report.explanation))
+    };
+    match rule {
+        Rule::SelfHosted(_) => vec![findings.self_hosted_prompt.explanation.clone()],
+        Rule::LabelCeiling => vec![findings.label.explanation.clone()],
+        Rule::Next(rung, _) if rung.trains() => told(rung)
+            .into_iter()
+            .chain([findings.payback_why.clone()])
+            .collect(),
+        Rule::Next(rung, _) => told(rung).into_iter().collect(),
+        Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
+            vec![findings.payback_why.clone()]
+        }
+        Rule::Better(_) | Rule::NothingHelps => {
+            findings.state().relevant().filter_map(told).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The best other variant against the incumbent.
+fn rival(findings: &Findings<'_>) -> Option<String> {
+    let paired = findings.paired.as_ref()?;
+    let verdict = match paired.verdict {
+        PairedVerdict::Better => "better",
+        PairedVerdict::Worse => "worse",
+        PairedVerdict::NotEnoughEvidence => "neither better nor worse for certain",
+    };
+    let p = if paired.p < 0.001 {
+        "under 0.001".to_owned()
+    } else {
+        prose::number(paired.p, 3)
+    };
+    Some(format!(
+        "the best other variant, `{}`, against `{}`: {} (p {p}), {verdict}; it was chosen on the same examples, so this flatters it",
+        paired.variant,
+        paired.baseline,
+        prose::difference(&paired.difference),
+    ))
+}
+
+/// A tuned variant's accuracy against the target.
+fn best_tuned(findings: &Findings<'_>) -> Option<String> {
+    let (place, misses) = tuned(findings)?;
+    let target = findings.evidence.facts.targets.accuracy?;
+    let alpha = findings.evidence.alpha();
+    let estimate = findings.evidence.estimate(place, Metric::Accuracy, alpha);
+    let end = if misses {
+        "is not reached"
+    } else {
+        "is not excluded"
+    };
+    Some(format!(
+        "the best tuned variant, {}, has an accuracy of {}; the target {} {end}",
+        findings.evidence.name(place),
+        prose::rate(&estimate),
+        prose::percent(target)
+    ))
+}
+
+/// The tuned variant with the highest accuracy, and whether it misses the target beyond noise.
+fn tuned(findings: &Findings<'_>) -> Option<(usize, bool)> {
+    let evidence = findings.evidence;
+    let (alpha, target) = (evidence.alpha(), evidence.facts.targets.accuracy?);
+    let mut best: Option<(usize, f64)> = None;
+    for &place in &evidence.eligible {
+        if evidence.at(place).variant.tuned.is_none() || !evidence.usable(place) {
+            continue;
+        }
+        let Some(mean) = evidence.bounds(place, Metric::Accuracy, alpha).known.mean else {
+            continue;
+        };
+        if best.is_none_or(|(_, highest)| mean > highest) {
+            best = Some((place, mean));
+        }
+    }
+    let (place, _) = best?;
+    Some((
+        place,
+        evidence
+            .bounds(place, Metric::Accuracy, alpha)
+            .interval
+            .high
+            < target,
+    ))
+}
+
+/// Stable words about the verdict.
+pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
+    let evidence = findings.evidence;
+    let measured = evidence.measured;
+    let misses = tuned(findings).is_some_and(|(_, misses)| misses);
+    let best_prompt_misses = evidence.best(None).is_some_and(|place| {
+        let target = evidence.facts.targets.accuracy;
+        let high = evidence
+            .bounds(place, Metric::Accuracy, evidence.alpha())
+            .interval
+            .high;
+        target.is_some_and(|target| high < target)
+    });
+    let mut clusters = measured.clusters.clone();
+    clusters.sort_unstable();
+    clusters.dedup();
+    let waits = measured.variants.iter().any(|v| v.missing > 0);
+    let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !measured.latency_comparable;
+    let words = [
+        (
+            "target-not-reached",
+            best_prompt_misses || matches!(rule, Rule::Better(_)),
+        ),
+        ("undertrained", misses),
+        (
+            "suite-unfit",
+            findings.label.state == LabelCeiling::Unreachable,
+        ),
+        ("no-targets", no_targets(findings)),
+        ("few-clusters", (2..10).contains(&clusters.len())),
+        ("answers-missing", waits),
+        ("latency-not-judged", unjudged),
+        (
+            "recorded-answers",
+            measured.provenance != RunProvenance::Live,
+        ),
+        (
+            "named-incumbent-not-measured",
+            named_incumbent_is_absent(findings),
+        ),
+    ];
+    words
+        .into_iter()
+        .filter(|(_, holds)| *holds)
+        .map(|(word, _)| word.to_owned())
+        .collect()
+}
+
+fn named_incumbent_is_absent(findings: &Findings<'_>) -> bool {
+    let evidence = findings.evidence;
+    let used = evidence
+        .incumbent
+        .map(|place| &evidence.at(place).variant.id);
+    evidence
+        .facts
+        .incumbent
+        .is_some_and(|named| Some(named) != used)
+}
+
+/// What to do next.
+pub(super) fn next_step(findings: &Findings<'_>, rule: Rule) -> Option<NextStep> {
+    let rung = rule.rung();
+    let report = rung.and_then(|rung| findings.rungs.get(&rung));
+    let report = match rule {
+        Rule::SelfHosted(_) => Some(&findings.self_hosted_prompt),
+        _ => report,
+    };
+    Some(NextStep {
+        rung,
+        what: step(findings, rule)?,
+        usual_cost_usd: rung.and_then(|rung| economics::usual_cost(findings.evidence, rung)),
+        phase: rule.phase(),
+        variant: report.and_then(|report| report.variant.clone()),
+    })
+}
+
+/// The step in a sentence; `None` where there is nothing to do.
+fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
+    let more = |n: Option<u64>, what: &str| {
+        n.map_or_else(
+            || "narrow what is unknown above".to_owned(),
+            |n| format!("measure about {} {what}", prose::count(n)),
+        )
+    };
+    let n = n_to_settle(findings, rule);
+    Some(match rule {
+        Rule::NoData => "mend the run and repeat it".to_owned(),
+        Rule::Iterate | Rule::NotPlateaued => "write and measure another prompt revision".to_owned(),
+        Rule::TriggerUnknown | Rule::SelfHosted(RungStatus::Unknown) => more(n, "examples"),
+        Rule::NoTrigger => return None,
+        Rule::SelfHosted(RungStatus::Pass) => "ship the self-hosted prompt".to_owned(),
+        Rule::SelfHosted(_) => "measure a self-hosted prompted model".to_owned(),
+        Rule::LabelCeiling if findings.label.state == LabelCeiling::Unreachable => {
+            "mend the labels or lower the accuracy target".to_owned()
+        }
+        Rule::LabelCeiling => n.map_or_else(
+            || "mend the labels or move the accuracy target: it lies too close to the label ceiling to call".to_owned(),
+            |n| format!("have about {} randomly chosen labels checked (more if some are wrong) and write the counts to `[data] audit`", prose::count(n)),
+        ),
+        Rule::Next(_, RungStatus::Unknown) => more(n, "examples"),
+        Rule::Next(rung, _) | Rule::Better(rung) => action(rung, rule.phase()),
+        Rule::NoPayback | Rule::NothingHelps => "stay with the prompt in use".to_owned(),
+        Rule::PaybackUnknown | Rule::BetterPaybackUnknown => "find out what a request costs with and without tuning, and how many there are a month".to_owned(),
+    })
+}
+
+fn action(rung: Rung, phase: Phase) -> String {
+    let what = match rung {
+        Rung::Schema => "native structured output or a forced tool call with the prompt in use",
+        Rung::Cache => "the provider's prompt cache with the prompt in use",
+        Rung::Rag => "retrieval with the prompt in use",
+        Rung::Dpo => "preference tuning",
+        Rung::Lora => "a LoRA adapter or a distilled model",
+        Rung::Full => "a full fine-tune",
+    };
+    let verb = if phase == Phase::Ship {
+        "ship"
+    } else {
+        "measure"
+    };
+    format!("{verb} {what}")
+}
+
+/// The number that would settle the verdict, where it is not settled.
+pub(super) fn n_to_settle(findings: &Findings<'_>, rule: Rule) -> Option<u64> {
+    let of = |report: &RungReport| report.n_to_settle;
+    match rule {
+        Rule::Iterate => findings.triggers.t2.n_to_settle,
+        Rule::TriggerUnknown => findings
+            .triggers
+            .in_order()
+            .into_iter()
+            .filter_map(|t| t.n_to_settle)
+            .max(),
+        Rule::SelfHosted(RungStatus::Unknown) => of(&findings.self_hosted_prompt),
+        Rule::LabelCeiling => findings.label.n_to_settle,
+        Rule::Next(rung, RungStatus::Unknown) => findings.rungs.get(&rung).and_then(of),
+        _ => None,
+    }
+}

@@ -1,0 +1,272 @@
+//! The ladder's verdict on what was measured: pure and total.
+//!
+//! Order of the work: who is eligible and in use ([`Evidence`](evidence)), the five triggers, the
+//! label ceiling, the rungs, the payback; then one pure rule function, [`ladder::ladder`]; then words.
+//! Every combination of evidence gives exactly one verdict. What is unknown never becomes yes or no.
+
+mod advice;
+mod economics;
+mod evidence;
+mod flips;
+pub mod ladder;
+mod prose;
+mod quality;
+mod rivals;
+mod rungs;
+mod triggers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use economics::BreakEven;
+pub use evidence::PairedComparison;
+pub use ladder::{
+    LabelCeiling, LadderState, Payback, Phase, Rule, Rung, RungStatus, TriggerState, VerdictKind,
+};
+pub use rungs::RungReport;
+pub use triggers::{Trigger, Triggers};
+
+use crate::measure::Measurements;
+use crate::suite::{Economics, LabelAudit, Range, Statistics, Suite, Targets};
+use crate::variant::VariantId;
+use evidence::Evidence;
+
+/// What the verdict reads of a suite.
+#[derive(Debug, Clone, Copy)]
+pub struct SuiteFacts<'a> {
+    /// What the product needs.
+    pub targets: &'a Targets,
+    /// What training costs and brings.
+    pub economics: Option<&'a Economics>,
+    /// Levels and seed.
+    pub statistics: Statistics,
+    /// A random re-check of labels, if there was one.
+    pub audit: Option<LabelAudit>,
+    /// Rungs declared impossible.
+    pub impossible: &'a [String],
+    /// The variant now in use, if named.
+    pub incumbent: Option<&'a VariantId>,
+    /// How much worse is still no worse.
+    pub margin: f64,
+}
+
+impl<'a> From<&'a Suite> for SuiteFacts<'a> {
+    fn from(suite: &'a Suite) -> Self {
+        Self {
+            targets: &suite.targets,
+            economics: suite.economics.as_ref(),
+            statistics: suite.statistics,
+            audit: suite.audit,
+            impossible: &suite.impossible,
+            incumbent: suite.incumbent.as_ref(),
+            margin: suite.gate.margin,
+        }
+    }
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NextStep {
+    /// The rung, where the step is one.
+    pub rung: Option<Rung>,
+    /// The step, in a sentence.
+    pub what: String,
+    /// What it usually costs beside working time; `None` where no figure is claimed.
+    pub usual_cost_usd: Option<Range>,
+    /// Whether it is to be tried or shipped.
+    pub phase: Phase,
+    /// The measured variant that does it, if there is one.
+    pub variant: Option<VariantId>,
+}
+
+/// The label ceiling with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LabelReport {
+    /// Whether the labels allow the target.
+    pub state: LabelCeiling,
+    /// How many labels to check, where that would settle it.
+    pub n_to_settle: Option<u64>,
+    /// Why, in a sentence.
+    pub explanation: String,
+}
+
+/// The ladder's answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The next action.
+    pub kind: VerdictKind,
+    /// The rule that says so.
+    pub rule: Rule,
+    /// Whether the action is to be tried or shipped.
+    pub phase: Phase,
+    /// The verdict in a sentence.
+    pub headline: String,
+    /// Why, in sentences with figures, the deciding one first.
+    pub reasons: Vec<String>,
+    /// Stable words such as `target-not-reached`.
+    pub notes: Vec<String>,
+    /// The five triggers.
+    pub triggers: Triggers,
+    /// The label ceiling.
+    pub label_ceiling: LabelReport,
+    /// The rungs.
+    pub rungs: BTreeMap<Rung, RungReport>,
+    /// A self-hosted prompted model (rule L5).
+    pub self_hosted_prompt: RungReport,
+    /// Whether training pays back, as the rules read it.
+    pub payback: Payback,
+    /// What to do next, if anything.
+    pub next_step: Option<NextStep>,
+    /// When training would pay back, where economics are configured.
+    pub break_even: Option<BreakEven>,
+    /// What would change the verdict.
+    pub flips_if: Vec<String>,
+    /// How many more examples (or, for the label ceiling, labels) would settle it.
+    pub n_to_settle: Option<u64>,
+    /// The variant now in use.
+    pub incumbent: Option<VariantId>,
+    /// The variant with the highest measured accuracy.
+    pub best_variant: Option<VariantId>,
+    /// The best other variant against the one in use, on the same examples.
+    pub paired: Option<PairedComparison>,
+}
+
+/// Everything found before the rules are asked.
+struct Findings<'a> {
+    evidence: &'a Evidence<'a>,
+    /// Why the data cannot be used, if so.
+    unusable: Option<String>,
+    triggers: Triggers,
+    label: LabelReport,
+    rungs: BTreeMap<Rung, RungReport>,
+    self_hosted_prompt: RungReport,
+    payback: Payback,
+    payback_why: String,
+    break_even: Option<BreakEven>,
+    paired: Option<PairedComparison>,
+}
+
+impl Findings<'_> {
+    fn state(&self) -> LadderState {
+        let status = |rung: Rung| {
+            self.rungs
+                .get(&rung)
+                .map_or(RungStatus::Untried, |r| r.status)
+        };
+        LadderState {
+            data_usable: self.unusable.is_none(),
+            triggers: self.triggers.states(),
+            label: self.label.state,
+            rungs: Rung::ALL.map(status),
+            payback: self.payback,
+            self_hosted_prompt: self.self_hosted_prompt.status,
+        }
+    }
+}
+
+/// The verdict on what was measured. Never panics; never NaN.
+pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
+    let evidence = Evidence::new(facts, measured);
+    let triggers = triggers::all(&evidence);
+    let states = triggers.states();
+    let waived = states[2] == TriggerState::Fired || states[4] == TriggerState::Fired;
+    let (payback, break_even, payback_why) = economics::payback(&evidence, waived);
+    let (label, n_to_settle, explanation) = quality::label_ceiling(&evidence);
+    let rival = evidence.best(evidence.incumbent);
+    let findings = Findings {
+        unusable: unusable(&evidence),
+        rungs: rungs::all(&evidence, &triggers),
+        self_hosted_prompt: rungs::self_hosted_prompt(&evidence),
+        label: LabelReport {
+            state: label,
+            n_to_settle,
+            explanation,
+        },
+        paired: evidence
+            .incumbent
+            .zip(rival)
+            .map(|(a, b)| evidence.comparison(a, b)),
+        evidence: &evidence,
+        triggers,
+        payback,
+        payback_why,
+        break_even,
+    };
+    let (kind, rule) = ladder::ladder(&findings.state());
+    let id = |place: usize| evidence.at(place).variant.id.clone();
+    Verdict {
+        kind,
+        rule,
+        phase: rule.phase(),
+        headline: advice::headline(&findings, rule),
+        reasons: advice::reasons(&findings, rule),
+        notes: advice::notes(&findings, rule),
+        next_step: advice::next_step(&findings, rule),
+        flips_if: flips::flips(&findings),
+        n_to_settle: advice::n_to_settle(&findings, rule),
+        incumbent: evidence.incumbent.map(id),
+        best_variant: evidence.best(None).map(id),
+        triggers: findings.triggers,
+        label_ceiling: findings.label,
+        rungs: findings.rungs,
+        self_hosted_prompt: findings.self_hosted_prompt,
+        payback: findings.payback,
+        break_even: findings.break_even,
+        paired: findings.paired,
+    }
+}
+
+/// Why the data cannot decide anything (rule L1), if so.
+fn unusable(evidence: &Evidence<'_>) -> Option<String> {
+    let variants = &evidence.measured.variants;
+    let scored = |place: &usize| evidence.at(*place).scores.iter().any(Option::is_some);
+    if !(0..variants.len()).any(|place| scored(&place)) {
+        return Some("no answer was scored".to_owned());
+    }
+    let mut clusters = evidence.measured.clusters.clone();
+    clusters.sort_unstable();
+    clusters.dedup();
+    if clusters.len() < 2 {
+        return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
+    }
+    let asked: u64 = variants.iter().map(|v| v.outcomes.total()).sum();
+    let missing: u64 = variants.iter().map(|v| v.missing).sum();
+    if missing as f64 > evidence::MOST_MISSING * asked as f64 {
+        return Some(too_many_missing(evidence, missing, asked));
+    }
+    match evidence.incumbent {
+        Some(place) if !evidence.usable(place) => {
+            let measured = evidence.at(place);
+            Some(too_many_missing(
+                evidence,
+                measured.missing,
+                measured.outcomes.total(),
+            ))
+        }
+        None if !evidence.facts.targets.self_hosted => {
+            Some("no prompted variant was measured, so there is nothing to compare with".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn too_many_missing(evidence: &Evidence<'_>, missing: u64, asked: u64) -> String {
+    let worst = evidence.measured.variants.iter().max_by_key(|v| v.missing);
+    let most = worst.map_or_else(String::new, |v| {
+        let why = v
+            .failures
+            .first()
+            .map_or_else(String::new, |(_, _, message)| format!(": {message}"));
+        format!("; most of them of `{}`{why}", v.variant.id)
+    });
+    format!(
+        "{} of {} answers are missing, more than {}{most}",
+        prose::count(missing),
+        prose::count(asked),
+        prose::percent(evidence::MOST_MISSING)
+    )
+}

@@ -1,0 +1,458 @@
+//! What is known of each rung (METHODS.md 12.2, DESIGN.md 13.8).
+//!
+//! A rung's variant is the incumbent plus that intervention only; for tuning, any variant tuned that
+//! way. Where several were measured, "passes" and "improves" are corrected for their number.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::evidence::{Evidence, Metric};
+use super::ladder::{Rung, RungStatus, TriggerState};
+use super::prose;
+use super::rivals::{self, Rest};
+use super::triggers::{self, Trigger, Triggers};
+use crate::stats::adjust::holm;
+use crate::variant::{Structured, TuningMethod, Variant, VariantId};
+
+/// A rung with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RungReport {
+    /// What is known of it.
+    pub status: RungStatus,
+    /// The variant that shows it, if one was measured.
+    pub variant: Option<VariantId>,
+    /// How many examples would settle it, where it is unknown and a number can be named.
+    pub n_to_settle: Option<u64>,
+    /// Why, in a sentence.
+    pub explanation: String,
+}
+
+impl RungReport {
+    fn without_variant(status: RungStatus, explanation: impl Into<String>) -> Self {
+        Self {
+            status,
+            variant: None,
+            n_to_settle: None,
+            explanation: explanation.into(),
+        }
+    }
+}
+
+/// All rungs.
+pub(super) fn all(evidence: &Evidence<'_>, triggers: &Triggers) -> BTreeMap<Rung, RungReport> {
+    let judge = Judge::new(evidence, triggers);
+    Rung::ALL
+        .into_iter()
+        .map(|rung| (rung, judge.rung(rung)))
+        .collect()
+}
+
+/// Whether a self-hosted prompted model does it (rule L5).
+pub(super) fn self_hosted_prompt(evidence: &Evidence<'_>) -> RungReport {
+    let places: Vec<usize> = evidence
+        .prompted()
+        .into_iter()
+        .filter(|&place| evidence.at(place).self_hosted)
+        .collect();
+    if places.is_empty() {
+        let why = "no self-hosted prompted variant was measured";
+        return RungReport::without_variant(RungStatus::Untried, why);
+    }
+    let met_alpha = evidence.alpha() / places.len() as f64;
+    let reports = places.iter().map(|&place| {
+        let states = on_variant(evidence, place, met_alpha);
+        let settled = |t: &Trigger| matches!(t.state, TriggerState::Clear | TriggerState::Na);
+        let (status, why) = if !evidence.usable(place) {
+            (
+                RungStatus::Unknown,
+                format!("too many answers of {} are missing", evidence.name(place)),
+            )
+        } else if let Some(missed) = states.iter().find(|t| t.state == TriggerState::Fired) {
+            (RungStatus::Fail, missed.explanation.clone())
+        } else if let Some(open) = states.iter().find(|t| !settled(t)) {
+            (RungStatus::Unknown, open.explanation.clone())
+        } else {
+            (
+                RungStatus::Pass,
+                format!("{} meets every target", evidence.name(place)),
+            )
+        };
+        RungReport {
+            status,
+            variant: Some(evidence.at(place).variant.id.clone()),
+            n_to_settle: states.iter().filter_map(|t| t.n_to_settle).max(),
+            explanation: why,
+        }
+    });
+    strongest(reports)
+}
+
+/// T1, quality, T3 and T4 of one variant.
+fn on_variant(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> [Trigger; 4] {
+    [
+        triggers::validity(evidence, place, met_alpha),
+        triggers::quality(evidence, place, met_alpha),
+        triggers::latency(evidence, place, met_alpha),
+        triggers::cost(evidence, place),
+    ]
+}
+
+/// The report that says most: pass, better, unknown, fail; the first of equals.
+fn strongest(reports: impl Iterator<Item = RungReport>) -> RungReport {
+    let rank = |report: &RungReport| match report.status {
+        RungStatus::Pass => 0,
+        RungStatus::Better => 1,
+        RungStatus::Unknown => 2,
+        _ => 3,
+    };
+    let nothing = || RungReport::without_variant(RungStatus::Untried, "not measured");
+    reports.min_by_key(rank).unwrap_or_else(nothing)
+}
+
+/// The rung of a tuning method.
+pub(super) fn rung_of(method: TuningMethod) -> Rung {
+    match method {
+        TuningMethod::Dpo => Rung::Dpo,
+        TuningMethod::Lora | TuningMethod::Distilled => Rung::Lora,
+        TuningMethod::Full => Rung::Full,
+    }
+}
+
+/// Whether `variant` is `base` plus the rung's intervention and nothing else.
+fn adds_only(base: &Variant, variant: &Variant, rung: Rung) -> bool {
+    let without_limit = |variant: &Variant| {
+        let mut params = variant.params.clone();
+        params.remove("max_tokens");
+        params
+    };
+    let same = base.endpoint == variant.endpoint
+        && base.prompt == variant.prompt
+        && base.shots == variant.shots
+        && base.tuned == variant.tuned
+        && without_limit(base) == without_limit(variant);
+    let schema = base.structured == Structured::Text && variant.structured != Structured::Text;
+    let cache = !base.cache && variant.cache;
+    same && match rung {
+        Rung::Schema => schema && base.cache == variant.cache,
+        Rung::Cache => cache && base.structured == variant.structured,
+        _ => false,
+    }
+}
+
+/// Whether a variant uses the rung's intervention, whatever else it does.
+fn uses(variant: &Variant, rung: Rung) -> bool {
+    match rung {
+        Rung::Schema => variant.structured != Structured::Text,
+        Rung::Cache => variant.cache,
+        Rung::Rag => false,
+        Rung::Dpo | Rung::Lora | Rung::Full => variant
+            .tuned
+            .as_ref()
+            .is_some_and(|tuned| rung_of(tuned.method) == rung),
+    }
+}
+
+struct Judge<'a> {
+    evidence: &'a Evidence<'a>,
+    triggers: &'a Triggers,
+    candidates: BTreeMap<Rung, Vec<usize>>,
+    /// Holm-adjusted p-values of "gains more than `delta_min`", over all rungs tried.
+    gains: Vec<(usize, Metric, f64)>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(evidence: &'a Evidence<'a>, triggers: &'a Triggers) -> Self {
+        let mut judge = Self {
+            evidence,
+            triggers,
+            candidates: BTreeMap::new(),
+            gains: Vec::new(),
+        };
+        for rung in Rung::ALL {
+            judge.candidates.insert(rung, judge.find_candidates(rung));
+        }
+        judge.gains = judge.adjusted_gains();
+        judge
+    }
+
+    fn find_candidates(&self, rung: Rung) -> Vec<usize> {
+        let Some(incumbent) = self.evidence.incumbent else {
+            return Vec::new();
+        };
+        let base = &self.evidence.at(incumbent).variant;
+        let fits = |&place: &usize| {
+            let variant = &self.evidence.at(place).variant;
+            let tuned = rung.trains() && uses(variant, rung);
+            place != incumbent && (tuned || adds_only(base, variant, rung))
+        };
+        self.evidence
+            .eligible
+            .iter()
+            .copied()
+            .filter(fits)
+            .collect()
+    }
+
+    fn adjusted_gains(&self) -> Vec<(usize, Metric, f64)> {
+        let Some(incumbent) = self.evidence.incumbent else {
+            return Vec::new();
+        };
+        let mut gains = Vec::new();
+        for (&rung, places) in &self.candidates {
+            for metric in self
+                .needed(rung)
+                .iter()
+                .filter_map(|&trigger| rate_of(trigger))
+            {
+                for &place in places.iter().filter(|&&place| self.evidence.usable(place)) {
+                    let pair = self
+                        .evidence
+                        .pair(incumbent, place, metric, self.evidence.alpha());
+                    gains.push((place, metric, pair.p_better_by(self.evidence.delta())));
+                }
+            }
+        }
+        let p: Vec<f64> = gains.iter().map(|gain| gain.2).collect();
+        let adjusted = holm(&p).into_iter().zip(gains);
+        adjusted
+            .map(|(p, (place, metric, _))| (place, metric, p))
+            .collect()
+    }
+
+    /// The triggers that the rung must clear: those of its that fired; where none did, those that
+    /// are configured, so that the status still says something true.
+    fn needed(&self, rung: Rung) -> Vec<usize> {
+        let states = self.triggers.states();
+        let those = |wanted: &dyn Fn(TriggerState) -> bool| -> Vec<usize> {
+            rung.relevant_to()
+                .iter()
+                .copied()
+                .filter(|&place| wanted(states[place]))
+                .collect()
+        };
+        let fired = those(&|state| state == TriggerState::Fired);
+        if fired.is_empty() {
+            those(&|state| state != TriggerState::Na)
+        } else {
+            fired
+        }
+    }
+
+    fn rung(&self, rung: Rung) -> RungReport {
+        if self
+            .evidence
+            .facts
+            .impossible
+            .iter()
+            .any(|name| name == rung.name())
+        {
+            return RungReport::without_variant(RungStatus::Na, "declared impossible in the suite");
+        }
+        let places = self.candidates.get(&rung).map_or(&[][..], Vec::as_slice);
+        let incumbent = self.evidence.incumbent;
+        if let Some(incumbent) = incumbent.filter(|_| !places.is_empty()) {
+            let met_alpha = self.evidence.alpha() / places.len() as f64;
+            let judged = places
+                .iter()
+                .map(|&place| self.variant(rung, incumbent, place, met_alpha));
+            return strongest(judged);
+        }
+        match incumbent.filter(|&place| uses(&self.evidence.at(place).variant, rung)) {
+            Some(incumbent) => self.in_use(rung, incumbent),
+            None => self.untried(rung),
+        }
+    }
+
+    /// The incumbent itself uses it: then its triggers say whether it is enough.
+    fn in_use(&self, rung: Rung, incumbent: usize) -> RungReport {
+        let states = self.triggers.in_order();
+        let needed: Vec<&Trigger> = self
+            .needed(rung)
+            .into_iter()
+            .map(|place| states[place])
+            .collect();
+        let any = |state: TriggerState| needed.iter().any(|trigger| trigger.state == state);
+        let (status, outcome) = if any(TriggerState::Fired) {
+            (RungStatus::Fail, "a target is still missed")
+        } else if any(TriggerState::Unknown) || any(TriggerState::Open) {
+            (RungStatus::Unknown, "whether it is enough is not shown")
+        } else {
+            (RungStatus::Pass, "its targets are met")
+        };
+        RungReport {
+            status,
+            variant: Some(self.evidence.at(incumbent).variant.id.clone()),
+            n_to_settle: needed
+                .iter()
+                .filter_map(|trigger| trigger.n_to_settle)
+                .max(),
+            explanation: format!(
+                "in use already by {}; {outcome}",
+                self.evidence.name(incumbent)
+            ),
+        }
+    }
+
+    fn untried(&self, rung: Rung) -> RungReport {
+        let others: Vec<String> = self
+            .evidence
+            .eligible
+            .iter()
+            .filter(|&&place| uses(&self.evidence.at(place).variant, rung))
+            .map(|&place| self.evidence.name(place))
+            .collect();
+        let why = match self.evidence.incumbent {
+            _ if rung == Rung::Rag => "not measured: retrieval is not offered yet".to_owned(),
+            Some(incumbent) if !others.is_empty() => format!(
+                "not measured as {} plus this alone; {} differ in more than that",
+                self.evidence.name(incumbent),
+                others.join(", ")
+            ),
+            _ => "not measured".to_owned(),
+        };
+        RungReport::without_variant(RungStatus::Untried, why)
+    }
+
+    /// One measured variant of the rung against the incumbent.
+    fn variant(&self, rung: Rung, incumbent: usize, place: usize, met_alpha: f64) -> RungReport {
+        let name = self.evidence.name(place);
+        let mut report = RungReport {
+            status: RungStatus::Unknown,
+            variant: Some(self.evidence.at(place).variant.id.clone()),
+            n_to_settle: None,
+            explanation: format!("too many answers of {name} are missing"),
+        };
+        if !self.evidence.usable(place) {
+            return report;
+        }
+        let rest = rivals::no_worse(self.evidence, incumbent, place, met_alpha);
+        let reached = self.reached(rung, place, met_alpha);
+        let gain = self.gain(rung, incumbent, place);
+        let over_light = self.over_light_tuning(rung, place);
+        let missed = reached
+            .iter()
+            .find(|trigger| trigger.state == TriggerState::Fired);
+        let clears = reached
+            .iter()
+            .all(|t| matches!(t.state, TriggerState::Clear | TriggerState::Na));
+        let (status, why) = match (&rest, missed, gain) {
+            (Rest::Worse(what), ..) => (RungStatus::Fail, what.clone()),
+            (Rest::NoWorse, ..) if clears => over_light,
+            (Rest::NoWorse, _, Some(gain)) => {
+                let left = reached.iter().find(|t| t.state != TriggerState::Clear);
+                let left = left.map_or("", |trigger| trigger.explanation.as_str());
+                (RungStatus::Better, format!("{gain}; {left}"))
+            }
+            (_, Some(missed), _) => (RungStatus::Fail, missed.explanation.clone()),
+            (Rest::Unknown(what, _), ..) => (RungStatus::Unknown, what.clone()),
+            (Rest::NoWorse, None, None) => {
+                let open = reached.iter().find(|t| t.state == TriggerState::Unknown);
+                (
+                    RungStatus::Unknown,
+                    open.map_or_else(String::new, |t| t.explanation.clone()),
+                )
+            }
+        };
+        report.status = status;
+        report.explanation = why;
+        if status == RungStatus::Unknown {
+            let of_rest = if let Rest::Unknown(_, n) = rest {
+                n
+            } else {
+                None
+            };
+            report.n_to_settle = reached
+                .iter()
+                .filter_map(|t| t.n_to_settle)
+                .max()
+                .max(of_rest);
+        }
+        report
+    }
+
+    /// The needed triggers, asked of the rung's variant.
+    fn reached(&self, rung: Rung, place: usize, met_alpha: f64) -> Vec<Trigger> {
+        let states = on_variant(self.evidence, place, met_alpha);
+        let needed = self.needed(rung);
+        let eligible = Trigger::bare(TriggerState::Clear, "it may serve the task");
+        needed
+            .into_iter()
+            .map(|at| states.get(at).unwrap_or(&eligible).clone())
+            .collect()
+    }
+
+    /// What the variant improves by more than nothing that matters, if anything.
+    fn gain(&self, rung: Rung, incumbent: usize, place: usize) -> Option<String> {
+        let names = (self.evidence.name(place), self.evidence.name(incumbent));
+        self.needed(rung)
+            .into_iter()
+            .find_map(|trigger| match (trigger, rate_of(trigger)) {
+                (_, Some(metric)) => {
+                    let shown = |gain: &&(usize, Metric, f64)| {
+                        (gain.0, gain.1) == (place, metric) && gain.2 < self.evidence.alpha() / 2.0
+                    };
+                    self.gains.iter().find(shown)?;
+                    let pair = self
+                        .evidence
+                        .pair(incumbent, place, metric, self.evidence.alpha());
+                    let what = if metric == Metric::Accuracy {
+                        "accuracy"
+                    } else {
+                        "schema validity"
+                    };
+                    let by = prose::difference(&pair.difference.estimate(self.evidence.alpha()));
+                    Some(format!(
+                        "{what} of {} is above {} by {by}",
+                        names.0, names.1
+                    ))
+                }
+                (2, _) => rivals::faster(self.evidence, incumbent, place)
+                    .then(|| format!("{} is at least 10% faster than {}", names.0, names.1)),
+                (3, _) => rivals::cheaper(self.evidence, incumbent, place)
+                    .then(|| format!("{} is at least 10% cheaper than {}", names.0, names.1)),
+                _ => None,
+            })
+    }
+
+    /// A variant that passes; a full fine-tune must beat a measured light one as well.
+    fn over_light_tuning(&self, rung: Rung, place: usize) -> (RungStatus, String) {
+        let name = self.evidence.name(place);
+        let passes =
+            format!("{name} meets the targets it is for and is no worse than the prompt in use");
+        let light = self
+            .candidates
+            .get(&Rung::Lora)
+            .map_or(&[][..], Vec::as_slice);
+        let (alpha, delta) = (self.evidence.alpha(), self.evidence.delta());
+        if rung == Rung::Full {
+            for &light in light.iter().filter(|&&light| self.evidence.usable(light)) {
+                let gain = self
+                    .evidence
+                    .pair(light, place, Metric::Accuracy, alpha)
+                    .difference
+                    .interval;
+                let against = format!("{name} against {}", self.evidence.name(light));
+                if gain.high <= delta {
+                    return (RungStatus::Fail, format!("{against}: no gain that matters"));
+                }
+                if gain.low <= delta {
+                    return (
+                        RungStatus::Unknown,
+                        format!("{against}: a gain that matters is not shown"),
+                    );
+                }
+            }
+        }
+        (RungStatus::Pass, passes)
+    }
+}
+
+/// The rate that a trigger reads, if it reads one.
+fn rate_of(trigger: usize) -> Option<Metric> {
+    match trigger {
+        0 => Some(Metric::Validity),
+        1 => Some(Metric::Accuracy),
+        _ => None,
+    }
+}

@@ -1,0 +1,404 @@
+use super::*;
+use crate::measure::{
+    Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, VariantMeasurements,
+};
+use crate::provider::EndpointId;
+use crate::stats::cluster::clustered_accuracy;
+use crate::stats::{Estimate, Interval, Method};
+use crate::variant::{Structured, Tuning, TuningMethod, Variant};
+
+mod random;
+
+/// `right` of `n` examples right, the first ones; all valid.
+fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurements {
+    let scores: Vec<Option<f32>> = (0..n)
+        .map(|i| Some(f32::from(u8::from(i < right))))
+        .collect();
+    let plain: Vec<f64> = scores.iter().flatten().map(|&s| f64::from(s)).collect();
+    let clusters: Vec<u32> = (0..n as u32).collect();
+    VariantMeasurements {
+        variant: Variant {
+            id: VariantId(name.to_owned()),
+            endpoint: EndpointId::parse("house/small").unwrap(),
+            prompt: round as usize,
+            shots: None,
+            structured: Structured::Text,
+            cache: false,
+            tuned: None,
+            params: serde_json::Map::new(),
+        },
+        round: Some(round),
+        self_hosted: false,
+        outcomes: OutcomeCounts {
+            answered: n as u64,
+            ..OutcomeCounts::default()
+        },
+        failures: Vec::new(),
+        missing: 0,
+        reused: 0,
+        accuracy: clustered_accuracy(&plain, &clusters, n as u64, false, 0.05),
+        accuracy_bounds: None,
+        macro_f1: None,
+        confusion: None,
+        validity_strict: None,
+        validity_lenient: None,
+        violations: Vec::new(),
+        scorers: Vec::new(),
+        ttft: Latency::default(),
+        total: Latency::default(),
+        in_flight: 1,
+        usage: UsageTotals::default(),
+        cost: Cost::default(),
+        slices: Vec::new(),
+        valid: vec![Some(1.0); n],
+        scores,
+    }
+}
+
+fn tuned(name: &str, method: TuningMethod, right: usize, n: usize) -> VariantMeasurements {
+    let mut measured = variant(name, 9, right, n);
+    measured.round = None;
+    measured.variant.tuned = Some(Tuning {
+        method,
+        training_examples: Some(698),
+        base: None,
+        retires: None,
+    });
+    measured
+}
+
+fn costing(mut measured: VariantMeasurements, usd: f64) -> VariantMeasurements {
+    let n = measured.scores.len();
+    measured.cost.by_example = vec![Some(usd); n];
+    measured.cost.per_request = Some(Estimate {
+        point: Some(usd),
+        low: usd,
+        high: usd,
+        level: 0.95,
+        n: n as u64,
+        method: Method::StudentT,
+    });
+    measured
+}
+
+fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
+    let n = variants.first().map_or(0, |v| v.scores.len()) as u32;
+    Measurements {
+        variants,
+        clusters: (0..n).collect(),
+        clustered: false,
+        repeats: 1,
+        provenance: RunProvenance::Live,
+        latency_comparable: true,
+    }
+}
+
+fn rounds(n: usize, right: usize) -> Vec<VariantMeasurements> {
+    (1..=4)
+        .map(|round| variant(&format!("v{round}"), round, right, n))
+        .collect()
+}
+
+fn facts(targets: &Targets) -> SuiteFacts<'_> {
+    SuiteFacts {
+        targets,
+        economics: None,
+        statistics: Statistics::default(),
+        audit: None,
+        impossible: &[],
+        incumbent: None,
+        margin: 0.02,
+    }
+}
+
+fn accuracy(target: f64) -> Targets {
+    Targets {
+        accuracy: Some(target),
+        ..Targets::default()
+    }
+}
+
+const ECONOMICS: Economics = Economics {
+    training_usd: Range {
+        low: 2_000.0,
+        high: 5_000.0,
+    },
+    labelling_usd: Range {
+        low: 3_000.0,
+        high: 10_000.0,
+    },
+    upkeep_usd_per_month: Range {
+        low: 0.0,
+        high: 0.0,
+    },
+    horizon_months: 12.0,
+    value_per_error_usd: None,
+    requests_per_month: None,
+};
+const AUDITED: Option<LabelAudit> = Some(LabelAudit {
+    checked: 300,
+    wrong: 3,
+});
+
+#[test]
+fn a_prompt_that_meets_every_target_is_kept() {
+    let targets = Targets {
+        schema_validity: Some(0.99),
+        ..accuracy(0.9)
+    };
+    let verdict = decide(
+        &facts(&targets),
+        &measurements(vec![variant("easy", 1, 490, 500)]),
+    );
+    assert_eq!(verdict.rule.to_string(), "L4_no_trigger");
+    assert_eq!(verdict.kind, VerdictKind::KeepPrompting);
+    assert!(verdict.notes.is_empty(), "{:?}", verdict.notes);
+}
+
+#[test]
+fn a_flat_ceiling_without_an_audit_asks_for_one() {
+    let targets = accuracy(0.9);
+    let mut variants = rounds(280, 26);
+    variants.push(tuned("tuned", TuningMethod::Lora, 123, 280));
+    let verdict = decide(&facts(&targets), &measurements(variants));
+    assert_eq!(
+        verdict.triggers.t2.state,
+        TriggerState::Fired,
+        "{}",
+        verdict.triggers.t2.explanation
+    );
+    assert_eq!(verdict.rule.to_string(), "L6_label_ceiling");
+    assert_eq!(verdict.n_to_settle, Some(29));
+    assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
+    assert_eq!(verdict.rungs[&Rung::Lora].status, RungStatus::Better);
+    assert_eq!(verdict.best_variant, Some(VariantId("tuned".to_owned())));
+    assert_eq!(verdict.incumbent, Some(VariantId("v4".to_owned())));
+    assert!(
+        verdict.reasons[0].contains("90% is excluded"),
+        "{:#?}",
+        verdict.reasons
+    );
+    assert!(
+        verdict.flips_if.iter().any(|s| s.contains("29 labels")),
+        "{:#?}",
+        verdict.flips_if
+    );
+}
+
+#[test]
+fn a_gain_that_is_not_excluded_is_no_ceiling() {
+    let targets = accuracy(0.9);
+    let mut variants = rounds(60, 5);
+    variants[3] = variant("v4", 4, 6, 60);
+    let verdict = decide(&facts(&targets), &measurements(variants));
+    assert_eq!(verdict.triggers.t2.state, TriggerState::Unknown);
+    assert_eq!(verdict.rule.to_string(), "L3_trigger_unknown");
+    assert!(verdict.n_to_settle.is_some());
+}
+
+#[test]
+fn too_few_rounds_and_late_gains_keep_it_open() {
+    let targets = accuracy(0.9);
+    let few = rounds(280, 26).into_iter().take(3).collect();
+    let verdict = decide(&facts(&targets), &measurements(few));
+    assert_eq!(verdict.rule.to_string(), "L2_iterate");
+    let mut late = rounds(280, 26);
+    late[3] = variant("v4", 4, 80, 280);
+    let verdict = decide(&facts(&targets), &measurements(late));
+    assert_eq!(verdict.triggers.t2.state, TriggerState::Open);
+}
+
+#[test]
+fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
+    let targets = Targets {
+        monthly_requests: Some(1_000_000),
+        ..accuracy(0.9)
+    };
+    let mut variants: Vec<_> = rounds(280, 26)
+        .into_iter()
+        .map(|v| costing(v, 0.012))
+        .collect();
+    variants.push(costing(tuned("tuned", TuningMethod::Lora, 123, 280), 0.001));
+    let impossible = ["rag", "dpo", "full"].map(String::from);
+    let asked = SuiteFacts {
+        economics: Some(&ECONOMICS),
+        audit: AUDITED,
+        impossible: &impossible,
+        ..facts(&targets)
+    };
+    let verdict = decide(&asked, &measurements(variants));
+    assert_eq!(
+        verdict.rule.to_string(),
+        "L10_lora_better",
+        "{:#?}",
+        verdict.reasons
+    );
+    assert_eq!(verdict.payback, Payback::Yes);
+    assert_eq!(verdict.phase, Phase::Ship);
+    assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
+    let months = verdict.break_even.unwrap().months.unwrap();
+    assert!((months - 10_000.0 / 11_000.0).abs() < 1e-9);
+}
+
+#[test]
+fn retrieval_is_untried_until_it_exists() {
+    let targets = accuracy(0.9);
+    let asked = SuiteFacts {
+        audit: AUDITED,
+        ..facts(&targets)
+    };
+    let verdict = decide(&asked, &measurements(rounds(280, 26)));
+    assert_eq!(verdict.rule.to_string(), "L7_rag_untried");
+    assert_eq!(verdict.next_step.unwrap().rung, Some(Rung::Rag));
+}
+
+#[test]
+fn a_schema_is_tried_passed_or_in_use() {
+    let targets = Targets {
+        schema_validity: Some(0.99),
+        ..Targets::default()
+    };
+    let mut prompt = variant("prompt", 1, 200, 400);
+    prompt.valid[300..].fill(Some(0.0));
+    let untried = decide(&facts(&targets), &measurements(vec![prompt.clone()]));
+    assert_eq!(untried.rule.to_string(), "L7_schema_untried");
+    let mut schema = variant("schema", 1, 200, 400);
+    schema.variant.structured = Structured::JsonSchema;
+    let passed = decide(
+        &facts(&targets),
+        &measurements(vec![prompt.clone(), schema.clone()]),
+    );
+    assert_eq!(
+        passed.rule.to_string(),
+        "L7_schema_pass",
+        "{:#?}",
+        passed.reasons
+    );
+    assert_eq!(passed.phase, Phase::Ship);
+    schema.valid[300..].fill(Some(0.0));
+    let used = decide(&facts(&targets), &measurements(vec![schema]));
+    assert_eq!(used.rungs[&Rung::Schema].status, RungStatus::Fail);
+    assert_eq!(used.rule.to_string(), "L9_payback_unknown");
+}
+
+#[test]
+fn latency_that_is_not_comparable_is_unknown() {
+    let targets = Targets {
+        ttft_p95_ms: Some(300.0),
+        ..Targets::default()
+    };
+    let mut slow = variant("slow", 1, 90, 100);
+    slow.ttft.sorted_ms = vec![900.0; 100];
+    let mut measured = measurements(vec![slow]);
+    let live = decide(&facts(&targets), &measured);
+    assert_eq!(live.rule.to_string(), "L7_cache_untried");
+    assert_eq!(live.payback, Payback::Waived);
+    measured.latency_comparable = false;
+    let recorded = decide(&facts(&targets), &measured);
+    assert_eq!(recorded.triggers.t3.state, TriggerState::Unknown);
+    assert_eq!(recorded.rule.to_string(), "L3_trigger_unknown");
+    assert!(recorded.notes.contains(&"latency-not-judged".to_owned()));
+}
+
+#[test]
+fn a_budget_reads_the_interval() {
+    let mut targets = Targets {
+        monthly_requests: Some(1_000_000),
+        monthly_budget_usd: Some(10_000.0),
+        ..Targets::default()
+    };
+    let measured = measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]);
+    let fired = decide(&facts(&targets), &measured);
+    assert_eq!(fired.rule.to_string(), "L7_cache_untried");
+    targets.monthly_budget_usd = Some(30_000.0);
+    assert_eq!(
+        decide(&facts(&targets), &measured).rule.to_string(),
+        "L4_no_trigger"
+    );
+    let unpriced = measurements(vec![variant("unpriced", 1, 90, 100)]);
+    assert_eq!(
+        decide(&facts(&targets), &unpriced).triggers.t4.state,
+        TriggerState::Unknown
+    );
+}
+
+#[test]
+fn training_that_cannot_pay_back_is_refused_before_it_is_tried() {
+    let targets = Targets {
+        monthly_requests: Some(1_000),
+        monthly_budget_usd: Some(10.0),
+        ..Targets::default()
+    };
+    let impossible = ["cache".to_owned()];
+    let asked = SuiteFacts {
+        economics: Some(&ECONOMICS),
+        impossible: &impossible,
+        ..facts(&targets)
+    };
+    let verdict = decide(
+        &asked,
+        &measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]),
+    );
+    assert_eq!(
+        verdict.rule.to_string(),
+        "L9_no_payback",
+        "{:#?}",
+        verdict.reasons
+    );
+}
+
+#[test]
+fn compliance_asks_for_a_self_hosted_prompt_first() {
+    let targets = Targets {
+        self_hosted: true,
+        ..accuracy(0.9)
+    };
+    let hosted = variant("hosted", 1, 490, 500);
+    let verdict = decide(&facts(&targets), &measurements(vec![hosted.clone()]));
+    assert_eq!(verdict.rule.to_string(), "L5_try_selfhosted_prompt");
+    let mut own = variant("own", 1, 490, 500);
+    own.self_hosted = true;
+    let verdict = decide(&facts(&targets), &measurements(vec![hosted, own]));
+    assert_eq!(verdict.rule.to_string(), "L5_ship_selfhosted_prompt");
+    assert_eq!(verdict.incumbent, Some(VariantId("own".to_owned())));
+}
+
+#[test]
+fn missing_answers_and_one_cluster_leave_no_verdict() {
+    let targets = accuracy(0.9);
+    let mut torn = variant("torn", 1, 490, 500);
+    torn.missing = 6;
+    torn.scores[..6].fill(None);
+    let verdict = decide(&facts(&targets), &measurements(vec![torn]));
+    assert_eq!(verdict.rule.to_string(), "L1_no_usable_data");
+    let mut one = measurements(vec![variant("one", 1, 490, 500)]);
+    one.clusters.fill(0);
+    assert_eq!(decide(&facts(&targets), &one).rule, Rule::NoData);
+    assert_eq!(
+        decide(&facts(&targets), &measurements(Vec::new())).rule,
+        Rule::NoData
+    );
+}
+
+#[test]
+fn the_json_has_the_agreed_names() {
+    let targets = accuracy(0.9);
+    let verdict = decide(&facts(&targets), &measurements(rounds(100, 10)));
+    let json = serde_json::to_value(&verdict).unwrap();
+    for name in [
+        "kind",
+        "rule",
+        "phase",
+        "notes",
+        "triggers",
+        "rungs",
+        "next_step",
+        "break_even",
+        "flips_if",
+        "n_to_settle",
+    ] {
+        assert!(json.get(name).is_some(), "{name}");
+    }
+    assert_eq!(json["triggers"]["t1"]["state"], "na");
+    assert_eq!(json["rungs"]["rag"]["status"], "untried");
+}

@@ -1,0 +1,141 @@
+//! The machine output of `run --json`; its schema is docs/reference/run.schema.json.
+
+use serde::Serialize;
+
+use super::Report;
+use crate::decide::Verdict;
+use crate::exchange::FailureKind;
+use crate::measure::{Confusion, Latency, OutcomeCounts, RunProvenance, ScorerMean, Slice, TokenSum, VariantMeasurements};
+use crate::provider::EndpointId;
+use crate::stats::Estimate;
+use crate::variant::{Intervention, VariantId};
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    run: &'a str,
+    suite: &'a str,
+    provenance: RunProvenance,
+    setting: Option<&'a str>,
+    examples_left_out: u64,
+    variants: Vec<Row<'a>>,
+    verdict: &'a Verdict,
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    variant: &'a VariantId,
+    endpoint: &'a EndpointId,
+    round: Option<u32>,
+    interventions: Vec<Intervention>,
+    n: u64,
+    outcomes: OutcomeCounts,
+    missing: u64,
+    reused: u64,
+    failures: Vec<FailureRow<'a>>,
+    accuracy: Estimate,
+    accuracy_bounds: Option<[f64; 2]>,
+    macro_f1: Option<Estimate>,
+    schema_validity_strict: Option<Estimate>,
+    schema_validity_lenient: Option<Estimate>,
+    scorers: &'a [ScorerMean],
+    ttft_ms: Quantiles,
+    total_ms: Quantiles,
+    in_flight: u32,
+    usage: Usage,
+    cost_usd_per_request: Option<Estimate>,
+    cost_usd_per_correct: Option<Estimate>,
+    cost_note: Option<&'a str>,
+    confusion: Option<&'a Confusion>,
+    violations: Vec<ViolationRow<'a>>,
+    slices: &'a [Slice],
+}
+
+#[derive(Debug, Serialize)]
+struct FailureRow<'a> {
+    kind: FailureKind,
+    count: u64,
+    message: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ViolationRow<'a> {
+    violation: &'a str,
+    count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Quantiles {
+    p50: Option<Estimate>,
+    p95: Option<Estimate>,
+}
+
+/// Mean tokens a request; a count that no answer reported is null, never zero.
+#[derive(Debug, Serialize)]
+struct Usage {
+    input_uncached_tokens: Option<f64>,
+    cache_read_tokens: Option<f64>,
+    cache_write_5m_tokens: Option<f64>,
+    cache_write_1h_tokens: Option<f64>,
+    output_tokens: Option<f64>,
+    reasoning_tokens: Option<f64>,
+}
+
+/// The report as one JSON value.
+///
+/// # Errors
+/// Never for these types; the signature is serde's.
+pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error> {
+    let measurements = &report.measurements;
+    serde_json::to_value(Document {
+        run: &report.run,
+        suite: &report.suite,
+        provenance: measurements.provenance,
+        setting: report.setting.as_deref(),
+        examples_left_out: report.left_out,
+        variants: measurements.variants.iter().map(row).collect(),
+        verdict: &report.verdict,
+    })
+}
+
+fn row(measured: &VariantMeasurements) -> Row<'_> {
+    let usage = &measured.usage;
+    Row {
+        variant: &measured.variant.id,
+        endpoint: &measured.variant.endpoint,
+        round: measured.round,
+        interventions: measured.variant.interventions(),
+        n: measured.accuracy.n,
+        outcomes: measured.outcomes,
+        missing: measured.missing,
+        reused: measured.reused,
+        failures: measured.failures.iter().map(|(kind, count, message)| FailureRow { kind: *kind, count: *count, message }).collect(),
+        accuracy: measured.accuracy,
+        accuracy_bounds: measured.accuracy_bounds.map(|(low, high)| [low, high]),
+        macro_f1: measured.macro_f1,
+        schema_validity_strict: measured.validity_strict,
+        schema_validity_lenient: measured.validity_lenient,
+        scorers: &measured.scorers,
+        ttft_ms: quantiles(&measured.ttft),
+        total_ms: quantiles(&measured.total),
+        in_flight: measured.in_flight,
+        usage: Usage {
+            input_uncached_tokens: TokenSum::mean(&usage.input_uncached_tokens),
+            cache_read_tokens: TokenSum::mean(&usage.cache_read_tokens),
+            cache_write_5m_tokens: TokenSum::mean(&usage.cache_write_5m_tokens),
+            cache_write_1h_tokens: TokenSum::mean(&usage.cache_write_1h_tokens),
+            output_tokens: TokenSum::mean(&usage.output_tokens),
+            reasoning_tokens: TokenSum::mean(&usage.reasoning_tokens),
+        },
+        cost_usd_per_request: measured.cost.per_request,
+        cost_usd_per_correct: measured.cost.per_correct,
+        cost_note: measured.cost.note.as_deref(),
+        confusion: measured.confusion.as_ref(),
+        violations: measured.violations.iter().map(|(violation, count)| ViolationRow { violation, count: *count }).collect(),
+        slices: &measured.slices,
+    }
+}
+
+fn quantiles(latency: &Latency) -> Quantiles {
+    Quantiles { p50: latency.p50, p95: latency.p95 }
+}

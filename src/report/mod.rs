@@ -1,0 +1,29 @@
+//! What people and machines read: measurements and verdict, rendered.
+
+pub mod json;
+pub mod table;
+pub mod terminal;
+
+use crate::decide::Verdict;
+use crate::measure::Measurements;
+
+/// Everything that a report may show.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The run's name in the store.
+    pub run: String,
+    /// The suite's name.
+    pub suite: String,
+    /// What the suite is about.
+    pub description: String,
+    /// What the primary scorer measures: its name.
+    pub primary: String,
+    /// What the recording says of itself, for recorded answers.
+    pub setting: Option<String>,
+    /// Examples that were left out because no recording knows them.
+    pub left_out: u64,
+    /// What was measured.
+    pub measurements: Measurements,
+    /// The ladder's answer.
+    pub verdict: Verdict,
+}
