@@ -4,15 +4,18 @@
 //! its reader knows: a key of the wrong type is reported where it stands, and once the reader is
 //! done, [`Section::finish`] reports every key that nobody asked for, with the nearest known one.
 
+mod value;
+
 use std::cell::RefCell;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 use toml::Spanned;
-use toml::de::{DeInteger, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::text::one_line;
+use value::{as_json, as_number, as_whole, is_day};
 
 /// The codes that faults of one kind of file get.
 #[derive(Debug)]
@@ -144,16 +147,13 @@ impl<'d> Section<'d> {
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let found = with_article(value.get_ref().type_str());
         let message = format!("`{key}`{} must be {wanted}, not {found}", self.place());
-        self.report(self.error(self.document.family.wrong_type, value.span(), message).label(format!("expected {wanted}")));
+        self.report(
+            self.error(self.document.family.wrong_type, value.span(), message).label(format!("expected {wanted}")),
+        );
     }
 
     /// Reads a key by `read`; `None` from it is a fault that says what is `wanted`.
-    fn read<T>(
-        &self,
-        key: &str,
-        wanted: &str,
-        read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
-    ) -> Option<Spanned<T>> {
+    fn read<T>(&self, key: &str, wanted: &str, read: impl FnOnce(&'d DeValue<'d>) -> Option<T>) -> Option<Spanned<T>> {
         let value = self.value(key)?;
         let read = read(value.get_ref());
         if read.is_none() {
@@ -255,13 +255,10 @@ impl<'d> Section<'d> {
     }
 
     /// One value or a list of them, each read by `read`.
-    pub fn items<T>(
-        &self,
-        key: &str,
-        wanted: &str,
-        read: impl Fn(&'d DeValue<'d>) -> Option<T>,
-    ) -> Vec<Spanned<T>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+    pub fn items<T>(&self, key: &str, wanted: &str, read: impl Fn(&'d DeValue<'d>) -> Option<T>) -> Vec<Spanned<T>> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         let items: Vec<_> = match value.get_ref() {
             DeValue::Array(items) => items.iter().collect(),
             _ => vec![value],
@@ -290,9 +287,9 @@ impl<'d> Section<'d> {
     /// Words of a fixed set: one, or a list.
     pub fn choices<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Vec<Spanned<T>> {
         let words = self.texts(key);
-        let chosen = words.iter().filter_map(|word| {
-            self.chosen(key, word, choices).map(|chosen| Spanned::new(word.span(), chosen))
-        });
+        let chosen = words
+            .iter()
+            .filter_map(|word| self.chosen(key, word, choices).map(|chosen| Spanned::new(word.span(), chosen)));
         chosen.collect()
     }
 
@@ -319,7 +316,9 @@ impl<'d> Section<'d> {
 
     /// An array of tables.
     pub fn sections(&self, key: &str) -> Vec<Section<'d>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         let Some(items) = value.get_ref().as_array() else {
             self.mismatch(key, value, &format!("a list of tables, each under `[[{key}]]`"));
             return Vec::new();
@@ -336,7 +335,9 @@ impl<'d> Section<'d> {
 
     /// Whole numbers or tables: one, or a list.
     pub fn wholes_or_tables(&self, key: &str) -> Vec<WholeOrTable<'d>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         let items: Vec<_> = match value.get_ref() {
             DeValue::Array(items) => items.iter().collect(),
             _ => vec![value],
@@ -420,97 +421,5 @@ fn with_article(kind: &str) -> String {
     format!("{article} {kind}")
 }
 
-/// A number of either kind; infinities and NaN are none.
-pub fn as_number(value: &DeValue<'_>) -> Option<f64> {
-    let number = match value {
-        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok()? as f64,
-        DeValue::Float(float) => float.as_str().parse().ok()?,
-        _ => return None,
-    };
-    number.is_finite().then_some(number)
-}
-
-fn as_whole(integer: &DeInteger<'_>) -> Option<u64> {
-    u64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-/// Any value as JSON; `None` for numbers that JSON cannot hold.
-pub fn as_json(value: &DeValue<'_>) -> Option<Value> {
-    Some(match value {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok()?.into(),
-        DeValue::Float(_) => Value::Number(serde_json::Number::from_f64(as_number(value)?)?),
-        DeValue::Boolean(flag) => Value::Bool(*flag),
-        DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Array(items) => Value::Array(items.iter().map(|item| as_json(item.get_ref())).collect::<Option<_>>()?),
-        DeValue::Table(table) => {
-            let mut fields: Vec<_> = table.iter().collect();
-            fields.sort_by_key(|(key, _)| key.span().start);
-            let fields = fields.into_iter().map(|(key, field)| Some((key.get_ref().to_string(), as_json(field.get_ref())?)));
-            Value::Object(fields.collect::<Option<_>>()?)
-        }
-    })
-}
-
-/// Whether the text is YYYY-MM-DD.
-fn is_day(text: &str) -> bool {
-    text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    static FAMILY: Family = Family {
-        syntax: "suite/syntax",
-        unknown_key: "suite/unknown-key",
-        missing_key: "suite/missing-key",
-        wrong_type: "suite/wrong-type",
-        unknown_value: "suite/unknown-value",
-        out_of_range: "suite/out-of-range",
-        not_yet: "suite/not-yet",
-    };
-
-    #[test]
-    fn every_fault_is_reported_at_once_with_its_place() {
-        let source = Source::new("s.toml", "a = \"x\"\nb = 3\nnaem = 1\nk = 2.0\n[t]\nzz = 1\n");
-        let document = Document::parse(&source, &FAMILY);
-        let root = document.root();
-        assert_eq!(root.number("a").map(Spanned::into_inner), None);
-        assert_eq!(root.whole("b", 0).map(Spanned::into_inner), Some(3));
-        root.required("name", root.text("name"));
-        root.whole("k", 0);
-        root.section("t").unwrap().finish();
-        root.finish();
-        let mut faults = document.into_faults();
-        faults.sort();
-        let found: Vec<_> = faults.iter().map(|f| (f.code, f.line, f.column)).collect();
-        assert_eq!(
-            found,
-            [
-                ("suite/missing-key", 1, 1),
-                ("suite/wrong-type", 1, 5),
-                ("suite/unknown-key", 3, 1),
-                ("suite/wrong-type", 4, 5),
-                ("suite/unknown-key", 6, 1)
-            ]
-        );
-        assert_eq!(faults.iter().nth(2).unwrap().help.as_deref(), Some("did you mean `name`?"));
-    }
-
-    #[test]
-    fn tables_keep_their_order_as_json() {
-        let source = Source::new("s.toml", "p = { z = 1, a = [1.5, \"x\"], m = { y = true, b = 0x10 } }");
-        let document = Document::parse(&source, &FAMILY);
-        let json = document.root().json("p").unwrap().into_inner();
-        assert_eq!(json.to_string(), r#"{"z":1,"a":[1.5,"x"],"m":{"y":true,"b":16}}"#);
-    }
-
-    #[test]
-    fn what_is_not_toml_is_named_with_its_place() {
-        let source = Source::new("s.toml", "a = 1\nb = = 2\n");
-        let faults = Document::parse(&source, &FAMILY).into_faults();
-        let fault = faults.iter().next().unwrap();
-        assert_eq!((fault.code, fault.line), ("suite/syntax", 2));
-    }
-}
+mod tests;

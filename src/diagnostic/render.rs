@@ -27,25 +27,43 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(printable(&self.message)).id(self.code);
-        let mut origin = Origin::path(printable(&self.file.display().to_string()));
-        if self.line > 0 {
-            origin = origin.line(self.line as usize);
-        }
-        if self.column > 0 {
-            origin = origin.char_column(self.column as usize);
-        }
-        let mut group = Group::with_title(title).element(origin);
-        if let Some(excerpt) = &self.excerpt {
-            let mark = AnnotationKind::Primary.span(excerpt.mark.clone()).label(self.label.as_deref().map(printable));
-            let shown = Snippet::source(&*excerpt.text).line_start(self.line as usize).annotation(mark);
-            group = group.element(shown);
+        let path = printable(&self.file.display().to_string());
+        let mut group = Group::with_title(title);
+        match &self.excerpt {
+            Some(excerpt) => {
+                let mark = AnnotationKind::Primary.span(excerpt.mark.clone());
+                let mark = mark.label(self.label.as_deref().map(printable));
+                let snippet = Snippet::source(&*excerpt.text).path(path.clone()).line_start(self.line as usize);
+                group = group.element(snippet.annotation(mark));
+            }
+            None => group = group.element(self.origin(path.clone())),
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(printable(help)));
         }
         let mut text = renderer.render(&[group]);
         text.push('\n');
+        if let Some(excerpt) = &self.excerpt {
+            // The library counts columns in the excerpt, which may have lost the line's beginning.
+            let shown = super::characters(&excerpt.text, excerpt.mark.start);
+            if shown != self.column {
+                let place = |column: u32| format!("{path}:{}:{column}", self.line);
+                text = text.replacen(&place(shown), &place(self.column), 1);
+            }
+        }
         text
+    }
+
+    /// The place alone, for a fault without an excerpt.
+    fn origin(&self, path: String) -> Origin<'static> {
+        let mut origin = Origin::path(path);
+        if self.line > 0 {
+            origin = origin.line(self.line as usize);
+        }
+        if self.line > 0 && self.column > 0 {
+            origin = origin.char_column(self.column as usize);
+        }
+        origin
     }
 
     /// The fault as one JSON object.

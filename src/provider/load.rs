@@ -123,7 +123,9 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
 
 /// Name and path of each `*.toml` of a folder, sorted; nothing for a folder that is not there.
 fn provider_files(folder: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut files: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();

@@ -107,7 +107,9 @@ impl RawProvider {
     }
 
     fn read_headers(&mut self, root: &Section<'_>) {
-        let Some(headers) = root.section("headers") else { return };
+        let Some(headers) = root.section("headers") else {
+            return;
+        };
         refuse_secrets(&headers, SECRET_HEADERS);
         for name in headers.names() {
             if let Some(value) = headers.text(name.get_ref()) {

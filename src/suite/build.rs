@@ -73,13 +73,14 @@ pub(super) fn build(
     let paths = Folder { path: folder, allow_outside: raw.data.allow_outside };
     let mut digested = vec![faults.source.text.clone()];
     let schema = read_schema(raw.output.schema.as_ref(), &paths, &mut digested, faults);
-    let prompts = read_prompts(&raw.prompts, folder, &paths, &mut digested, faults);
+    let prompts = read_prompts(&raw.prompts, &paths, &mut digested, faults);
     let scorers = order_scorers(raw.score, faults);
     let labels = match (&schema, scorers.first()) {
         (Some(schema), Some(primary)) => schema.enum_at(&primary.at),
         _ => Vec::new(),
     };
-    if labels.is_empty() && raw.task.as_ref().is_some_and(|task| *task.get_ref() == Task::Classification) {
+    // After an error it may only follow from what could not be read.
+    if labels.is_empty() && faults.list.errors() == 0 {
         warn_without_labels(raw.task.as_ref(), scorers.first(), faults);
     }
     let recording = Some(folder.join("recording.jsonl")).filter(|path| path.is_file());
@@ -129,9 +130,11 @@ pub(super) fn build(
 }
 
 fn warn_without_labels(task: Option<&Spanned<Task>>, primary: Option<&ScorerSpec>, faults: &mut Faults<'_>) {
-    let Some(task) = task else { return };
-    let at = primary.map_or("", |primary| primary.at.as_str());
-    let message = format!("a classification, but the schema has no `enum` at `{at}`, where the primary scorer looks");
+    let (Some(task), Some(primary)) = (task.filter(|task| *task.get_ref() == Task::Classification), primary) else {
+        return;
+    };
+    let at = if primary.at.is_empty() { "its top".to_owned() } else { format!("`{}`", primary.at) };
+    let message = format!("a classification, but the schema has no `enum` at {at}, where the primary scorer looks");
     let fault = faults.at("suite/no-labels", task.span(), message).as_warning();
     faults.push(fault.help("without one, classes and answers outside them cannot be told"));
 }
@@ -186,7 +189,6 @@ fn read_schema(
 /// The prompts in order; a suite without any gets one that is the input alone.
 fn read_prompts(
     written: &[(Spanned<String>, Spanned<String>)],
-    suite: &Path,
     folder: &Folder<'_>,
     digested: &mut Vec<String>,
     faults: &mut Faults<'_>,
@@ -214,7 +216,7 @@ fn read_prompts(
                 Ok(source) => {
                     match prompt_file::split(&source.text) {
                         Ok(parts) => (prompt.system, prompt.user) = (parts.system, parts.user),
-                        Err(fault) => faults.push(prompt_fault(&source, suite, &fault)),
+                        Err(fault) => faults.push(prompt_fault(&source, &fault)),
                     }
                     digested.push(source.text);
                 }
@@ -225,7 +227,7 @@ fn read_prompts(
     prompts
 }
 
-fn prompt_fault(source: &Source, _suite: &Path, fault: &prompt_file::PartFault) -> Diagnostic {
+fn prompt_fault(source: &Source, fault: &prompt_file::PartFault) -> Diagnostic {
     let line = source.text.lines().nth(fault.line.saturating_sub(1) as usize).unwrap_or_default();
     Diagnostic::error("suite/bad-prompt", &source.path, fault.message.clone())
         .in_line(fault.line, line, 0..line.len())

@@ -80,8 +80,12 @@ fn tally_leak(pool: &Pool, row: &Row, source: &ExampleSource) -> Vec<Diagnostic>
 fn template_fault(suite: &Suite, prompt: &Prompt, fault: &TemplateFault) -> Diagnostic {
     let path = suite.folder.join(&prompt.path);
     let diagnostic = Diagnostic::error("suite/bad-template", &path, fault.message.clone());
-    let Ok(source) = super::load::read(&path) else { return diagnostic };
-    let Ok(parts) = prompt_file::split(&source.text) else { return diagnostic };
+    let Ok(source) = super::load::read(&path) else {
+        return diagnostic;
+    };
+    let Ok(parts) = prompt_file::split(&source.text) else {
+        return diagnostic;
+    };
     let start = match fault.part {
         Part::System => parts.system_line,
         Part::User => parts.user_line,
@@ -161,7 +165,10 @@ impl Split<'_> {
         let labels = &self.suite.labels;
         let label = label_text(value);
         if !labels.is_empty() && !labels.contains(&label) {
-            let message = format!("`{id}` expects `{}`, which the schema's enum does not have", crate::text::one_line(&label, 80));
+            let message = format!(
+                "`{id}` expects `{}`, which the schema's enum does not have",
+                crate::text::one_line(&label, 80)
+            );
             let fault = row_error("suite/unknown-label", row, self.source, message);
             return Some(fault.suggest(&label, labels.iter().map(String::as_str)));
         }
@@ -236,16 +243,24 @@ pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> 
     let mut missing = Vec::new();
     for variant in &suite.variants {
         let name = &variant.endpoint.provider;
-        let Some(provider) = providers.get(name).filter(|_| seen.insert(name)) else { continue };
-        let Service::Http { key, .. } = &provider.service else { continue };
+        let Some(provider) = providers.get(name).filter(|_| seen.insert(name)) else {
+            continue;
+        };
+        let Service::Http { key, .. } = &provider.service else {
+            continue;
+        };
         let fault = match key {
             KeySource::None => continue,
-            KeySource::Environment(variable) if env(variable).is_some_and(|key| !key.trim().is_empty()) => continue,
-            KeySource::File(path) if path.is_file() => continue,
-            KeySource::Environment(variable) => {
-                Diagnostic::error("provider/no-key", &suite.file, format!("the provider `{name}` needs a key: `{variable}` is not set"))
-                    .help(format!("export {variable}=…, or choose another with `--provider {name}=OTHER`"))
+            KeySource::Environment(variable) if env(variable).is_some_and(|key| !key.trim().is_empty()) => {
+                continue;
             }
+            KeySource::File(path) if path.is_file() => continue,
+            KeySource::Environment(variable) => Diagnostic::error(
+                "provider/no-key",
+                &suite.file,
+                format!("the provider `{name}` needs a key: `{variable}` is not set"),
+            )
+            .help(format!("export {variable}=…, or choose another with `--provider {name}=OTHER`")),
             KeySource::File(path) => {
                 let message = format!("the provider `{name}` needs a key: there is no file `{}`", path.display());
                 Diagnostic::error("provider/no-key", &suite.file, message)

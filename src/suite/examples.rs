@@ -120,7 +120,9 @@ impl ExampleSource {
     /// call to find which examples are in it; rows with faults are never in a sample.
     pub fn read(&self) -> ExampleReader {
         let selection = self.inner.spec.sample.as_ref().map(|sample| {
-            self.inner.selection.get_or_init(|| sample.select(|| self.read_all().filter_map(Result::ok).map(|row| row.example)));
+            self.inner
+                .selection
+                .get_or_init(|| sample.select(|| self.read_all().filter_map(Result::ok).map(|row| row.example)));
             self.clone()
         });
         ExampleReader { rows: self.read_all(), selection, left: self.inner.spec.limit.unwrap_or(u64::MAX) }

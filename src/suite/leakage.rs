@@ -40,8 +40,9 @@ impl Pool {
         }
         let normalised = normalise(&text)?;
         let (file, line) = self.normalised.get(&key(normalised.as_bytes()))?;
-        let message =
-            format!("the input of `{id}` differs from one of the pool only in case, spaces or punctuation: {file}:{line}");
+        let message = format!(
+            "the input of `{id}` differs from one of the pool only in case, spaces or punctuation: {file}:{line}"
+        );
         Some(row_error("suite/near-leak", row, source, message).help("take it out of one of the two"))
     }
 }

@@ -113,7 +113,9 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, RowFault> {
 
 /// The names in a folder, sorted; none if it cannot be read.
 pub(super) fn file_names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut names: Vec<String> =
         entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect();
     names.sort();

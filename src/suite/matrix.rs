@@ -91,7 +91,11 @@ fn shots_part(shots: &RawShots) -> String {
         Select::Balanced => "balanced",
         Select::Similar => "similar",
     };
-    if shots.select_given { format!("few-shot-{}-{select}", shots.shots.k) } else { format!("few-shot-{}", shots.shots.k) }
+    if shots.select_given {
+        format!("few-shot-{}-{select}", shots.shots.k)
+    } else {
+        format!("few-shot-{}", shots.shots.k)
+    }
 }
 
 fn structured_part(structured: Structured) -> Option<&'static str> {

@@ -74,7 +74,8 @@ impl Folder<'_> {
 
     fn stays_inside(&self, text: &str, span: Range<usize>, faults: &mut Faults<'_>) -> bool {
         let path = Path::new(text);
-        let leaves = path.is_absolute() || path.components().any(|part| matches!(part, Component::ParentDir | Component::Prefix(_)));
+        let leaves = path.is_absolute()
+            || path.components().any(|part| matches!(part, Component::ParentDir | Component::Prefix(_)));
         if leaves && !self.allow_outside {
             self.refuse(text, span, faults);
         }
@@ -98,7 +99,9 @@ impl Folder<'_> {
 
     fn refuse(&self, text: &str, span: Range<usize>, faults: &mut Faults<'_>) {
         let fault = faults.at("suite/outside-folder", span, format!("`{text}` leads out of the suite's folder"));
-        faults.push(fault.help("copy the file into the folder, or set `[data] allow_outside = true` if you trust the suite"));
+        faults.push(
+            fault.help("copy the file into the folder, or set `[data] allow_outside = true` if you trust the suite"),
+        );
     }
 }
 

@@ -23,11 +23,8 @@ pub(super) static FAMILY: Family = Family {
     not_yet: "suite/not-yet",
 };
 
-const TASKS: &[(&str, Task)] = &[
-    ("classification", Task::Classification),
-    ("extraction", Task::Extraction),
-    ("generation", Task::Generation),
-];
+const TASKS: &[(&str, Task)] =
+    &[("classification", Task::Classification), ("extraction", Task::Extraction), ("generation", Task::Generation)];
 
 const PARSE_MODES: &[(&str, ParseMode)] =
     &[("strict", ParseMode::Strict), ("fenced", ParseMode::Fenced), ("lenient", ParseMode::Lenient)];
@@ -120,13 +117,13 @@ impl RawSuite {
     }
 
     fn read_suite(&mut self, root: &Section<'_>) {
-        let Some(suite) = root.required("suite", root.section("suite")) else { return };
+        let Some(suite) = root.required("suite", root.section("suite")) else {
+            return;
+        };
         let name = suite.required("name", suite.text("name"));
-        if let Some(name) = &name {
-            if !is_name(name.get_ref()) {
-                let message = "the suite's name must be made of letters, digits, `-`, `_` and `.`";
-                suite.report(suite.error("suite/bad-name", name.span(), message));
-            }
+        if let Some(name) = name.as_ref().filter(|name| !is_name(name.get_ref())) {
+            let message = "the suite's name must be made of letters, digits, `-`, `_` and `.`";
+            suite.report(suite.error("suite/bad-name", name.span(), message));
         }
         self.name = name.map(Spanned::into_inner);
         self.description = suite.text("description").map(Spanned::into_inner).unwrap_or_default();
@@ -227,11 +224,11 @@ fn read_sample(section: Section<'_>) -> Option<Sample> {
 fn read_audit(section: Section<'_>) -> Option<LabelAudit> {
     let checked = section.required("checked", section.whole("checked", 1));
     let wrong = section.required("wrong", section.whole("wrong", 0));
-    if let (Some(checked), Some(wrong)) = (&checked, &wrong) {
-        if wrong.get_ref() > checked.get_ref() {
-            let message = "more labels are `wrong` than were `checked`";
-            section.report(section.error("suite/out-of-range", wrong.span(), message));
-        }
+    if let (Some(checked), Some(wrong)) = (&checked, &wrong)
+        && wrong.get_ref() > checked.get_ref()
+    {
+        let message = "more labels are `wrong` than were `checked`";
+        section.report(section.error("suite/out-of-range", wrong.span(), message));
     }
     section.finish();
     Some(LabelAudit { checked: checked?.into_inner(), wrong: wrong?.into_inner() })

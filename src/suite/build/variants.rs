@@ -52,7 +52,11 @@ impl Builder<'_> {
         let incumbent = incumbent.and_then(|name| {
             let known = names.contains(name.get_ref());
             if !known {
-                let fault = faults.at("suite/unknown-variant", name.span(), format!("there is no variant `{}`", name.get_ref()));
+                let fault = faults.at(
+                    "suite/unknown-variant",
+                    name.span(),
+                    format!("there is no variant `{}`", name.get_ref()),
+                );
                 faults.push(fault.suggest(name.get_ref(), names.iter().map(String::as_str)));
             }
             known.then(|| VariantId(name.into_inner()))
@@ -85,7 +89,8 @@ impl Builder<'_> {
             return;
         }
         for prompt in self.prompts {
-            let used = |variant: &RawVariant| variant.prompt.as_ref().is_some_and(|name| *name.get_ref() == prompt.name);
+            let used =
+                |variant: &RawVariant| variant.prompt.as_ref().is_some_and(|name| *name.get_ref() == prompt.name);
             if !variants.iter().any(used) {
                 let at = faults.source.text.find(&prompt.path.display().to_string()).unwrap_or(0);
                 let message = format!("no variant uses the prompt `{}`", prompt.name);
@@ -141,7 +146,8 @@ impl Builder<'_> {
     fn endpoint(&self, raw: &RawVariant, faults: &mut Faults<'_>) -> Option<EndpointId> {
         let span = raw.model.span();
         let Some(mut endpoint) = EndpointId::parse(raw.model.get_ref()) else {
-            let fault = faults.at("suite/bad-model", span, format!("`{}` is not `provider/model`", raw.model.get_ref()));
+            let fault =
+                faults.at("suite/bad-model", span, format!("`{}` is not `provider/model`", raw.model.get_ref()));
             faults.push(fault.help("for example `openai/gpt-5-mini`; `ceiling providers` lists them"));
             return None;
         };
@@ -149,12 +155,14 @@ impl Builder<'_> {
             endpoint.provider.clone_from(other);
         }
         if let Some(kind) = self.providers.not_yet(&endpoint.provider) {
-            let message = format!("the provider `{}` is of kind `{kind}`, which is not supported yet", endpoint.provider);
+            let message =
+                format!("the provider `{}` is of kind `{kind}`, which is not supported yet", endpoint.provider);
             faults.error("provider/not-yet", span, message);
             return None;
         }
         let Some(provider) = self.providers.get(&endpoint.provider) else {
-            let fault = faults.at("suite/unknown-provider", span, format!("there is no provider `{}`", endpoint.provider));
+            let fault =
+                faults.at("suite/unknown-provider", span, format!("there is no provider `{}`", endpoint.provider));
             let suggested = fault.suggest(&endpoint.provider, self.providers.names());
             faults.push(suggested.label("the part before the first `/` is the provider"));
             return None;
@@ -191,7 +199,8 @@ impl Builder<'_> {
         };
         let found = self.prompts.iter().position(|prompt| prompt.name == *name.get_ref());
         if found.is_none() {
-            let fault = faults.at("suite/unknown-prompt", name.span(), format!("there is no prompt `{}`", name.get_ref()));
+            let fault =
+                faults.at("suite/unknown-prompt", name.span(), format!("there is no prompt `{}`", name.get_ref()));
             faults.push(fault.suggest(name.get_ref(), self.prompts.iter().map(|prompt| prompt.name.as_str())));
         }
         found

@@ -40,7 +40,7 @@ fn leaks_are_found_exact_and_normalised() {
 fn a_bad_line_has_line_and_column() {
     let text = format!("\u{feff}{ROW}\n\n{{\"id\": \"x\", }}\n{{\"id\": \"y\"}}\n");
     let found = check_files(&[("test.jsonl", text.as_bytes())]);
-    assert_eq!(places(&found), [("suite/bad-json", 3, 14), ("suite/bad-example", 4, 1)]);
+    assert_eq!(places(&found), [("suite/bad-json", 3, 13), ("suite/bad-example", 4, 1)]);
     let found = check_files(&[("test.jsonl", &[ROW.as_bytes(), b"\n{\"id\": \"\xff\"}\n"].concat())]);
     assert_eq!(places(&found), [("suite/not-utf8", 2, 9)]);
     let offset = ROW.len() + 1 + 8;

@@ -149,10 +149,10 @@ impl Columns {
 
 /// A cell: JSON if it is an object or array, else text.
 fn json_cell(text: &str) -> Value {
-    if text.starts_with(['{', '[']) {
-        if let Ok(value) = serde_json::from_str(text) {
-            return value;
-        }
+    if text.starts_with(['{', '['])
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return value;
     }
     Value::String(text.to_owned())
 }
@@ -160,7 +160,9 @@ fn json_cell(text: &str) -> Value {
 fn row_fault(path: &Path, line: u64, error: &csv::Error) -> RowFault {
     let at = error.position().map_or(line, csv::Position::line);
     let (code, message) = match error.kind() {
-        ErrorKind::Utf8 { err, .. } => ("suite/not-utf8", format!("column {} of the row is not UTF-8", err.field() + 1)),
+        ErrorKind::Utf8 { err, .. } => {
+            ("suite/not-utf8", format!("column {} of the row is not UTF-8", err.field() + 1))
+        }
         ErrorKind::UnequalLengths { expected_len, len, .. } => {
             ("suite/bad-example", format!("the row has {len} columns, the header {expected_len}"))
         }

@@ -53,7 +53,9 @@ impl JsonLines {
                 Err(error) => {
                     self.done = true;
                     let message = format!("cannot read on: {error}");
-                    return Some(Err(Box::new(Diagnostic::error("suite/unreadable", path, message).at(shown(self.line), 0))));
+                    return Some(Err(Box::new(
+                        Diagnostic::error("suite/unreadable", path, message).at(shown(self.line), 0),
+                    )));
                 }
                 Ok(Line::End) => self.done = true,
                 Ok(Line::Blank) => {}

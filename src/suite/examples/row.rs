@@ -69,9 +69,9 @@ pub(super) fn example_of(value: &Value, place: &RowPlace<'_>, spec: &ExampleFile
 fn absent(place: &RowPlace<'_>, name: &str, mapped: Option<&str>) -> Diagnostic {
     match mapped {
         Some(mapped) => place.fault(format!("there is no `{mapped}`, which `map` reads `{name}` from")),
-        None => place.fault(format!("the example has no `{name}`")).help(format!(
-            "if the field has another name, say so in suite.toml: `[data] map = {{ {name} = \"…\" }}`"
-        )),
+        None => place
+            .fault(format!("the example has no `{name}`"))
+            .help(format!("if the field has another name, say so in suite.toml: `[data] map = {{ {name} = \"…\" }}`")),
     }
 }
 

@@ -55,7 +55,12 @@ fn json_lines_by_pointer() {
 
 #[test]
 fn a_sample_is_the_same_in_any_order_and_keeps_proportions() {
-    let row = |n: usize| format!("{{\"id\": \"e{n}\", \"input\": {n}, \"expected\": \"{}\"}}\n", if n % 4 == 0 { "A" } else { "B" });
+    let row = |n: usize| {
+        format!(
+            "{{\"id\": \"e{n}\", \"input\": {n}, \"expected\": \"{}\"}}\n",
+            if n.is_multiple_of(4) { "A" } else { "B" }
+        )
+    };
     let sample = Sample { n: 40, seed: 7, stratify: Stratify::parse("expected") };
     let spec = || ExampleFiles { sample: Some(sample.clone()), ..ExampleFiles::default() };
     let chosen = |text: &str| {
@@ -75,7 +80,8 @@ fn a_sample_is_the_same_in_any_order_and_keeps_proportions() {
 fn limit_and_ids_choose_after_the_sample() {
     let text: String = (0..9).map(|n| format!("{{\"id\": \"e{n}\", \"input\": 1, \"expected\": 2}}\n")).collect();
     let only = Some(BTreeSet::from(["e3".to_owned(), "e5".to_owned()]));
-    let (_folder, source) = source("rows.jsonl", &text, ExampleFiles { only, limit: Some(1), ..ExampleFiles::default() });
+    let (_folder, source) =
+        source("rows.jsonl", &text, ExampleFiles { only, limit: Some(1), ..ExampleFiles::default() });
     let ids: Vec<_> = source.read().map(|row| row.unwrap().example.id.0).collect();
     assert_eq!(ids, ["e3"]);
     assert_eq!(source.read_all().count(), 9);

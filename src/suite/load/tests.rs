@@ -90,7 +90,9 @@ fn the_shipped_suites_load() {
         let suite = loaded.unwrap_or_else(|faults| panic!("{}", faults.render(Style::Plain))).suite;
         let found = crate::suite::check::check(&suite, None);
         assert_eq!(found.errors(), 0, "{}", found.render(Style::Plain));
-        assert!(suite.variants.iter().all(|variant| variant.params.keys().next().is_some_and(|key| key == "temperature")));
+        assert!(
+            suite.variants.iter().all(|variant| variant.params.keys().next().is_some_and(|key| key == "temperature"))
+        );
     }
 }
 
@@ -99,7 +101,10 @@ fn typing_errors_name_what_was_meant() {
     assert_eq!(place(fault("prompt = \"v1\"", "promt = \"v1\""), "suite/unknown-key", 17, 1), "did you mean `prompt`?");
     assert_eq!(place(fault("openai/", "opnai/"), "suite/unknown-provider", 16, 9), "did you mean `openai`?");
     assert_eq!(place(fault("gpt-5-mini", "gpt-5-mimi"), "suite/unknown-model", 16, 9), "did you mean `gpt-5-mini`?");
-    assert_eq!(place(fault("prompt = \"v1\"", "prompt = \"v2\""), "suite/unknown-prompt", 17, 10), "did you mean `v1`?");
+    assert_eq!(
+        place(fault("prompt = \"v1\"", "prompt = \"v2\""), "suite/unknown-prompt", 17, 10),
+        "did you mean `v1`?"
+    );
     assert_eq!(place(fault("\"exact\"", "\"exat\""), "suite/unknown-value", 10, 8), "did you mean `exact`?");
     assert_eq!(place(fault("test.jsonl", "tests.jsonl"), "suite/no-file", 5, 12), "did you mean `test.jsonl`?");
     assert_eq!(place(fault("[output]", "[outputs]"), "suite/unknown-key", 7, 2), "did you mean `output`?");
@@ -134,7 +139,10 @@ fn variants_must_fit_together() {
     place(add("shots = \"five\""), "suite/wrong-type", 18, 9);
     place(add("[targets]\naccuracy = 90"), "suite/out-of-range", 19, 12);
     place(add("[targets]\nself_hosted = true"), "suite/hosted-provider", 16, 9);
-    assert_eq!(place(fault("task =", "incumbent = \"aa\"\ntask ="), "suite/unknown-variant", 3, 13), "did you mean `a`?");
+    assert_eq!(
+        place(fault("task =", "incumbent = \"aa\"\ntask ="), "suite/unknown-variant", 3, 13),
+        "did you mean `a`?"
+    );
     let pool = SUITE.replace("pool = \"pool.jsonl\"\n", "") + "shots = 3\n";
     place(only(load_files(&[("suite.toml", pool.as_bytes())])), "suite/no-pool", 17, 9);
     let unused = fault("v1 = \"v1.md.j2\"", "v1 = \"v1.md.j2\"\nv2 = \"./v1.md.j2\"");
@@ -212,4 +220,18 @@ fn the_command_line_changes_providers_and_variants() {
     assert_eq!(only(load(folder.path(), &providers, &options)).code, "suite/unknown-variant");
     let options = LoadOptions { limit: Some(1), ..LoadOptions::default() };
     assert_eq!(load(folder.path(), &providers, &options).unwrap().suite.examples.read().count(), 1);
+}
+
+#[test]
+fn no_damaged_file_panics() {
+    let text = SUITE.to_owned() + "shots = [1, { k = \"é\" }]\n[matrix]\nmodel = [3]\n[data.map]\ntags = 1\n";
+    for cut in (0..text.len()).filter(|&cut| text.is_char_boundary(cut)) {
+        for damaged in [text[..cut].to_owned(), format!("{}{}", &text[..cut], text.get(cut + 1..).unwrap_or_default())]
+        {
+            let source = Source::new("suite.toml", damaged);
+            let document = Document::parse(&source, &FAMILY);
+            RawSuite::read(&document);
+            document.into_faults().render(Style::Plain);
+        }
+    }
 }
