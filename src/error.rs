@@ -64,11 +64,13 @@ impl Error {
     /// The exit code (DESIGN.md 5).
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) | Self::Usage { .. } | Self::Prompt(_) | Self::Scorer(_) | Self::Recording(_) => Exit::WrongInput,
-            Self::Transport(TransportError::Header(_)) => Exit::WrongInput,
-            Self::Store(StoreError::Missing(_) | StoreError::NoRun(_) | StoreError::Foreign(_) | StoreError::Newer { .. }) => {
+            Self::Input(_) | Self::Usage { .. } | Self::Prompt(_) | Self::Scorer(_) | Self::Recording(_) => {
                 Exit::WrongInput
             }
+            Self::Transport(TransportError::Header(_)) => Exit::WrongInput,
+            Self::Store(
+                StoreError::Missing(_) | StoreError::NoRun(_) | StoreError::Foreign(_) | StoreError::Newer { .. },
+            ) => Exit::WrongInput,
             Self::Run(RunError::Input(_)) | Self::Assist(_) => Exit::WrongInput,
             Self::Store(_) | Self::Transport(_) | Self::Run(_) | Self::System { .. } => Exit::CouldNotFinish,
         }
@@ -78,12 +80,20 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Store(StoreError::Missing(_)) => Some("`ceiling run SUITE` makes one; --store PATH names another".into()),
+            Self::Store(StoreError::Missing(_)) => {
+                Some("`ceiling run SUITE` makes one; --store PATH names another".into())
+            }
             Self::Store(StoreError::NoRun(_)) => Some("`ceiling runs` lists them; `last` is the newest".into()),
-            Self::Store(StoreError::Newer { .. }) => Some("use the version of ceiling that wrote it, or another --store".into()),
+            Self::Store(StoreError::Newer { .. }) => {
+                Some("use the version of ceiling that wrote it, or another --store".into())
+            }
             Self::Store(StoreError::Foreign(_)) => Some("name another file with --store".into()),
-            Self::Run(RunError::Store(_)) => Some("what was shown as done is kept; run the same command again to go on".into()),
-            Self::Assist(_) => Some("a `command` scorer reads one JSON object a line and writes {\"score\": 0..1} a line, in order".into()),
+            Self::Run(RunError::Store(_)) => {
+                Some("what was shown as done is kept; run the same command again to go on".into())
+            }
+            Self::Assist(_) => Some(
+                "a `command` scorer reads one JSON object a line and writes {\"score\": 0..1} a line, in order".into(),
+            ),
             _ => None,
         }
     }

@@ -25,9 +25,7 @@ pub fn one_line(text: &str, limit: usize) -> String {
 
 /// The text with its line breaks and tabs, but without terminal control sequences.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|&character| character == '\n' || character == '\t' || !is_unsafe(character))
-        .collect()
+    text.chars().filter(|&character| character == '\n' || character == '\t' || !is_unsafe(character)).collect()
 }
 
 /// Control characters, and the bidirectional controls that can make text read as something else.

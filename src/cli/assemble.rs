@@ -18,8 +18,8 @@ use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
 use crate::run::{EndpointSpec, Lane};
-use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::check::{Part, TemplateFault};
+use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
 use crate::trial::Provenance;
 
@@ -51,14 +51,17 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
 fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value]) -> Vec<TemplateFault> {
     let schema = suite.schema.as_ref().map(|schema| schema.document());
     let fault = inputs.iter().find_map(|input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input).err());
-    fault.into_iter().filter_map(|error| match error {
-        PromptError::Template { part, error, .. } => Some(TemplateFault {
-            part: if part == "system" { Part::System } else { Part::User },
-            line: error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
-            message: error.message,
-        }),
-        PromptError::PoolTooSmall { .. } => None,
-    }).collect()
+    fault
+        .into_iter()
+        .filter_map(|error| match error {
+            PromptError::Template { part, error, .. } => Some(TemplateFault {
+                part: if part == "system" { Part::System } else { Part::User },
+                line: error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
+                message: error.message,
+            }),
+            PromptError::PoolTooSmall { .. } => None,
+        })
+        .collect()
 }
 
 /// The pool, whole: few-shot chooses among its rows.
@@ -92,7 +95,12 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
         .iter()
         .map(|variant| {
             let (provider, model) = found(providers, variant)?;
-            Ok(EndpointFacts { wire: provider.wire, price: model.price, gpu: model.gpu, self_hosted: provider.self_hosted })
+            Ok(EndpointFacts {
+                wire: provider.wire,
+                price: model.price,
+                gpu: model.gpu,
+                self_hosted: provider.self_hosted,
+            })
         })
         .collect()
 }
@@ -108,7 +116,12 @@ fn found<'a>(providers: &'a Providers, variant: &crate::variant::Variant) -> Res
 
 /// Puts a suite's variants together. `pace` scales a recording's times; `concurrency` overrides
 /// the providers' limits.
-pub(super) async fn assemble(suite: &Suite, providers: &Providers, pace: f64, concurrency: Option<u32>) -> Result<Assembly, Error> {
+pub(super) async fn assemble(
+    suite: &Suite,
+    providers: &Providers,
+    pace: f64,
+    concurrency: Option<u32>,
+) -> Result<Assembly, Error> {
     let pool = pool(suite)?;
     let recording = recording(suite, providers)?;
     let server = match &recording {
@@ -129,9 +142,17 @@ pub(super) async fn assemble(suite: &Suite, providers: &Providers, pace: f64, co
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
             None => {
-                let recorded = recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                let recorded =
+                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
-                assembly.endpoints.push(spec(&name, provider, model, &http, recorded.map(|(digest, _)| digest), concurrency));
+                assembly.endpoints.push(spec(
+                    &name,
+                    provider,
+                    model,
+                    &http,
+                    recorded.map(|(digest, _)| digest),
+                    concurrency,
+                ));
                 assembly.http.push(http);
                 known.insert(name, assembly.http.len() - 1);
                 assembly.http.len() - 1
@@ -166,8 +187,12 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
 
 fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
-        (Service::Replay, url) => (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new()),
-        (Service::Http { base_url, auth, key, headers }, _) => (base_url.clone(), *auth, read_key(provider, key)?, headers.clone()),
+        (Service::Replay, url) => {
+            (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new())
+        }
+        (Service::Http { base_url, auth, key, headers }, _) => {
+            (base_url.clone(), *auth, read_key(provider, key)?, headers.clone())
+        }
     };
     Ok(HttpEndpoint {
         wire: provider.wire,
@@ -180,7 +205,14 @@ fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> 
     })
 }
 
-fn spec(name: &str, provider: &Provider, model: &Model, http: &HttpEndpoint, recorded: Option<&Digest>, concurrency: Option<u32>) -> EndpointSpec {
+fn spec(
+    name: &str,
+    provider: &Provider,
+    model: &Model,
+    http: &HttpEndpoint,
+    recorded: Option<&Digest>,
+    concurrency: Option<u32>,
+) -> EndpointSpec {
     // A recording is told by its content: another one gives other answers. Its port says nothing.
     let place = match recorded.filter(|_| http.replay) {
         Some(digest) => digest.to_string(),
@@ -205,24 +237,27 @@ const REPLAY_CONCURRENCY: u32 = 64;
 
 /// The key, from the environment or the file that the provider names.
 fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretString>, Error> {
-    let missing = |what: String, hint: String| {
-        Err(Error::usage(format!("provider `{}` has no key: {what}", provider.id), hint))
-    };
+    let missing =
+        |what: String, hint: String| Err(Error::usage(format!("provider `{}` has no key: {what}", provider.id), hint));
     match source {
         KeySource::None => Ok(None),
-        KeySource::Environment(name) => {
+        KeySource::Environment(name) =>
+        {
             #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]
             match std::env::var(name).map(|key| key.trim().to_owned()) {
                 Ok(key) if !key.is_empty() => Ok(Some(key.into())),
                 _ => missing(format!("the environment variable `{name}` is not set"), format!("export {name}=…")),
             }
         }
-        KeySource::File(path) => {
+        KeySource::File(path) =>
+        {
             #[expect(clippy::disallowed_methods, reason = "keys may come from a file that the provider names")]
             match std::fs::read_to_string(path).map(|key| key.trim().to_owned()) {
                 Ok(key) if !key.is_empty() => Ok(Some(key.into())),
                 Ok(_) => missing(format!("the file `{}` is empty", path.display()), "put the key into it".into()),
-                Err(error) => missing(format!("the file `{}` cannot be read: {error}", path.display()), "see api_key_file".into()),
+                Err(error) => {
+                    missing(format!("the file `{}` cannot be read: {error}", path.display()), "see api_key_file".into())
+                }
             }
         }
     }

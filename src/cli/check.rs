@@ -54,7 +54,12 @@ pub(super) fn check(args: &CheckArgs, printer: Printer) -> Result<Exit, Error> {
     } else {
         printer.warnings(&found);
         for suite in &checked {
-            printer.text(&format!("{}: {} variants, {} prompts: can run\n", suite.name, suite.variants.len(), suite.prompts.len()));
+            printer.text(&format!(
+                "{}: {} variants, {} prompts: can run\n",
+                suite.name,
+                suite.variants.len(),
+                suite.prompts.len()
+            ));
         }
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         printer.text(&format!("{errors} error{}, {warnings} warning{}\n", plural(errors), plural(warnings)));

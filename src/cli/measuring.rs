@@ -20,7 +20,13 @@ const BATCH: usize = 1000;
 
 /// Reads a run's trials and measures its variants. `comparable` is what a recording declares of
 /// its times.
-pub(super) fn measure(store: &Store, run: i64, suite: &Suite, grader: &Grader, comparable: bool) -> Result<Measurements, Error> {
+pub(super) fn measure(
+    store: &Store,
+    run: i64,
+    suite: &Suite,
+    grader: &Grader,
+    comparable: bool,
+) -> Result<Measurements, Error> {
     if grader.wants_command() {
         ask_processes(store, run, suite, grader)?;
     }
@@ -48,7 +54,12 @@ pub(super) fn places(suite: &Suite) -> BTreeMap<&str, usize> {
 }
 
 /// The stored replies of the scoring processes for a trial, by scorer.
-pub(super) fn replies(store: &Store, grader: &Grader, variant: usize, trial: &StoredTrial) -> Result<Option<Value>, Error> {
+pub(super) fn replies(
+    store: &Store,
+    grader: &Grader,
+    variant: usize,
+    trial: &StoredTrial,
+) -> Result<Option<Value>, Error> {
     if !grader.wants_command() {
         return Ok(None);
     }

@@ -36,7 +36,8 @@ impl<'a> Progress<'a> {
         let shown = printer.shows_progress();
         let target = if shown { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} · {per_sec:.0} · {msg} · ETA {eta}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} · {per_sec:.0} · {msg} · ETA {eta}")
+        {
             bar.set_style(style);
         }
         let lines = shown && bar.is_hidden();
@@ -88,7 +89,12 @@ impl<'a> Progress<'a> {
             self.last_line = elapsed;
             let rate = self.bar.per_sec();
             let eta = self.bar.eta().as_secs();
-            self.printer.note(&format!("{}/{} · {rate:.0}/s · {} · ETA {eta} s", self.done, self.total, self.message()));
+            self.printer.note(&format!(
+                "{}/{} · {rate:.0}/s · {} · ETA {eta} s",
+                self.done,
+                self.total,
+                self.message()
+            ));
         } else if !self.lines {
             self.bar.set_message(self.message());
         }
@@ -102,7 +108,9 @@ impl Observer for Progress<'_> {
                 let trial = &record.trial;
                 let graded = self.grader.grade(trial.variant, &trial.example, &record.exchange, None);
                 self.done += 1;
-                if let Some(score) = graded.scores.first().and_then(|grade| grade.score()).filter(|_| !graded.counts_as_missing) {
+                if let Some(score) =
+                    graded.scores.first().and_then(|grade| grade.score()).filter(|_| !graded.counts_as_missing)
+                {
                     self.scored += 1;
                     self.correct += score;
                 }

@@ -64,7 +64,10 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
         })?;
     }
     if entries.is_empty() {
-        return Err(Error::usage("there is nothing to record: no trial was answered", "`ceiling runs` lists what is in the store"));
+        return Err(Error::usage(
+            "there is nothing to record: no trial was answered",
+            "`ceiling runs` lists what is in the store",
+        ));
     }
     let latency = match args.latency {
         Claim::Indicative => LatencyClaim::Indicative,

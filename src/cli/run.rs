@@ -164,9 +164,9 @@ impl Prepared<'_> {
         let order = match self.args.order {
             OrderChoice::Interleaved => Order::Interleaved,
             OrderChoice::ByVariant => Order::ByVariant,
-            OrderChoice::Auto => {
-                default_order(self.assembly.endpoints.iter().map(|endpoint| endpoint.limits.concurrency).min().unwrap_or(1))
-            }
+            OrderChoice::Auto => default_order(
+                self.assembly.endpoints.iter().map(|endpoint| endpoint.limits.concurrency).min().unwrap_or(1),
+            ),
         };
         let feed = Feed {
             prepared: self.assembly.prepared.clone(),
@@ -253,7 +253,8 @@ impl Prepared<'_> {
 
     fn begin(&self) -> Result<(RunRow, bool), Error> {
         let variants = self.suite.variants.iter().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join("\n");
-        let endpoints = self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
+        let endpoints =
+            self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
         let endpoints = endpoints.collect::<Vec<_>>().join("\n");
         let selection = &self.args.selection;
         let options = json!({
@@ -303,7 +304,10 @@ impl Prepared<'_> {
     fn exit(&self, row: &RunRow, summary: &Summary) -> Exit {
         let again = "run the same command again to go on: what is done is kept";
         if summary.interrupted {
-            self.printer.note(&format!("interrupted; run {} keeps what arrived ({} trials to go). {again}", row.name, summary.unsent));
+            self.printer.note(&format!(
+                "interrupted; run {} keeps what arrived ({} trials to go). {again}",
+                row.name, summary.unsent
+            ));
             return Exit::Interrupted;
         }
         if let Some(limit) = &summary.limit_reached {
@@ -322,7 +326,8 @@ impl Prepared<'_> {
 fn open_examples(suite: &Suite) -> OpenExamples {
     let source = suite.examples.clone();
     Box::new(move || {
-        let rows = source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
+        let rows =
+            source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
         Ok(Box::new(rows))
     })
 }

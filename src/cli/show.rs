@@ -120,7 +120,9 @@ impl Shown<'_> {
             let _ = writeln!(text, "  {name:<10}{value}");
         };
         let outcome = self.reading().outcome;
-        let failure = outcome.failure().map_or(String::new(), |failure| format!(": {} ({})", failure.message, failure.kind.as_str()));
+        let failure = outcome
+            .failure()
+            .map_or(String::new(), |failure| format!(": {} ({})", failure.message, failure.kind.as_str()));
         line(&mut text, "outcome", format!("{}{failure}", outcome.as_str()));
         if let Some(completion) = outcome.completion() {
             line(&mut text, "answer", text::one_line(&completion.text, 4000));
@@ -142,7 +144,11 @@ impl Shown<'_> {
         line(&mut text, "usage", serde_json::to_string(&self.graded.usage).unwrap_or_default());
         line(&mut text, "cost", self.graded.cost.map_or("unknown".into(), |cost| cost.to_string()));
         for attempt in &exchange.attempts {
-            line(&mut text, "attempt", format!("{} after {:.0} ms: {}", attempt.kind.as_str(), attempt.took_ms, attempt.message));
+            line(
+                &mut text,
+                "attempt",
+                format!("{} after {:.0} ms: {}", attempt.kind.as_str(), attempt.took_ms, attempt.message),
+            );
         }
         line(&mut text, "request", text::one_line(&String::from_utf8_lossy(&exchange.request_body), 20_000));
         if raw {
@@ -167,7 +173,10 @@ impl Shown<'_> {
             crate::trial::Provenance::Recorded => "recorded",
         };
         let stored = if self.trial.reused { ", answer from the store" } else { "" };
-        format!("{first}, total {:.1} ms ({source}{stored}; {} requests under way)", exchange.timing.total_ms, exchange.in_flight)
+        format!(
+            "{first}, total {:.1} ms ({source}{stored}; {} requests under way)",
+            exchange.timing.total_ms, exchange.in_flight
+        )
     }
 
     fn value(&self) -> Value {

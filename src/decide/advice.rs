@@ -40,9 +40,7 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
 }
 
 fn no_targets(findings: &Findings<'_>) -> bool {
-    findings.triggers.states()[..4]
-        .iter()
-        .all(|&state| state == TriggerState::Na)
+    findings.triggers.states()[..4].iter().all(|&state| state == TriggerState::Na)
 }
 
 fn noun(rung: Rung) -> &'static str {
@@ -67,16 +65,8 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     reasons.extend(fired.map(|t| t.explanation.clone()));
     reasons.extend(deciding(findings, rule));
     let open = |state: TriggerState| matches!(state, TriggerState::Open | TriggerState::Unknown);
-    reasons.extend(
-        triggers
-            .iter()
-            .filter(|t| open(t.state))
-            .map(|t| t.explanation.clone()),
-    );
-    let clear = triggers
-        .iter()
-        .take(4)
-        .filter(|t| t.state == TriggerState::Clear);
+    reasons.extend(triggers.iter().filter(|t| open(t.state)).map(|t| t.explanation.clone()));
+    let clear = triggers.iter().take(4).filter(|t| t.state == TriggerState::Clear);
     reasons.extend(clear.map(|t| t.explanation.clone()));
     reasons.extend(rival(findings));
     reasons.extend(best_tuned(findings));
@@ -98,17 +88,12 @@ fn deciding(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     match rule {
         Rule::SelfHosted(_) => vec![findings.self_hosted_prompt.explanation.clone()],
         Rule::LabelCeiling => vec![findings.label.explanation.clone()],
-        Rule::Next(rung, _) if rung.trains() => told(rung)
-            .into_iter()
-            .chain([findings.payback_why.clone()])
-            .collect(),
+        Rule::Next(rung, _) if rung.trains() => told(rung).into_iter().chain([findings.payback_why.clone()]).collect(),
         Rule::Next(rung, _) => told(rung).into_iter().collect(),
         Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
             vec![findings.payback_why.clone()]
         }
-        Rule::Better(_) | Rule::NothingHelps => {
-            findings.state().relevant().filter_map(told).collect()
-        }
+        Rule::Better(_) | Rule::NothingHelps => findings.state().relevant().filter_map(told).collect(),
         _ => Vec::new(),
     }
 }
@@ -121,11 +106,7 @@ fn rival(findings: &Findings<'_>) -> Option<String> {
         PairedVerdict::Worse => "worse",
         PairedVerdict::NotEnoughEvidence => "neither better nor worse for certain",
     };
-    let p = if paired.p < 0.001 {
-        "under 0.001".to_owned()
-    } else {
-        prose::number(paired.p, 3)
-    };
+    let p = if paired.p < 0.001 { "under 0.001".to_owned() } else { prose::number(paired.p, 3) };
     Some(format!(
         "the best other variant, `{}`, against `{}`: {} (p {p}), {verdict}; it was chosen on the same examples, so this flatters it",
         paired.variant,
@@ -140,11 +121,7 @@ fn best_tuned(findings: &Findings<'_>) -> Option<String> {
     let target = findings.evidence.facts.targets.accuracy?;
     let alpha = findings.evidence.alpha();
     let estimate = findings.evidence.estimate(place, Metric::Accuracy, alpha);
-    let end = if misses {
-        "is not reached"
-    } else {
-        "is not excluded"
-    };
+    let end = if misses { "is not reached" } else { "is not excluded" };
     Some(format!(
         "the best tuned variant, {}, has an accuracy of {}; the target {} {end}",
         findings.evidence.name(place),
@@ -170,14 +147,7 @@ fn tuned(findings: &Findings<'_>) -> Option<(usize, bool)> {
         }
     }
     let (place, _) = best?;
-    Some((
-        place,
-        evidence
-            .bounds(place, Metric::Accuracy, alpha)
-            .interval
-            .high
-            < target,
-    ))
+    Some((place, evidence.bounds(place, Metric::Accuracy, alpha).interval.high < target))
 }
 
 /// Stable words about the verdict.
@@ -187,10 +157,7 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let misses = tuned(findings).is_some_and(|(_, misses)| misses);
     let best_prompt_misses = evidence.best(None).is_some_and(|place| {
         let target = evidence.facts.targets.accuracy;
-        let high = evidence
-            .bounds(place, Metric::Accuracy, evidence.alpha())
-            .interval
-            .high;
+        let high = evidence.bounds(place, Metric::Accuracy, evidence.alpha()).interval.high;
         target.is_some_and(|target| high < target)
     });
     let mut clusters = measured.clusters.clone();
@@ -199,44 +166,23 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let waits = measured.variants.iter().any(|v| v.missing > 0);
     let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !measured.latency_comparable;
     let words = [
-        (
-            "target-not-reached",
-            best_prompt_misses || matches!(rule, Rule::Better(_)),
-        ),
+        ("target-not-reached", best_prompt_misses || matches!(rule, Rule::Better(_))),
         ("undertrained", misses),
-        (
-            "suite-unfit",
-            findings.label.state == LabelCeiling::Unreachable,
-        ),
+        ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
         ("no-targets", no_targets(findings)),
         ("few-clusters", (2..10).contains(&clusters.len())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
-        (
-            "recorded-answers",
-            measured.provenance != RunProvenance::Live,
-        ),
-        (
-            "named-incumbent-not-measured",
-            named_incumbent_is_absent(findings),
-        ),
+        ("recorded-answers", measured.provenance != RunProvenance::Live),
+        ("named-incumbent-not-measured", named_incumbent_is_absent(findings)),
     ];
-    words
-        .into_iter()
-        .filter(|(_, holds)| *holds)
-        .map(|(word, _)| word.to_owned())
-        .collect()
+    words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()
 }
 
 fn named_incumbent_is_absent(findings: &Findings<'_>) -> bool {
     let evidence = findings.evidence;
-    let used = evidence
-        .incumbent
-        .map(|place| &evidence.at(place).variant.id);
-    evidence
-        .facts
-        .incumbent
-        .is_some_and(|named| Some(named) != used)
+    let used = evidence.incumbent.map(|place| &evidence.at(place).variant.id);
+    evidence.facts.incumbent.is_some_and(|named| Some(named) != used)
 }
 
 /// What to do next.
@@ -295,11 +241,7 @@ fn action(rung: Rung, phase: Phase) -> String {
         Rung::Lora => "a LoRA adapter or a distilled model",
         Rung::Full => "a full fine-tune",
     };
-    let verb = if phase == Phase::Ship {
-        "ship"
-    } else {
-        "measure"
-    };
+    let verb = if phase == Phase::Ship { "ship" } else { "measure" };
     format!("{verb} {what}")
 }
 
@@ -308,12 +250,7 @@ pub(super) fn n_to_settle(findings: &Findings<'_>, rule: Rule) -> Option<u64> {
     let of = |report: &RungReport| report.n_to_settle;
     match rule {
         Rule::Iterate => findings.triggers.t2.n_to_settle,
-        Rule::TriggerUnknown => findings
-            .triggers
-            .in_order()
-            .into_iter()
-            .filter_map(|t| t.n_to_settle)
-            .max(),
+        Rule::TriggerUnknown => findings.triggers.in_order().into_iter().filter_map(|t| t.n_to_settle).max(),
         Rule::SelfHosted(RungStatus::Unknown) => of(&findings.self_hosted_prompt),
         Rule::LabelCeiling => findings.label.n_to_settle,
         Rule::Next(rung, RungStatus::Unknown) => findings.rungs.get(&rung).and_then(of),

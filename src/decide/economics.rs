@@ -46,10 +46,7 @@ pub(super) fn fixed_cost(economics: &Economics) -> Range {
 
 /// The break-even at one volume; `None` for figures that make no sense.
 fn at_volume(economics: &Economics, volume: f64, saving: &Estimate) -> Option<cost::BreakEven> {
-    let interval = |range: Range| Interval {
-        low: range.low,
-        high: range.high,
-    };
+    let interval = |range: Range| Interval { low: range.low, high: range.high };
     let range = saving.interval();
     let input = BreakEvenInput {
         saving: saving.point.unwrap_or(f64::midpoint(range.low, range.high)),
@@ -63,10 +60,7 @@ fn at_volume(economics: &Economics, volume: f64, saving: &Estimate) -> Option<co
 }
 
 /// The payback for the rules, and the break-even for people; `waived` where T3 or T5 has fired.
-pub(super) fn payback(
-    evidence: &Evidence<'_>,
-    waived: bool,
-) -> (Payback, Option<BreakEven>, String) {
+pub(super) fn payback(evidence: &Evidence<'_>, waived: bool) -> (Payback, Option<BreakEven>, String) {
     let when_waived = |answer: Payback| if waived { Payback::Waived } else { answer };
     let unknown = |why: &str| (when_waived(Payback::Unknown), None, why.to_owned());
     let Some(economics) = evidence.facts.economics else {
@@ -110,16 +104,13 @@ fn cheapest_tuned(
     incumbent: usize,
     economics: &Economics,
 ) -> Result<Option<(usize, Estimate)>, String> {
-    let tuned = |&place: &usize| {
-        place != incumbent && evidence.at(place).variant.tuned.is_some() && evidence.usable(place)
-    };
+    let tuned =
+        |&place: &usize| place != incumbent && evidence.at(place).variant.tuned.is_some() && evidence.usable(place);
     let tuned: Vec<usize> = evidence.eligible.iter().copied().filter(tuned).collect();
     if tuned.is_empty() {
         return Ok(None);
     }
-    let value = economics
-        .value_per_error_usd
-        .filter(|value| value.is_finite() && *value > 0.0);
+    let value = economics.value_per_error_usd.filter(|value| value.is_finite() && *value > 0.0);
     let mut best: Option<(usize, Estimate)> = None;
     let mut why = String::from("the cost of the tuned variant or of the variant in use is unknown");
     for place in tuned {
@@ -152,23 +143,15 @@ fn from_saving(
     let horizon = economics.horizon_months;
     let at = |volume: f64| at_volume(economics, volume, &saving);
     let middle = f64::midpoint(volume_low, volume_high);
-    let (Some(dear), Some(expected), Some(cheap)) = (at(volume_low), at(middle), at(volume_high))
-    else {
-        return nothing(
-            economics,
-            "the figures of `[economics]` make no sense together".to_owned(),
-        );
+    let (Some(dear), Some(expected), Some(cheap)) = (at(volume_low), at(middle), at(volume_high)) else {
+        return nothing(economics, "the figures of `[economics]` make no sense together".to_owned());
     };
     let answer = match (dear.answer, cheap.answer) {
         (Answer3::Yes, _) => Payback::Yes,
         (_, Answer3::No) => Payback::No,
         _ => Payback::Unknown,
     };
-    let narrow = if answer == Payback::Unknown {
-        "; narrow the saving, the volume or the fixed cost"
-    } else {
-        ""
-    };
+    let narrow = if answer == Payback::Unknown { "; narrow the saving, the volume or the fixed cost" } else { "" };
     let explanation = format!(
         "{} saves {} a request and pays back in {} ({} to {}), against a horizon of {}{narrow}",
         evidence.name(place),
@@ -199,40 +182,20 @@ fn at_most(
     (volume_low, volume_high): (f64, f64),
     incumbent: usize,
 ) -> BreakEven {
-    let errors = 1.0
-        - evidence
-            .bounds(incumbent, Metric::Accuracy, evidence.alpha())
-            .interval
-            .low;
-    let value = economics
-        .value_per_error_usd
-        .filter(|value| value.is_finite())
-        .unwrap_or(0.0);
-    let each = evidence
-        .at(incumbent)
-        .cost
-        .per_request
-        .filter(|each| each.high.is_finite());
+    let errors = 1.0 - evidence.bounds(incumbent, Metric::Accuracy, evidence.alpha()).interval.low;
+    let value = economics.value_per_error_usd.filter(|value| value.is_finite()).unwrap_or(0.0);
+    let each = evidence.at(incumbent).cost.per_request.filter(|each| each.high.is_finite());
     let Some(each) = each else {
         return nothing(
             economics,
-            "no tuned variant was measured, and the cost of the variant in use is unknown"
-                .to_owned(),
+            "no tuned variant was measured, and the cost of the variant in use is unknown".to_owned(),
         );
     };
     let (fixed, upkeep) = (fixed_cost(economics), economics.upkeep_usd_per_month);
     let most = each.high + value.max(0.0) * errors;
-    let bound = Estimate {
-        point: Some(most),
-        low: most,
-        high: most,
-        ..each
-    };
+    let bound = Estimate { point: Some(most), low: most, high: most, ..each };
     let Some(cheap) = at_volume(economics, volume_high, &bound) else {
-        return nothing(
-            economics,
-            "the figures of `[economics]` make no sense together".to_owned(),
-        );
+        return nothing(economics, "the figures of `[economics]` make no sense together".to_owned());
     };
     let best = cheap.months_low;
     let horizon = economics.horizon_months;
@@ -265,10 +228,7 @@ fn at_most(
 pub(super) fn usual_cost(evidence: &Evidence<'_>, rung: Rung) -> Option<Range> {
     match (rung, evidence.facts.economics) {
         (rung, Some(economics)) if rung.trains() => Some(fixed_cost(economics)),
-        (Rung::Lora, None) => Some(Range {
-            low: 5_000.0,
-            high: 15_000.0,
-        }),
+        (Rung::Lora, None) => Some(Range { low: 5_000.0, high: 15_000.0 }),
         _ => None,
     }
 }

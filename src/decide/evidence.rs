@@ -6,12 +6,9 @@ use serde::Serialize;
 
 use super::SuiteFacts;
 use crate::measure::{Measurements, VariantMeasurements};
-use crate::stats::cluster::{
-    ClusteredMean, cluster_sums, clustered_accuracy, clustered_mean, clustered_one_sided,
-};
+use crate::stats::cluster::{ClusteredMean, cluster_sums, clustered_accuracy, clustered_mean, clustered_one_sided};
 use crate::stats::paired::{
-    PairedDifference, PairedVerdict, cluster_signflip, mcnemar, paired_difference, paired_verdict,
-    tango_t,
+    PairedDifference, PairedVerdict, cluster_signflip, mcnemar, paired_difference, paired_verdict, tango_t,
 };
 use crate::stats::power::n_non_inferiority;
 use crate::stats::proportion::n_to_settle_target;
@@ -141,34 +138,21 @@ impl<'a> Evidence<'a> {
             .filter(|&place| was_asked(&measured.variants[place]))
             .filter(|&place| may_serve(&measured.variants[place]))
             .collect();
-        let mut evidence = Self {
-            facts,
-            measured,
-            eligible,
-            incumbent: None,
-        };
-        evidence.incumbent = evidence
-            .named_incumbent()
-            .or_else(|| evidence.default_incumbent());
+        let mut evidence = Self { facts, measured, eligible, incumbent: None };
+        evidence.incumbent = evidence.named_incumbent().or_else(|| evidence.default_incumbent());
         evidence
     }
 
     fn named_incumbent(&self) -> Option<usize> {
         let name = self.facts.incumbent?;
-        self.eligible
-            .iter()
-            .copied()
-            .find(|&place| self.at(place).variant.id == *name)
+        self.eligible.iter().copied().find(|&place| self.at(place).variant.id == *name)
     }
 
     /// The untuned variant with the fewest interventions of the last round (DESIGN.md 13.8).
     fn default_incumbent(&self) -> Option<usize> {
         let rank = |&place: &usize| {
             let measured = self.at(place);
-            (
-                Reverse(measured.round),
-                measured.variant.interventions().len(),
-            )
+            (Reverse(measured.round), measured.variant.interventions().len())
         };
         self.prompted().into_iter().min_by_key(rank)
     }
@@ -192,27 +176,18 @@ impl<'a> Evidence<'a> {
     pub(super) fn usable(&self, place: usize) -> bool {
         let measured = self.at(place);
         let missing = measured.missing as f64;
-        measured.scores.iter().any(Option::is_some)
-            && missing <= MOST_MISSING * measured.outcomes.total() as f64
+        measured.scores.iter().any(Option::is_some) && missing <= MOST_MISSING * measured.outcomes.total() as f64
     }
 
     pub(super) fn alpha(&self) -> f64 {
         let alpha = self.facts.statistics.alpha;
-        if alpha > 0.0 && alpha < 0.5 {
-            alpha
-        } else {
-            0.05
-        }
+        if alpha > 0.0 && alpha < 0.5 { alpha } else { 0.05 }
     }
 
     /// The smallest difference that matters.
     pub(super) fn delta(&self) -> f64 {
         let delta = self.facts.statistics.delta_min;
-        if (0.0..1.0).contains(&delta) {
-            delta
-        } else {
-            0.02
-        }
+        if (0.0..1.0).contains(&delta) { delta } else { 0.02 }
     }
 
     fn vector(&self, place: usize, metric: Metric) -> &'a [Option<f32>] {
@@ -237,13 +212,8 @@ impl<'a> Evidence<'a> {
 
     /// Scores and clusters of the examples that have one.
     fn sample(&self, place: usize, metric: Metric) -> (Vec<f64>, Vec<u32>) {
-        let scores = self
-            .vector(place, metric)
-            .iter()
-            .zip(&self.measured.clusters);
-        scores
-            .filter_map(|(score, &cluster)| rate(*score).map(|score| (score, cluster)))
-            .unzip()
+        let scores = self.vector(place, metric).iter().zip(&self.measured.clusters);
+        scores.filter_map(|(score, &cluster)| rate(*score).map(|score| (score, cluster))).unzip()
     }
 
     /// One-sided bounds for a decision.
@@ -267,17 +237,12 @@ impl<'a> Evidence<'a> {
     /// B − A on the examples that both have, two-sided at `alpha`.
     pub(super) fn pair(&self, a: usize, b: usize, metric: Metric, alpha: f64) -> Pair {
         let scores = self.vector(a, metric).iter().zip(self.vector(b, metric));
-        let both = scores
-            .zip(&self.measured.clusters)
-            .filter_map(|((a, b), &cluster)| Some((rate(*b)? - rate(*a)?, cluster)));
+        let both =
+            scores.zip(&self.measured.clusters).filter_map(|((a, b), &cluster)| Some((rate(*b)? - rate(*a)?, cluster)));
         let (values, clusters): (Vec<f64>, Vec<u32>) = both.unzip();
         let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
         let difference = paired_difference(&values, &clusters, calls, alpha);
-        Pair {
-            difference,
-            values,
-            clusters,
-        }
+        Pair { difference, values, clusters }
     }
 
     /// B against A in accuracy, with everything that is shown of it.
@@ -285,11 +250,7 @@ impl<'a> Evidence<'a> {
         let alpha = self.alpha();
         let pair = self.pair(baseline, variant, Metric::Accuracy, alpha);
         let p = pair.p(self.facts.statistics.seed);
-        let either = self
-            .at(baseline)
-            .scores
-            .len()
-            .max(self.at(variant).scores.len()) as u64;
+        let either = self.at(baseline).scores.len().max(self.at(variant).scores.len()) as u64;
         PairedComparison {
             variant: self.at(variant).variant.id.clone(),
             baseline: self.at(baseline).variant.id.clone(),
@@ -306,10 +267,7 @@ impl<'a> Evidence<'a> {
     pub(super) fn best(&self, except: Option<usize>) -> Option<usize> {
         let mut best: Option<(usize, f64)> = None;
         for &place in &self.eligible {
-            let point = self
-                .bounds(place, Metric::Accuracy, self.alpha())
-                .known
-                .mean;
+            let point = self.bounds(place, Metric::Accuracy, self.alpha()).known.mean;
             let Some(point) = point.filter(|_| Some(place) != except && self.usable(place)) else {
                 continue;
             };
@@ -322,17 +280,9 @@ impl<'a> Evidence<'a> {
 
     /// Requests a month as a range, if stated.
     pub(super) fn volume(&self) -> Option<(f64, f64)> {
-        let range = self
-            .facts
-            .economics
-            .and_then(|economics| economics.requests_per_month);
+        let range = self.facts.economics.and_then(|economics| economics.requests_per_month);
         let range = range.map(|range| (range.low, range.high));
-        let stated = || {
-            self.facts
-                .targets
-                .monthly_requests
-                .map(|v| (v as f64, v as f64))
-        };
+        let stated = || self.facts.targets.monthly_requests.map(|v| (v as f64, v as f64));
         let usable = |&(low, high): &(f64, f64)| low >= 0.0 && high >= low && high.is_finite();
         range.or_else(stated).filter(usable)
     }
@@ -344,7 +294,5 @@ fn was_asked(measured: &VariantMeasurements) -> bool {
 
 /// A score as a usable rate.
 fn rate(score: Option<f32>) -> Option<f64> {
-    score
-        .map(f64::from)
-        .filter(|score| (0.0..=1.0).contains(score))
+    score.map(f64::from).filter(|score| (0.0..=1.0).contains(score))
 }

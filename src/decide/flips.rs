@@ -1,8 +1,6 @@
 //! What would change the verdict: the rules, asked again with one open question answered.
 
-use super::ladder::{
-    LabelCeiling, LadderState, Payback, Rung, RungStatus, TriggerState, VerdictKind, ladder,
-};
+use super::ladder::{LabelCeiling, LadderState, Payback, Rung, RungStatus, TriggerState, VerdictKind, ladder};
 use super::{Findings, prose};
 
 /// Sentences, one for each answer that leads to another verdict.
@@ -12,13 +10,7 @@ pub(super) fn flips(findings: &Findings<'_>) -> Vec<String> {
         return vec!["the run is repeated until at most 1% of the answers are missing".to_owned()];
     }
     let (kind, _) = ladder(&state);
-    let answers = [
-        triggers(&state),
-        label(findings, &state),
-        payback(&state),
-        rungs(&state),
-    ]
-    .concat();
+    let answers = [triggers(&state), label(findings, &state), payback(&state), rungs(&state)].concat();
     let mut flips: Vec<String> = Vec::new();
     for (what, other) in answers {
         let (then, rule) = ladder(&other);
@@ -36,12 +28,7 @@ type Answer = (String, LadderState);
 
 /// Each trigger that is unknown or open, and each that is settled, the other way round.
 fn triggers(state: &LadderState) -> Vec<Answer> {
-    let needs = [
-        "schema validity",
-        "accuracy",
-        "time to the first token",
-        "monthly cost",
-    ];
+    let needs = ["schema validity", "accuracy", "time to the first token", "monthly cost"];
     let mut answers = Vec::new();
     for (place, need) in needs.into_iter().enumerate() {
         let now = state.triggers[place];
@@ -50,10 +37,7 @@ fn triggers(state: &LadderState) -> Vec<Answer> {
                 (TriggerState::Clear, "is shown to meet its target"),
                 (TriggerState::Fired, "is shown to stay short of its target"),
             ],
-            TriggerState::Fired => &[(
-                TriggerState::Clear,
-                "comes to meet its target (or the target is lowered)",
-            )],
+            TriggerState::Fired => &[(TriggerState::Clear, "comes to meet its target (or the target is lowered)")],
             TriggerState::Clear | TriggerState::Na => &[],
         };
         for (then, words) in others {
@@ -70,55 +54,32 @@ fn label(findings: &Findings<'_>, state: &LadderState) -> Vec<Answer> {
     if state.label == LabelCeiling::Reachable {
         return Vec::new();
     }
-    let other = LadderState {
-        label: LabelCeiling::Reachable,
-        ..*state
-    };
+    let other = LadderState { label: LabelCeiling::Reachable, ..*state };
     let n = findings.label.n_to_settle;
-    let size = n.map_or_else(String::new, |n| {
-        format!(" of about {} labels", prose::count(n))
-    });
-    vec![(
-        format!("an audit{size} shows that the labels allow the accuracy target"),
-        other,
-    )]
+    let size = n.map_or_else(String::new, |n| format!(" of about {} labels", prose::count(n)));
+    vec![(format!("an audit{size} shows that the labels allow the accuracy target"), other)]
 }
 
 /// What training saves.
 fn payback(state: &LadderState) -> Vec<Answer> {
-    let yes = (
-        "training is shown to pay back within the horizon",
-        Payback::Yes,
-    );
-    let no = (
-        "training is shown not to pay back within the horizon",
-        Payback::No,
-    );
+    let yes = ("training is shown to pay back within the horizon", Payback::Yes);
+    let no = ("training is shown not to pay back within the horizon", Payback::No);
     let others = match state.payback {
         Payback::Unknown => vec![yes, no],
         Payback::Yes => vec![no],
         Payback::No => vec![yes],
         Payback::Waived => Vec::new(),
     };
-    let answer =
-        |(what, payback): (&str, Payback)| (what.to_owned(), LadderState { payback, ..*state });
+    let answer = |(what, payback): (&str, Payback)| (what.to_owned(), LadderState { payback, ..*state });
     others.into_iter().map(answer).collect()
 }
 
 /// The rungs that are not settled, should they fail or pass.
 fn rungs(state: &LadderState) -> Vec<Answer> {
-    let open = |rung: &Rung| {
-        matches!(
-            state.status(*rung),
-            RungStatus::Untried | RungStatus::Unknown
-        )
-    };
+    let open = |rung: &Rung| matches!(state.status(*rung), RungStatus::Untried | RungStatus::Unknown);
     let mut answers = Vec::new();
     for rung in state.relevant().filter(open) {
-        let outcomes = [
-            (RungStatus::Pass, "measured to be enough"),
-            (RungStatus::Fail, "measured not to help"),
-        ];
+        let outcomes = [(RungStatus::Pass, "measured to be enough"), (RungStatus::Fail, "measured not to help")];
         for (status, words) in outcomes {
             let mut other = *state;
             other.rungs[rung as usize] = status;

@@ -46,14 +46,7 @@ pub enum Rung {
 
 impl Rung {
     /// All rungs in order.
-    pub const ALL: [Self; 6] = [
-        Self::Schema,
-        Self::Cache,
-        Self::Rag,
-        Self::Dpo,
-        Self::Lora,
-        Self::Full,
-    ];
+    pub const ALL: [Self; 6] = [Self::Schema, Self::Cache, Self::Rag, Self::Dpo, Self::Lora, Self::Full];
 
     /// Its name in suites and JSON.
     pub fn name(self) -> &'static str {
@@ -208,12 +201,8 @@ impl Rule {
     /// Whether the action is to be tried or shipped.
     pub fn phase(self) -> Phase {
         match self {
-            Self::SelfHosted(RungStatus::Untried) | Self::Next(_, RungStatus::Untried) => {
-                Phase::Try
-            }
-            Self::SelfHosted(RungStatus::Pass)
-            | Self::Next(_, RungStatus::Pass)
-            | Self::Better(_) => Phase::Ship,
+            Self::SelfHosted(RungStatus::Untried) | Self::Next(_, RungStatus::Untried) => Phase::Try,
+            Self::SelfHosted(RungStatus::Pass) | Self::Next(_, RungStatus::Pass) | Self::Better(_) => Phase::Ship,
             _ => Phase::None,
         }
     }
@@ -322,12 +311,8 @@ pub fn ladder(state: &LadderState) -> (VerdictKind, Rule) {
     if state.fired(1) && state.label != LabelCeiling::Reachable {
         return (NotEnoughEvidence, Rule::LabelCeiling);
     }
-    let undecided = |rung: &Rung| {
-        matches!(
-            state.status(*rung),
-            RungStatus::Pass | RungStatus::Unknown | RungStatus::Untried
-        )
-    };
+    let undecided =
+        |rung: &Rung| matches!(state.status(*rung), RungStatus::Pass | RungStatus::Unknown | RungStatus::Untried);
     let next = state.relevant().find(undecided);
     next.map_or_else(|| best_of_the_rest(state), |rung| next_rung(state, rung))
 }

@@ -24,9 +24,7 @@ use serde::Serialize;
 
 pub use economics::BreakEven;
 pub use evidence::PairedComparison;
-pub use ladder::{
-    LabelCeiling, LadderState, Payback, Phase, Rule, Rung, RungStatus, TriggerState, VerdictKind,
-};
+pub use ladder::{LabelCeiling, LadderState, Payback, Phase, Rule, Rung, RungStatus, TriggerState, VerdictKind};
 pub use rungs::RungReport;
 pub use triggers::{Trigger, Triggers};
 
@@ -152,11 +150,7 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn state(&self) -> LadderState {
-        let status = |rung: Rung| {
-            self.rungs
-                .get(&rung)
-                .map_or(RungStatus::Untried, |r| r.status)
-        };
+        let status = |rung: Rung| self.rungs.get(&rung).map_or(RungStatus::Untried, |r| r.status);
         LadderState {
             data_usable: self.unusable.is_none(),
             triggers: self.triggers.states(),
@@ -181,15 +175,8 @@ pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
         unusable: unusable(&evidence),
         rungs: rungs::all(&evidence, &triggers),
         self_hosted_prompt: rungs::self_hosted_prompt(&evidence),
-        label: LabelReport {
-            state: label,
-            n_to_settle,
-            explanation,
-        },
-        paired: evidence
-            .incumbent
-            .zip(rival)
-            .map(|(a, b)| evidence.comparison(a, b)),
+        label: LabelReport { state: label, n_to_settle, explanation },
+        paired: evidence.incumbent.zip(rival).map(|(a, b)| evidence.comparison(a, b)),
         evidence: &evidence,
         triggers,
         payback,
@@ -241,11 +228,7 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
     match evidence.incumbent {
         Some(place) if !evidence.usable(place) => {
             let measured = evidence.at(place);
-            Some(too_many_missing(
-                evidence,
-                measured.missing,
-                measured.outcomes.total(),
-            ))
+            Some(too_many_missing(evidence, measured.missing, measured.outcomes.total()))
         }
         None if !evidence.facts.targets.self_hosted => {
             Some("no prompted variant was measured, so there is nothing to compare with".to_owned())
@@ -257,10 +240,7 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
 fn too_many_missing(evidence: &Evidence<'_>, missing: u64, asked: u64) -> String {
     let worst = evidence.measured.variants.iter().max_by_key(|v| v.missing);
     let most = worst.map_or_else(String::new, |v| {
-        let why = v
-            .failures
-            .first()
-            .map_or_else(String::new, |(_, _, message)| format!(": {message}"));
+        let why = v.failures.first().map_or_else(String::new, |(_, _, message)| format!(": {message}"));
         format!("; most of them of `{}`{why}", v.variant.id)
     });
     format!(

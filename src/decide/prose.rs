@@ -49,39 +49,21 @@ pub(super) fn difference(estimate: &Estimate) -> String {
 
 /// Milliseconds with their interval.
 pub(super) fn milliseconds(estimate: &Estimate) -> String {
-    let point = estimate
-        .point
-        .map_or_else(|| "unknown".to_owned(), |ms| number(ms, 0));
-    let high = if estimate.high.is_finite() {
-        number(estimate.high, 0)
-    } else {
-        "no upper bound".to_owned()
-    };
+    let point = estimate.point.map_or_else(|| "unknown".to_owned(), |ms| number(ms, 0));
+    let high = if estimate.high.is_finite() { number(estimate.high, 0) } else { "no upper bound".to_owned() };
     let level = percent(estimate.level);
-    format!(
-        "{point} ms ({level} {}-{high}, n {})",
-        number(estimate.low, 0),
-        count(estimate.n)
-    )
+    format!("{point} ms ({level} {}-{high}, n {})", number(estimate.low, 0), count(estimate.n))
 }
 
 /// US dollars.
 pub(super) fn usd(amount: f64) -> String {
-    if amount.is_finite() && amount.abs() < 1e15 {
-        format_usd(amount)
-    } else {
-        "an unbounded amount".to_owned()
-    }
+    if amount.is_finite() && amount.abs() < 1e15 { format_usd(amount) } else { "an unbounded amount".to_owned() }
 }
 
 /// A range of US dollars; one figure where both ends read the same.
 pub(super) fn usd_range(low: f64, high: f64) -> String {
     let (low, high) = (usd(low), usd(high));
-    if low == high {
-        low
-    } else {
-        format!("{low} to {high}")
-    }
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 /// A whole number with commas.
@@ -100,24 +82,13 @@ pub(super) fn settle(n: Option<u64>, what: &str) -> String {
 /// A plain number without trailing zeros and without a negative zero.
 pub(super) fn number(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
-    let short = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
-    if short == "-0" {
-        "0".to_owned()
-    } else {
-        short.to_owned()
-    }
+    let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if short == "-0" { "0".to_owned() } else { short.to_owned() }
 }
 
 /// Months with one decimal, or "never".
 pub(super) fn months(months: Option<f64>) -> String {
-    months.map_or_else(
-        || "never".to_owned(),
-        |months| format!("{} months", number(months, 1)),
-    )
+    months.map_or_else(|| "never".to_owned(), |months| format!("{} months", number(months, 1)))
 }
 
 #[cfg(test)]
@@ -132,14 +103,8 @@ mod tests {
         assert_eq!(percent(0.0931), "9.3%");
         assert_eq!(percent(0.9995), "99.95%");
         assert_eq!(points(-0.0001), "0 points");
-        let estimate = Estimate {
-            point: Some(0.0931),
-            low: 0.062,
-            high: 0.136,
-            level: 0.95,
-            n: 280,
-            method: Method::Wilson,
-        };
+        let estimate =
+            Estimate { point: Some(0.0931), low: 0.062, high: 0.136, level: 0.95, n: 280, method: Method::Wilson };
         assert_eq!(rate(&estimate), "9.3% (95% 6.2-13.6, n 280)");
         assert_eq!(months(None), "never");
         assert_eq!(usd_range(5.0, 5.0), "$5.00");

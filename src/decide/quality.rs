@@ -39,39 +39,20 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> Trigger {
         return Trigger::bare(TriggerState::Na, "no target for accuracy is configured");
     };
     let prompted = evidence.prompted();
-    let usable: Vec<usize> = prompted
-        .iter()
-        .copied()
-        .filter(|&i| evidence.usable(i))
-        .collect();
+    let usable: Vec<usize> = prompted.iter().copied().filter(|&i| evidence.usable(i)).collect();
     let Some(best) = best_of(evidence, &usable) else {
         let why = "no eligible prompted variant with enough answers was measured";
         let unknown = Trigger::bare(TriggerState::Unknown, why);
-        return Trigger {
-            target: Some(target),
-            ..unknown
-        };
+        return Trigger { target: Some(target), ..unknown };
     };
     let (alpha, among) = (evidence.alpha(), prompted.len() as f64);
-    let meets = |&place: &usize| {
-        evidence
-            .bounds(place, Metric::Accuracy, alpha / among)
-            .interval
-            .low
-            >= target
-    };
+    let meets = |&place: &usize| evidence.bounds(place, Metric::Accuracy, alpha / among).interval.low >= target;
     let winner = usable.iter().copied().find(meets);
     let shown = winner.unwrap_or(best);
     let finding = evidence.estimate(shown, Metric::Accuracy, alpha / among);
     let bounds = Interval {
-        low: evidence
-            .bounds(shown, Metric::Accuracy, alpha / among)
-            .interval
-            .low,
-        high: evidence
-            .bounds(shown, Metric::Accuracy, alpha)
-            .interval
-            .high,
+        low: evidence.bounds(shown, Metric::Accuracy, alpha / among).interval.low,
+        high: evidence.bounds(shown, Metric::Accuracy, alpha).interval.high,
     };
     let (state, n_to_settle, explanation) = if winner.is_some() {
         let why = format!(
@@ -97,17 +78,9 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> Trigger {
 }
 
 fn best_of(evidence: &Evidence<'_>, places: &[usize]) -> Option<usize> {
-    let point = |place: usize| {
-        evidence
-            .bounds(place, Metric::Accuracy, evidence.alpha())
-            .known
-            .mean
-    };
+    let point = |place: usize| evidence.bounds(place, Metric::Accuracy, evidence.alpha()).known.mean;
     let mut best: Option<(usize, f64)> = None;
-    for (place, mean) in places
-        .iter()
-        .filter_map(|&place| Some((place, point(place)?)))
-    {
+    for (place, mean) in places.iter().filter_map(|&place| Some((place, point(place)?))) {
         if best.is_none_or(|(_, highest)| mean > highest) {
             best = Some((place, mean));
         }
@@ -125,27 +98,13 @@ fn below_target(
 ) -> (TriggerState, Option<u64>, String) {
     let alpha = evidence.alpha();
     let missed = |&place: &usize| {
-        evidence.usable(place)
-            && evidence
-                .bounds(place, Metric::Accuracy, alpha)
-                .interval
-                .high
-                < target
+        evidence.usable(place) && evidence.bounds(place, Metric::Accuracy, alpha).interval.high < target
     };
-    let in_doubt: Vec<usize> = prompted
-        .iter()
-        .copied()
-        .filter(|place| !missed(place))
-        .collect();
+    let in_doubt: Vec<usize> = prompted.iter().copied().filter(|place| !missed(place)).collect();
     let goal = prose::percent(target);
     let rounds = rounds(evidence);
     if !in_doubt.is_empty() {
-        return not_excluded(
-            evidence,
-            &in_doubt,
-            target,
-            &format!("{} at {best_rate}", evidence.name(best)),
-        );
+        return not_excluded(evidence, &in_doubt, target, &format!("{} at {best_rate}", evidence.name(best)));
     }
     let all_miss = format!(
         "the target {goal} is excluded for each of the {} prompted variants (best {} at {best_rate})",
@@ -164,17 +123,11 @@ fn below_target(
     let upper = prose::percent(1.0 - alpha);
     if rounds.flat {
         let gain = prose::points(rounds.most_gain.max(0.0));
-        let why = format!(
-            "{all_miss}, and no prompt in {window} gained more than {gain} ({upper} bound)"
-        );
+        let why = format!("{all_miss}, and no prompt in {window} gained more than {gain} ({upper} bound)");
         return (TriggerState::Fired, None, why);
     }
     if let Some(name) = rounds.improving {
-        return (
-            TriggerState::Open,
-            rounds.n_to_settle,
-            format!("{all_miss}, but in {window} {name} still gained"),
-        );
+        return (TriggerState::Open, rounds.n_to_settle, format!("{all_miss}, but in {window} {name} still gained"));
     }
     let why = format!(
         "{all_miss}, but in {window} a gain of up to {} is not excluded, and {} would matter{}",
@@ -193,11 +146,7 @@ fn not_excluded(
     best: &str,
 ) -> (TriggerState, Option<u64>, String) {
     let alpha = evidence.alpha();
-    let needed = |&place: &usize| {
-        evidence
-            .bounds(place, Metric::Accuracy, alpha)
-            .n_to_settle(target, alpha)
-    };
+    let needed = |&place: &usize| evidence.bounds(place, Metric::Accuracy, alpha).n_to_settle(target, alpha);
     let n = in_doubt.iter().filter_map(needed).max();
     let names: Vec<String> = in_doubt.iter().map(|&place| evidence.name(place)).collect();
     let why = format!(
@@ -212,15 +161,10 @@ fn not_excluded(
 /// Each round's variant: untuned, with the fewest interventions; of equals the incumbent's endpoint,
 /// then the first (DESIGN.md 13.7).
 fn variant_of_each_round(evidence: &Evidence<'_>) -> Vec<usize> {
-    let endpoint = evidence
-        .incumbent
-        .map(|place| &evidence.at(place).variant.endpoint);
+    let endpoint = evidence.incumbent.map(|place| &evidence.at(place).variant.endpoint);
     let rank = |place: usize| {
         let variant = &evidence.at(place).variant;
-        (
-            variant.interventions().len(),
-            Some(&variant.endpoint) != endpoint,
-        )
+        (variant.interventions().len(), Some(&variant.endpoint) != endpoint)
     };
     let mut rounds: BTreeMap<u32, usize> = BTreeMap::new();
     for place in evidence.prompted() {
@@ -272,18 +216,12 @@ fn rounds(evidence: &Evidence<'_>) -> Rounds {
 pub(super) fn label_ceiling(evidence: &Evidence<'_>) -> (LabelCeiling, Option<u64>, String) {
     let alpha = evidence.alpha();
     let Some(target) = evidence.facts.targets.accuracy else {
-        return (
-            LabelCeiling::Unknown,
-            None,
-            "no target for accuracy is configured".to_owned(),
-        );
+        return (LabelCeiling::Unknown, None, "no target for accuracy is configured".to_owned());
     };
     let goal = prose::percent(target);
     let Some(audit) = evidence.facts.audit.filter(|audit| audit.checked > 0) else {
         let n = n_to_settle_target(0.0, 0.0, target, alpha, POWER);
-        let why = format!(
-            "no labels were audited, so whether a perfect system would reach {goal} is unknown"
-        );
+        let why = format!("no labels were audited, so whether a perfect system would reach {goal} is unknown");
         return (LabelCeiling::Unknown, n, why);
     };
     let wrong = audit.wrong.min(audit.checked);
@@ -296,24 +234,14 @@ pub(super) fn label_ceiling(evidence: &Evidence<'_>) -> (LabelCeiling, Option<u6
         prose::percent(ceiling.high)
     );
     match reachability(ceiling, target) {
-        Reachability::Reachable => (
-            LabelCeiling::Reachable,
-            None,
-            format!("{found}: {goal} can be reached"),
-        ),
-        Reachability::Unreachable => (
-            LabelCeiling::Unreachable,
-            None,
-            format!("{found}: {goal} cannot be reached with these labels"),
-        ),
+        Reachability::Reachable => (LabelCeiling::Reachable, None, format!("{found}: {goal} can be reached")),
+        Reachability::Unreachable => {
+            (LabelCeiling::Unreachable, None, format!("{found}: {goal} cannot be reached with these labels"))
+        }
         Reachability::Unknown => {
             let (right, checked) = ((audit.checked - wrong) as f64, audit.checked as f64);
             let n = n_to_settle_target(right, checked, target, alpha, POWER);
-            (
-                LabelCeiling::Unknown,
-                n,
-                format!("{found}: whether {goal} can be reached is open"),
-            )
+            (LabelCeiling::Unknown, n, format!("{found}: whether {goal} can be reached is open"))
         }
     }
 }

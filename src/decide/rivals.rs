@@ -25,10 +25,7 @@ pub(super) enum Rest {
 /// corrected where one of several variants may show it.
 pub(super) fn no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64) -> Rest {
     let mut all = Rest::NoWorse;
-    for (metric, what) in [
-        (Metric::Accuracy, "accuracy"),
-        (Metric::Validity, "schema validity"),
-    ] {
+    for (metric, what) in [(Metric::Accuracy, "accuracy"), (Metric::Validity, "schema validity")] {
         if metric == Metric::Validity && !(evidence.has(a, metric) && evidence.has(b, metric)) {
             continue;
         }
@@ -54,24 +51,15 @@ fn rate_no_worse(
     let margin = evidence.facts.margin;
     let at = |alpha: f64| evidence.pair(a, b, metric, 2.0 * alpha);
     let pair = at(evidence.alpha());
-    let (high, low) = (
-        pair.difference.interval.high,
-        at(met_alpha).difference.interval.low,
-    );
-    let names = format!(
-        "{what} of {} against {}",
-        evidence.name(b),
-        evidence.name(a)
-    );
+    let (high, low) = (pair.difference.interval.high, at(met_alpha).difference.interval.low);
+    let names = format!("{what} of {} against {}", evidence.name(b), evidence.name(a));
     let by = prose::difference(&pair.difference.estimate(2.0 * evidence.alpha()));
     if high < -margin {
         Rest::Worse(format!("{names} is worse: {by}"))
     } else if low > -margin {
         Rest::NoWorse
     } else {
-        let n = evidence
-            .pair(b, a, metric, 2.0 * evidence.alpha())
-            .n_to_exclude(margin, evidence.alpha());
+        let n = evidence.pair(b, a, metric, 2.0 * evidence.alpha()).n_to_exclude(margin, evidence.alpha());
         let why = format!(
             "{names}: a loss of more than {} is not excluded: {by}{}",
             prose::points(margin),
@@ -106,10 +94,7 @@ fn latency_no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64)
     } else if over(b, half).high - over(a, half).low < margin {
         Rest::NoWorse
     } else {
-        Rest::Unknown(
-            format!("whether {name} answers later than the limit more often is not shown"),
-            None,
-        )
+        Rest::Unknown(format!("whether {name} answers later than the limit more often is not shown"), None)
     }
 }
 
@@ -135,42 +120,20 @@ pub(super) fn cheaper(evidence: &Evidence<'_>, a: usize, b: usize) -> bool {
 
 /// What b saves a request against a in USD: paired by example where known, else from the two
 /// intervals. `value_per_error` puts a gain in accuracy into money.
-pub(super) fn saving(
-    evidence: &Evidence<'_>,
-    a: usize,
-    b: usize,
-    value_per_error: f64,
-) -> Option<Estimate> {
+pub(super) fn saving(evidence: &Evidence<'_>, a: usize, b: usize, value_per_error: f64) -> Option<Estimate> {
     if let Some(paired) = paired_money(evidence, a, b, |a, b| a - b, value_per_error) {
         let method = crate::stats::Method::StudentT;
         let level = 1.0 - evidence.alpha();
         let n = paired.n;
-        return Some(Estimate {
-            point: Some(paired.point),
-            low: paired.low,
-            high: paired.high,
-            level,
-            n,
-            method,
-        });
+        return Some(Estimate { point: Some(paired.point), low: paired.low, high: paired.high, level, n, method });
     }
-    let (a, b) = (
-        evidence.at(a).cost.per_request?,
-        evidence.at(b).cost.per_request?,
-    );
+    let (a, b) = (evidence.at(a).cost.per_request?, evidence.at(b).cost.per_request?);
     let finite = a.low.is_finite() && a.high.is_finite() && b.low.is_finite() && b.high.is_finite();
-    let (Some(point_a), Some(point_b), true) = (a.point, b.point, finite && value_per_error == 0.0)
-    else {
+    let (Some(point_a), Some(point_b), true) = (a.point, b.point, finite && value_per_error == 0.0) else {
         return None;
     };
     let point = Some(point_a - point_b);
-    Some(Estimate {
-        point,
-        low: a.low - b.high,
-        high: a.high - b.low,
-        n: a.n.min(b.n),
-        ..a
-    })
+    Some(Estimate { point, low: a.low - b.high, high: a.high - b.low, n: a.n.min(b.n), ..a })
 }
 
 struct Money {
@@ -193,8 +156,7 @@ fn paired_money(
     for (place, &cluster) in evidence.measured.clusters.iter().enumerate() {
         let cost = |of: &[Option<f64>]| of.get(place).copied().flatten();
         let score = |of: &[Option<f32>]| of.get(place).copied().flatten().map(f64::from);
-        let (Some(a), Some(b)) = (cost(&first.cost.by_example), cost(&second.cost.by_example))
-        else {
+        let (Some(a), Some(b)) = (cost(&first.cost.by_example), cost(&second.cost.by_example)) else {
             continue;
         };
         let gain = match (score(&first.scores), score(&second.scores)) {
@@ -208,10 +170,5 @@ fn paired_money(
     let known = mean_with_t(&values, &clusters, evidence.alpha());
     let Interval { low, high } = known.interval?;
     let point = known.mean?;
-    (low.is_finite() && high.is_finite()).then_some(Money {
-        point,
-        low,
-        high,
-        n: known.n,
-    })
+    (low.is_finite() && high.is_finite()).then_some(Money { point, low, high, n: known.n })
 }

@@ -30,31 +30,19 @@ pub struct RungReport {
 
 impl RungReport {
     fn without_variant(status: RungStatus, explanation: impl Into<String>) -> Self {
-        Self {
-            status,
-            variant: None,
-            n_to_settle: None,
-            explanation: explanation.into(),
-        }
+        Self { status, variant: None, n_to_settle: None, explanation: explanation.into() }
     }
 }
 
 /// All rungs.
 pub(super) fn all(evidence: &Evidence<'_>, triggers: &Triggers) -> BTreeMap<Rung, RungReport> {
     let judge = Judge::new(evidence, triggers);
-    Rung::ALL
-        .into_iter()
-        .map(|rung| (rung, judge.rung(rung)))
-        .collect()
+    Rung::ALL.into_iter().map(|rung| (rung, judge.rung(rung))).collect()
 }
 
 /// Whether a self-hosted prompted model does it (rule L5).
 pub(super) fn self_hosted_prompt(evidence: &Evidence<'_>) -> RungReport {
-    let places: Vec<usize> = evidence
-        .prompted()
-        .into_iter()
-        .filter(|&place| evidence.at(place).self_hosted)
-        .collect();
+    let places: Vec<usize> = evidence.prompted().into_iter().filter(|&place| evidence.at(place).self_hosted).collect();
     if places.is_empty() {
         let why = "no self-hosted prompted variant was measured";
         return RungReport::without_variant(RungStatus::Untried, why);
@@ -64,19 +52,13 @@ pub(super) fn self_hosted_prompt(evidence: &Evidence<'_>) -> RungReport {
         let states = on_variant(evidence, place, met_alpha);
         let settled = |t: &Trigger| matches!(t.state, TriggerState::Clear | TriggerState::Na);
         let (status, why) = if !evidence.usable(place) {
-            (
-                RungStatus::Unknown,
-                format!("too many answers of {} are missing", evidence.name(place)),
-            )
+            (RungStatus::Unknown, format!("too many answers of {} are missing", evidence.name(place)))
         } else if let Some(missed) = states.iter().find(|t| t.state == TriggerState::Fired) {
             (RungStatus::Fail, missed.explanation.clone())
         } else if let Some(open) = states.iter().find(|t| !settled(t)) {
             (RungStatus::Unknown, open.explanation.clone())
         } else {
-            (
-                RungStatus::Pass,
-                format!("{} meets every target", evidence.name(place)),
-            )
+            (RungStatus::Pass, format!("{} meets every target", evidence.name(place)))
         };
         RungReport {
             status,
@@ -146,10 +128,9 @@ fn uses(variant: &Variant, rung: Rung) -> bool {
         Rung::Schema => variant.structured != Structured::Text,
         Rung::Cache => variant.cache,
         Rung::Rag => false,
-        Rung::Dpo | Rung::Lora | Rung::Full => variant
-            .tuned
-            .as_ref()
-            .is_some_and(|tuned| rung_of(tuned.method) == rung),
+        Rung::Dpo | Rung::Lora | Rung::Full => {
+            variant.tuned.as_ref().is_some_and(|tuned| rung_of(tuned.method) == rung)
+        }
     }
 }
 
@@ -163,12 +144,7 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(evidence: &'a Evidence<'a>, triggers: &'a Triggers) -> Self {
-        let mut judge = Self {
-            evidence,
-            triggers,
-            candidates: BTreeMap::new(),
-            gains: Vec::new(),
-        };
+        let mut judge = Self { evidence, triggers, candidates: BTreeMap::new(), gains: Vec::new() };
         for rung in Rung::ALL {
             judge.candidates.insert(rung, judge.find_candidates(rung));
         }
@@ -186,12 +162,7 @@ impl<'a> Judge<'a> {
             let tuned = rung.trains() && uses(variant, rung);
             place != incumbent && (tuned || adds_only(base, variant, rung))
         };
-        self.evidence
-            .eligible
-            .iter()
-            .copied()
-            .filter(fits)
-            .collect()
+        self.evidence.eligible.iter().copied().filter(fits).collect()
     }
 
     fn adjusted_gains(&self) -> Vec<(usize, Metric, f64)> {
@@ -200,24 +171,16 @@ impl<'a> Judge<'a> {
         };
         let mut gains = Vec::new();
         for (&rung, places) in &self.candidates {
-            for metric in self
-                .needed(rung)
-                .iter()
-                .filter_map(|&trigger| rate_of(trigger))
-            {
+            for metric in self.needed(rung).iter().filter_map(|&trigger| rate_of(trigger)) {
                 for &place in places.iter().filter(|&&place| self.evidence.usable(place)) {
-                    let pair = self
-                        .evidence
-                        .pair(incumbent, place, metric, self.evidence.alpha());
+                    let pair = self.evidence.pair(incumbent, place, metric, self.evidence.alpha());
                     gains.push((place, metric, pair.p_better_by(self.evidence.delta())));
                 }
             }
         }
         let p: Vec<f64> = gains.iter().map(|gain| gain.2).collect();
         let adjusted = holm(&p).into_iter().zip(gains);
-        adjusted
-            .map(|(p, (place, metric, _))| (place, metric, p))
-            .collect()
+        adjusted.map(|(p, (place, metric, _))| (place, metric, p)).collect()
     }
 
     /// The triggers that the rung must clear: those of its that fired; where none did, those that
@@ -225,37 +188,21 @@ impl<'a> Judge<'a> {
     fn needed(&self, rung: Rung) -> Vec<usize> {
         let states = self.triggers.states();
         let those = |wanted: &dyn Fn(TriggerState) -> bool| -> Vec<usize> {
-            rung.relevant_to()
-                .iter()
-                .copied()
-                .filter(|&place| wanted(states[place]))
-                .collect()
+            rung.relevant_to().iter().copied().filter(|&place| wanted(states[place])).collect()
         };
         let fired = those(&|state| state == TriggerState::Fired);
-        if fired.is_empty() {
-            those(&|state| state != TriggerState::Na)
-        } else {
-            fired
-        }
+        if fired.is_empty() { those(&|state| state != TriggerState::Na) } else { fired }
     }
 
     fn rung(&self, rung: Rung) -> RungReport {
-        if self
-            .evidence
-            .facts
-            .impossible
-            .iter()
-            .any(|name| name == rung.name())
-        {
+        if self.evidence.facts.impossible.iter().any(|name| name == rung.name()) {
             return RungReport::without_variant(RungStatus::Na, "declared impossible in the suite");
         }
         let places = self.candidates.get(&rung).map_or(&[][..], Vec::as_slice);
         let incumbent = self.evidence.incumbent;
         if let Some(incumbent) = incumbent.filter(|_| !places.is_empty()) {
             let met_alpha = self.evidence.alpha() / places.len() as f64;
-            let judged = places
-                .iter()
-                .map(|&place| self.variant(rung, incumbent, place, met_alpha));
+            let judged = places.iter().map(|&place| self.variant(rung, incumbent, place, met_alpha));
             return strongest(judged);
         }
         match incumbent.filter(|&place| uses(&self.evidence.at(place).variant, rung)) {
@@ -267,11 +214,7 @@ impl<'a> Judge<'a> {
     /// The incumbent itself uses it: then its triggers say whether it is enough.
     fn in_use(&self, rung: Rung, incumbent: usize) -> RungReport {
         let states = self.triggers.in_order();
-        let needed: Vec<&Trigger> = self
-            .needed(rung)
-            .into_iter()
-            .map(|place| states[place])
-            .collect();
+        let needed: Vec<&Trigger> = self.needed(rung).into_iter().map(|place| states[place]).collect();
         let any = |state: TriggerState| needed.iter().any(|trigger| trigger.state == state);
         let (status, outcome) = if any(TriggerState::Fired) {
             (RungStatus::Fail, "a target is still missed")
@@ -283,14 +226,8 @@ impl<'a> Judge<'a> {
         RungReport {
             status,
             variant: Some(self.evidence.at(incumbent).variant.id.clone()),
-            n_to_settle: needed
-                .iter()
-                .filter_map(|trigger| trigger.n_to_settle)
-                .max(),
-            explanation: format!(
-                "in use already by {}; {outcome}",
-                self.evidence.name(incumbent)
-            ),
+            n_to_settle: needed.iter().filter_map(|trigger| trigger.n_to_settle).max(),
+            explanation: format!("in use already by {}; {outcome}", self.evidence.name(incumbent)),
         }
     }
 
@@ -330,12 +267,8 @@ impl<'a> Judge<'a> {
         let reached = self.reached(rung, place, met_alpha);
         let gain = self.gain(rung, incumbent, place);
         let over_light = self.over_light_tuning(rung, place);
-        let missed = reached
-            .iter()
-            .find(|trigger| trigger.state == TriggerState::Fired);
-        let clears = reached
-            .iter()
-            .all(|t| matches!(t.state, TriggerState::Clear | TriggerState::Na));
+        let missed = reached.iter().find(|trigger| trigger.state == TriggerState::Fired);
+        let clears = reached.iter().all(|t| matches!(t.state, TriggerState::Clear | TriggerState::Na));
         let (status, why) = match (&rest, missed, gain) {
             (Rest::Worse(what), ..) => (RungStatus::Fail, what.clone()),
             (Rest::NoWorse, ..) if clears => over_light,
@@ -348,25 +281,14 @@ impl<'a> Judge<'a> {
             (Rest::Unknown(what, _), ..) => (RungStatus::Unknown, what.clone()),
             (Rest::NoWorse, None, None) => {
                 let open = reached.iter().find(|t| t.state == TriggerState::Unknown);
-                (
-                    RungStatus::Unknown,
-                    open.map_or_else(String::new, |t| t.explanation.clone()),
-                )
+                (RungStatus::Unknown, open.map_or_else(String::new, |t| t.explanation.clone()))
             }
         };
         report.status = status;
         report.explanation = why;
         if status == RungStatus::Unknown {
-            let of_rest = if let Rest::Unknown(_, n) = rest {
-                n
-            } else {
-                None
-            };
-            report.n_to_settle = reached
-                .iter()
-                .filter_map(|t| t.n_to_settle)
-                .max()
-                .max(of_rest);
+            let of_rest = if let Rest::Unknown(_, n) = rest { n } else { None };
+            report.n_to_settle = reached.iter().filter_map(|t| t.n_to_settle).max().max(of_rest);
         }
         report
     }
@@ -376,71 +298,46 @@ impl<'a> Judge<'a> {
         let states = on_variant(self.evidence, place, met_alpha);
         let needed = self.needed(rung);
         let eligible = Trigger::bare(TriggerState::Clear, "it may serve the task");
-        needed
-            .into_iter()
-            .map(|at| states.get(at).unwrap_or(&eligible).clone())
-            .collect()
+        needed.into_iter().map(|at| states.get(at).unwrap_or(&eligible).clone()).collect()
     }
 
     /// What the variant improves by more than nothing that matters, if anything.
     fn gain(&self, rung: Rung, incumbent: usize, place: usize) -> Option<String> {
         let names = (self.evidence.name(place), self.evidence.name(incumbent));
-        self.needed(rung)
-            .into_iter()
-            .find_map(|trigger| match (trigger, rate_of(trigger)) {
-                (_, Some(metric)) => {
-                    let shown = |gain: &&(usize, Metric, f64)| {
-                        (gain.0, gain.1) == (place, metric) && gain.2 < self.evidence.alpha() / 2.0
-                    };
-                    self.gains.iter().find(shown)?;
-                    let pair = self
-                        .evidence
-                        .pair(incumbent, place, metric, self.evidence.alpha());
-                    let what = if metric == Metric::Accuracy {
-                        "accuracy"
-                    } else {
-                        "schema validity"
-                    };
-                    let by = prose::difference(&pair.difference.estimate(self.evidence.alpha()));
-                    Some(format!(
-                        "{what} of {} is above {} by {by}",
-                        names.0, names.1
-                    ))
-                }
-                (2, _) => rivals::faster(self.evidence, incumbent, place)
-                    .then(|| format!("{} is at least 10% faster than {}", names.0, names.1)),
-                (3, _) => rivals::cheaper(self.evidence, incumbent, place)
-                    .then(|| format!("{} is at least 10% cheaper than {}", names.0, names.1)),
-                _ => None,
-            })
+        self.needed(rung).into_iter().find_map(|trigger| match (trigger, rate_of(trigger)) {
+            (_, Some(metric)) => {
+                let shown = |gain: &&(usize, Metric, f64)| {
+                    (gain.0, gain.1) == (place, metric) && gain.2 < self.evidence.alpha() / 2.0
+                };
+                self.gains.iter().find(shown)?;
+                let pair = self.evidence.pair(incumbent, place, metric, self.evidence.alpha());
+                let what = if metric == Metric::Accuracy { "accuracy" } else { "schema validity" };
+                let by = prose::difference(&pair.difference.estimate(self.evidence.alpha()));
+                Some(format!("{what} of {} is above {} by {by}", names.0, names.1))
+            }
+            (2, _) => rivals::faster(self.evidence, incumbent, place)
+                .then(|| format!("{} is at least 10% faster than {}", names.0, names.1)),
+            (3, _) => rivals::cheaper(self.evidence, incumbent, place)
+                .then(|| format!("{} is at least 10% cheaper than {}", names.0, names.1)),
+            _ => None,
+        })
     }
 
     /// A variant that passes; a full fine-tune must beat a measured light one as well.
     fn over_light_tuning(&self, rung: Rung, place: usize) -> (RungStatus, String) {
         let name = self.evidence.name(place);
-        let passes =
-            format!("{name} meets the targets it is for and is no worse than the prompt in use");
-        let light = self
-            .candidates
-            .get(&Rung::Lora)
-            .map_or(&[][..], Vec::as_slice);
+        let passes = format!("{name} meets the targets it is for and is no worse than the prompt in use");
+        let light = self.candidates.get(&Rung::Lora).map_or(&[][..], Vec::as_slice);
         let (alpha, delta) = (self.evidence.alpha(), self.evidence.delta());
         if rung == Rung::Full {
             for &light in light.iter().filter(|&&light| self.evidence.usable(light)) {
-                let gain = self
-                    .evidence
-                    .pair(light, place, Metric::Accuracy, alpha)
-                    .difference
-                    .interval;
+                let gain = self.evidence.pair(light, place, Metric::Accuracy, alpha).difference.interval;
                 let against = format!("{name} against {}", self.evidence.name(light));
                 if gain.high <= delta {
                     return (RungStatus::Fail, format!("{against}: no gain that matters"));
                 }
                 if gain.low <= delta {
-                    return (
-                        RungStatus::Unknown,
-                        format!("{against}: a gain that matters is not shown"),
-                    );
+                    return (RungStatus::Unknown, format!("{against}: a gain that matters is not shown"));
                 }
             }
         }

@@ -1,7 +1,5 @@
 use super::*;
-use crate::measure::{
-    Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, VariantMeasurements,
-};
+use crate::measure::{Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, VariantMeasurements};
 use crate::provider::EndpointId;
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::{Estimate, Interval, Method};
@@ -11,9 +9,7 @@ mod random;
 
 /// `right` of `n` examples right, the first ones; all valid.
 fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurements {
-    let scores: Vec<Option<f32>> = (0..n)
-        .map(|i| Some(f32::from(u8::from(i < right))))
-        .collect();
+    let scores: Vec<Option<f32>> = (0..n).map(|i| Some(f32::from(u8::from(i < right)))).collect();
     let plain: Vec<f64> = scores.iter().flatten().map(|&s| f64::from(s)).collect();
     let clusters: Vec<u32> = (0..n as u32).collect();
     VariantMeasurements {
@@ -29,10 +25,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         },
         round: Some(round),
         self_hosted: false,
-        outcomes: OutcomeCounts {
-            answered: n as u64,
-            ..OutcomeCounts::default()
-        },
+        outcomes: OutcomeCounts { answered: n as u64, ..OutcomeCounts::default() },
         failures: Vec::new(),
         missing: 0,
         reused: 0,
@@ -58,26 +51,15 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
 fn tuned(name: &str, method: TuningMethod, right: usize, n: usize) -> VariantMeasurements {
     let mut measured = variant(name, 9, right, n);
     measured.round = None;
-    measured.variant.tuned = Some(Tuning {
-        method,
-        training_examples: Some(698),
-        base: None,
-        retires: None,
-    });
+    measured.variant.tuned = Some(Tuning { method, training_examples: Some(698), base: None, retires: None });
     measured
 }
 
 fn costing(mut measured: VariantMeasurements, usd: f64) -> VariantMeasurements {
     let n = measured.scores.len();
     measured.cost.by_example = vec![Some(usd); n];
-    measured.cost.per_request = Some(Estimate {
-        point: Some(usd),
-        low: usd,
-        high: usd,
-        level: 0.95,
-        n: n as u64,
-        method: Method::StudentT,
-    });
+    measured.cost.per_request =
+        Some(Estimate { point: Some(usd), low: usd, high: usd, level: 0.95, n: n as u64, method: Method::StudentT });
     measured
 }
 
@@ -94,9 +76,7 @@ fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
 }
 
 fn rounds(n: usize, right: usize) -> Vec<VariantMeasurements> {
-    (1..=4)
-        .map(|round| variant(&format!("v{round}"), round, right, n))
-        .collect()
+    (1..=4).map(|round| variant(&format!("v{round}"), round, right, n)).collect()
 }
 
 fn facts(targets: &Targets) -> SuiteFacts<'_> {
@@ -112,44 +92,23 @@ fn facts(targets: &Targets) -> SuiteFacts<'_> {
 }
 
 fn accuracy(target: f64) -> Targets {
-    Targets {
-        accuracy: Some(target),
-        ..Targets::default()
-    }
+    Targets { accuracy: Some(target), ..Targets::default() }
 }
 
 const ECONOMICS: Economics = Economics {
-    training_usd: Range {
-        low: 2_000.0,
-        high: 5_000.0,
-    },
-    labelling_usd: Range {
-        low: 3_000.0,
-        high: 10_000.0,
-    },
-    upkeep_usd_per_month: Range {
-        low: 0.0,
-        high: 0.0,
-    },
+    training_usd: Range { low: 2_000.0, high: 5_000.0 },
+    labelling_usd: Range { low: 3_000.0, high: 10_000.0 },
+    upkeep_usd_per_month: Range { low: 0.0, high: 0.0 },
     horizon_months: 12.0,
     value_per_error_usd: None,
     requests_per_month: None,
 };
-const AUDITED: Option<LabelAudit> = Some(LabelAudit {
-    checked: 300,
-    wrong: 3,
-});
+const AUDITED: Option<LabelAudit> = Some(LabelAudit { checked: 300, wrong: 3 });
 
 #[test]
 fn a_prompt_that_meets_every_target_is_kept() {
-    let targets = Targets {
-        schema_validity: Some(0.99),
-        ..accuracy(0.9)
-    };
-    let verdict = decide(
-        &facts(&targets),
-        &measurements(vec![variant("easy", 1, 490, 500)]),
-    );
+    let targets = Targets { schema_validity: Some(0.99), ..accuracy(0.9) };
+    let verdict = decide(&facts(&targets), &measurements(vec![variant("easy", 1, 490, 500)]));
     assert_eq!(verdict.rule.to_string(), "L4_no_trigger");
     assert_eq!(verdict.kind, VerdictKind::KeepPrompting);
     assert!(verdict.notes.is_empty(), "{:?}", verdict.notes);
@@ -161,28 +120,15 @@ fn a_flat_ceiling_without_an_audit_asks_for_one() {
     let mut variants = rounds(280, 26);
     variants.push(tuned("tuned", TuningMethod::Lora, 123, 280));
     let verdict = decide(&facts(&targets), &measurements(variants));
-    assert_eq!(
-        verdict.triggers.t2.state,
-        TriggerState::Fired,
-        "{}",
-        verdict.triggers.t2.explanation
-    );
+    assert_eq!(verdict.triggers.t2.state, TriggerState::Fired, "{}", verdict.triggers.t2.explanation);
     assert_eq!(verdict.rule.to_string(), "L6_label_ceiling");
     assert_eq!(verdict.n_to_settle, Some(29));
     assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
     assert_eq!(verdict.rungs[&Rung::Lora].status, RungStatus::Better);
     assert_eq!(verdict.best_variant, Some(VariantId("tuned".to_owned())));
     assert_eq!(verdict.incumbent, Some(VariantId("v4".to_owned())));
-    assert!(
-        verdict.reasons[0].contains("90% is excluded"),
-        "{:#?}",
-        verdict.reasons
-    );
-    assert!(
-        verdict.flips_if.iter().any(|s| s.contains("29 labels")),
-        "{:#?}",
-        verdict.flips_if
-    );
+    assert!(verdict.reasons[0].contains("90% is excluded"), "{:#?}", verdict.reasons);
+    assert!(verdict.flips_if.iter().any(|s| s.contains("29 labels")), "{:#?}", verdict.flips_if);
 }
 
 #[test]
@@ -210,29 +156,13 @@ fn too_few_rounds_and_late_gains_keep_it_open() {
 
 #[test]
 fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
-    let targets = Targets {
-        monthly_requests: Some(1_000_000),
-        ..accuracy(0.9)
-    };
-    let mut variants: Vec<_> = rounds(280, 26)
-        .into_iter()
-        .map(|v| costing(v, 0.012))
-        .collect();
+    let targets = Targets { monthly_requests: Some(1_000_000), ..accuracy(0.9) };
+    let mut variants: Vec<_> = rounds(280, 26).into_iter().map(|v| costing(v, 0.012)).collect();
     variants.push(costing(tuned("tuned", TuningMethod::Lora, 123, 280), 0.001));
     let impossible = ["rag", "dpo", "full"].map(String::from);
-    let asked = SuiteFacts {
-        economics: Some(&ECONOMICS),
-        audit: AUDITED,
-        impossible: &impossible,
-        ..facts(&targets)
-    };
+    let asked = SuiteFacts { economics: Some(&ECONOMICS), audit: AUDITED, impossible: &impossible, ..facts(&targets) };
     let verdict = decide(&asked, &measurements(variants));
-    assert_eq!(
-        verdict.rule.to_string(),
-        "L10_lora_better",
-        "{:#?}",
-        verdict.reasons
-    );
+    assert_eq!(verdict.rule.to_string(), "L10_lora_better", "{:#?}", verdict.reasons);
     assert_eq!(verdict.payback, Payback::Yes);
     assert_eq!(verdict.phase, Phase::Ship);
     assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
@@ -243,10 +173,7 @@ fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
 #[test]
 fn retrieval_is_untried_until_it_exists() {
     let targets = accuracy(0.9);
-    let asked = SuiteFacts {
-        audit: AUDITED,
-        ..facts(&targets)
-    };
+    let asked = SuiteFacts { audit: AUDITED, ..facts(&targets) };
     let verdict = decide(&asked, &measurements(rounds(280, 26)));
     assert_eq!(verdict.rule.to_string(), "L7_rag_untried");
     assert_eq!(verdict.next_step.unwrap().rung, Some(Rung::Rag));
@@ -254,26 +181,15 @@ fn retrieval_is_untried_until_it_exists() {
 
 #[test]
 fn a_schema_is_tried_passed_or_in_use() {
-    let targets = Targets {
-        schema_validity: Some(0.99),
-        ..Targets::default()
-    };
+    let targets = Targets { schema_validity: Some(0.99), ..Targets::default() };
     let mut prompt = variant("prompt", 1, 200, 400);
     prompt.valid[300..].fill(Some(0.0));
     let untried = decide(&facts(&targets), &measurements(vec![prompt.clone()]));
     assert_eq!(untried.rule.to_string(), "L7_schema_untried");
     let mut schema = variant("schema", 1, 200, 400);
     schema.variant.structured = Structured::JsonSchema;
-    let passed = decide(
-        &facts(&targets),
-        &measurements(vec![prompt.clone(), schema.clone()]),
-    );
-    assert_eq!(
-        passed.rule.to_string(),
-        "L7_schema_pass",
-        "{:#?}",
-        passed.reasons
-    );
+    let passed = decide(&facts(&targets), &measurements(vec![prompt.clone(), schema.clone()]));
+    assert_eq!(passed.rule.to_string(), "L7_schema_pass", "{:#?}", passed.reasons);
     assert_eq!(passed.phase, Phase::Ship);
     schema.valid[300..].fill(Some(0.0));
     let used = decide(&facts(&targets), &measurements(vec![schema]));
@@ -283,10 +199,7 @@ fn a_schema_is_tried_passed_or_in_use() {
 
 #[test]
 fn latency_that_is_not_comparable_is_unknown() {
-    let targets = Targets {
-        ttft_p95_ms: Some(300.0),
-        ..Targets::default()
-    };
+    let targets = Targets { ttft_p95_ms: Some(300.0), ..Targets::default() };
     let mut slow = variant("slow", 1, 90, 100);
     slow.ttft.sorted_ms = vec![900.0; 100];
     let mut measured = measurements(vec![slow]);
@@ -302,57 +215,29 @@ fn latency_that_is_not_comparable_is_unknown() {
 
 #[test]
 fn a_budget_reads_the_interval() {
-    let mut targets = Targets {
-        monthly_requests: Some(1_000_000),
-        monthly_budget_usd: Some(10_000.0),
-        ..Targets::default()
-    };
+    let mut targets =
+        Targets { monthly_requests: Some(1_000_000), monthly_budget_usd: Some(10_000.0), ..Targets::default() };
     let measured = measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]);
     let fired = decide(&facts(&targets), &measured);
     assert_eq!(fired.rule.to_string(), "L7_cache_untried");
     targets.monthly_budget_usd = Some(30_000.0);
-    assert_eq!(
-        decide(&facts(&targets), &measured).rule.to_string(),
-        "L4_no_trigger"
-    );
+    assert_eq!(decide(&facts(&targets), &measured).rule.to_string(), "L4_no_trigger");
     let unpriced = measurements(vec![variant("unpriced", 1, 90, 100)]);
-    assert_eq!(
-        decide(&facts(&targets), &unpriced).triggers.t4.state,
-        TriggerState::Unknown
-    );
+    assert_eq!(decide(&facts(&targets), &unpriced).triggers.t4.state, TriggerState::Unknown);
 }
 
 #[test]
 fn training_that_cannot_pay_back_is_refused_before_it_is_tried() {
-    let targets = Targets {
-        monthly_requests: Some(1_000),
-        monthly_budget_usd: Some(10.0),
-        ..Targets::default()
-    };
+    let targets = Targets { monthly_requests: Some(1_000), monthly_budget_usd: Some(10.0), ..Targets::default() };
     let impossible = ["cache".to_owned()];
-    let asked = SuiteFacts {
-        economics: Some(&ECONOMICS),
-        impossible: &impossible,
-        ..facts(&targets)
-    };
-    let verdict = decide(
-        &asked,
-        &measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]),
-    );
-    assert_eq!(
-        verdict.rule.to_string(),
-        "L9_no_payback",
-        "{:#?}",
-        verdict.reasons
-    );
+    let asked = SuiteFacts { economics: Some(&ECONOMICS), impossible: &impossible, ..facts(&targets) };
+    let verdict = decide(&asked, &measurements(vec![costing(variant("dear", 1, 90, 100), 0.02)]));
+    assert_eq!(verdict.rule.to_string(), "L9_no_payback", "{:#?}", verdict.reasons);
 }
 
 #[test]
 fn compliance_asks_for_a_self_hosted_prompt_first() {
-    let targets = Targets {
-        self_hosted: true,
-        ..accuracy(0.9)
-    };
+    let targets = Targets { self_hosted: true, ..accuracy(0.9) };
     let hosted = variant("hosted", 1, 490, 500);
     let verdict = decide(&facts(&targets), &measurements(vec![hosted.clone()]));
     assert_eq!(verdict.rule.to_string(), "L5_try_selfhosted_prompt");
@@ -374,10 +259,7 @@ fn missing_answers_and_one_cluster_leave_no_verdict() {
     let mut one = measurements(vec![variant("one", 1, 490, 500)]);
     one.clusters.fill(0);
     assert_eq!(decide(&facts(&targets), &one).rule, Rule::NoData);
-    assert_eq!(
-        decide(&facts(&targets), &measurements(Vec::new())).rule,
-        Rule::NoData
-    );
+    assert_eq!(decide(&facts(&targets), &measurements(Vec::new())).rule, Rule::NoData);
 }
 
 #[test]
@@ -385,18 +267,9 @@ fn the_json_has_the_agreed_names() {
     let targets = accuracy(0.9);
     let verdict = decide(&facts(&targets), &measurements(rounds(100, 10)));
     let json = serde_json::to_value(&verdict).unwrap();
-    for name in [
-        "kind",
-        "rule",
-        "phase",
-        "notes",
-        "triggers",
-        "rungs",
-        "next_step",
-        "break_even",
-        "flips_if",
-        "n_to_settle",
-    ] {
+    for name in
+        ["kind", "rule", "phase", "notes", "triggers", "rungs", "next_step", "break_even", "flips_if", "n_to_settle"]
+    {
         assert!(json.get(name).is_some(), "{name}");
     }
     assert_eq!(json["triggers"]["t1"]["state"], "na");

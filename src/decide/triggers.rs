@@ -48,10 +48,7 @@ impl Trigger {
     }
 
     fn unknown(target: f64, explanation: impl Into<String>) -> Self {
-        Self {
-            target: Some(target),
-            ..Self::bare(TriggerState::Unknown, explanation)
-        }
+        Self { target: Some(target), ..Self::bare(TriggerState::Unknown, explanation) }
     }
 }
 
@@ -102,20 +99,11 @@ fn against_target(state: TriggerState, target: &str) -> String {
 
 /// A rate of one variant against a target. `met_alpha` is the level of "met", corrected where one of
 /// several variants may meet it; "missed" is always at alpha.
-fn rate(
-    evidence: &Evidence<'_>,
-    place: usize,
-    metric: Metric,
-    target: f64,
-    met_alpha: f64,
-) -> Trigger {
+fn rate(evidence: &Evidence<'_>, place: usize, metric: Metric, target: f64, met_alpha: f64) -> Trigger {
     let alpha = evidence.alpha();
     let missed = evidence.bounds(place, metric, alpha);
     let met = evidence.bounds(place, metric, met_alpha);
-    let bounds = Interval {
-        low: met.interval.low,
-        high: missed.interval.high,
-    };
+    let bounds = Interval { low: met.interval.low, high: missed.interval.high };
     let state = state_of(target_answer_of(bounds, target));
     let finding = evidence.estimate(place, metric, alpha);
     let what = match metric {
@@ -124,11 +112,7 @@ fn rate(
     };
     let unknown = state == TriggerState::Unknown;
     let n_to_settle = missed.n_to_settle(target, alpha).filter(|_| unknown);
-    let tail = if unknown {
-        prose::settle(n_to_settle, "examples")
-    } else {
-        String::new()
-    };
+    let tail = if unknown { prose::settle(n_to_settle, "examples") } else { String::new() };
     let explanation = format!(
         "{what} of {} is {}; {}{tail}",
         evidence.name(place),
@@ -149,16 +133,10 @@ fn rate(
 /// T1: schema validity of one variant.
 pub(super) fn validity(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> Trigger {
     let Some(target) = evidence.facts.targets.schema_validity else {
-        return Trigger::bare(
-            TriggerState::Na,
-            "no target for schema validity is configured",
-        );
+        return Trigger::bare(TriggerState::Na, "no target for schema validity is configured");
     };
     if !evidence.has(place, Metric::Validity) {
-        let why = format!(
-            "schema validity of {} was not measured",
-            evidence.name(place)
-        );
+        let why = format!("schema validity of {} was not measured", evidence.name(place));
         return Trigger::unknown(target, why);
     }
     rate(evidence, place, Metric::Validity, target, met_alpha)
@@ -179,10 +157,7 @@ pub(super) fn quality(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
 /// T3: the 95th percentile of the time to the first token of one variant.
 pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> Trigger {
     let Some(limit) = evidence.facts.targets.ttft_p95_ms else {
-        return Trigger::bare(
-            TriggerState::Na,
-            "no target for the time to the first token is configured",
-        );
+        return Trigger::bare(TriggerState::Na, "no target for the time to the first token is configured");
     };
     let (measured, name) = (evidence.at(place), evidence.name(place));
     let n = measured.ttft.n();
@@ -191,15 +166,9 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     } else {
         Some("the times are recorded and not declared comparable; measure live to decide")
     };
-    if let Some(why) =
-        recorded.or((n == 0).then_some("no fresh time to the first token was measured"))
-    {
+    if let Some(why) = recorded.or((n == 0).then_some("no fresh time to the first token was measured")) {
         let why = format!("time to the first token of {name}: {why}");
-        return Trigger {
-            finding: measured.ttft.p95,
-            n,
-            ..Trigger::unknown(limit, why)
-        };
+        return Trigger { finding: measured.ttft.p95, n, ..Trigger::unknown(limit, why) };
     }
     let over = measured.ttft.exceedances(limit);
     let within = n.saturating_sub(over) as f64;
@@ -211,15 +180,8 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     };
     let unknown = state == TriggerState::Unknown;
     let n_to_settle = n_to_settle_target(within, total, QUANTILE, alpha, POWER).filter(|_| unknown);
-    let tail = if unknown {
-        prose::settle(n_to_settle, "answers")
-    } else {
-        String::new()
-    };
-    let p95 = measured
-        .ttft
-        .p95
-        .map_or_else(|| "not shown".to_owned(), |p95| prose::milliseconds(&p95));
+    let tail = if unknown { prose::settle(n_to_settle, "answers") } else { String::new() };
+    let p95 = measured.ttft.p95.map_or_else(|| "not shown".to_owned(), |p95| prose::milliseconds(&p95));
     let explanation = format!(
         "95th percentile of the time to the first token of {name} is {p95}, {} of {} answers over the limit, \
          at most {} requests at once; {}{tail}",
@@ -249,10 +211,7 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
         return Trigger::unknown(budget, "the number of requests a month is not configured");
     };
     let cost = &evidence.at(place).cost;
-    let Some(each) = cost
-        .per_request
-        .filter(|each| each.low.is_finite() && each.point.is_some())
-    else {
+    let Some(each) = cost.per_request.filter(|each| each.low.is_finite() && each.point.is_some()) else {
         let why = cost.note.as_deref().unwrap_or("no price is known");
         return Trigger::unknown(budget, format!("the cost of {name} is unknown: {why}"));
     };
@@ -265,12 +224,7 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
         TriggerState::Unknown
     };
     let middle = f64::midpoint(volume_low, volume_high);
-    let monthly = Estimate {
-        point: each.point.map(|point| point * middle),
-        low,
-        high,
-        ..each
-    };
+    let monthly = Estimate { point: each.point.map(|point| point * middle), low, high, ..each };
     let explanation = format!(
         "{name} costs {} a month ({} {}, n {}); {}",
         prose::usd(monthly.point.unwrap_or(low)),
@@ -280,10 +234,7 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
         match state {
             TriggerState::Fired => format!("that is over the budget of {}", prose::usd(budget)),
             TriggerState::Clear => format!("the budget of {} holds", prose::usd(budget)),
-            _ => format!(
-                "whether the budget of {} holds is not shown",
-                prose::usd(budget)
-            ),
+            _ => format!("whether the budget of {} holds is not shown", prose::usd(budget)),
         },
     );
     Trigger {
@@ -320,13 +271,9 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Triggers {
     };
     let targets = evidence.facts.targets;
     Triggers {
-        t1: of_incumbent(targets.schema_validity.is_some(), &|i| {
-            validity(evidence, i, alpha)
-        }),
+        t1: of_incumbent(targets.schema_validity.is_some(), &|i| validity(evidence, i, alpha)),
         t2: super::quality::ceiling(evidence),
-        t3: of_incumbent(targets.ttft_p95_ms.is_some(), &|i| {
-            latency(evidence, i, alpha)
-        }),
+        t3: of_incumbent(targets.ttft_p95_ms.is_some(), &|i| latency(evidence, i, alpha)),
         t4: of_incumbent(targets.monthly_budget_usd.is_some(), &|i| cost(evidence, i)),
         t5: compliance(evidence),
     }

@@ -160,16 +160,9 @@ impl Accumulator {
     pub fn new(suite: &Suite, grader: &Grader) -> Self {
         let variants = suite.variants.clone();
         Self::from_settings(Settings {
-            rounds: variants
-                .iter()
-                .map(|variant| suite.round(variant.prompt))
-                .collect(),
-            endpoints: (0..variants.len())
-                .filter_map(|index| grader.endpoint(index).copied())
-                .collect(),
-            checks_validity: (0..variants.len())
-                .map(|index| grader.checks_validity(index))
-                .collect(),
+            rounds: variants.iter().map(|variant| suite.round(variant.prompt)).collect(),
+            endpoints: (0..variants.len()).filter_map(|index| grader.endpoint(index).copied()).collect(),
+            checks_validity: (0..variants.len()).map(|index| grader.checks_validity(index)).collect(),
             variants,
             scorers: grader.scorer_ids().map(str::to_owned).collect(),
             labels: suite.labels.clone(),
@@ -206,11 +199,7 @@ impl Accumulator {
         graded: GradedTrial,
         facts: ExchangeFacts,
     ) {
-        debug_assert!(
-            repeat < self.settings.repeats.max(1),
-            "repeat {repeat} of {}",
-            self.settings.repeats
-        );
+        debug_assert!(repeat < self.settings.repeats.max(1), "repeat {repeat} of {}", self.settings.repeats);
         if variant >= self.tallies.len() {
             return;
         }
@@ -228,12 +217,8 @@ impl Accumulator {
         }
         tally.answers.push((example_index, class));
         tally.add_scores(place, &graded.scores, scale);
-        tally
-            .strict
-            .add(place, f64::from(u8::from(graded.valid_strict)), scale);
-        tally
-            .lenient
-            .add(place, f64::from(u8::from(graded.valid_lenient)), scale);
+        tally.strict.add(place, f64::from(u8::from(graded.valid_strict)), scale);
+        tally.lenient.add(place, f64::from(u8::from(graded.valid_lenient)), scale);
         if let Some(violation) = graded.violation {
             count_bounded(&mut tally.violations, violation);
         }
@@ -244,9 +229,7 @@ impl Accumulator {
 
     /// The primary scorer's sum so far and the number of trials in it.
     pub fn running(&self, variant: usize) -> (f64, u64) {
-        self.tallies
-            .get(variant)
-            .map_or((0.0, 0), |tally| tally.running)
+        self.tallies.get(variant).map_or((0.0, 0), |tally| tally.running)
     }
 
     /// What the trials show. `latency_comparable` is what the recording declares, if there is one.
@@ -265,10 +248,7 @@ impl Accumulator {
             let next = self.clusters.len() as u32;
             *self.clusters.entry(cluster.clone()).or_insert(next)
         });
-        let tags = example
-            .tags
-            .iter()
-            .map(|(tag, value)| (tag.as_str(), value.as_str()));
+        let tags = example.tags.iter().map(|(tag, value)| (tag.as_str(), value.as_str()));
         let slices = tags
             .chain(class.map(|class| (CLASS_TAG, class)))
             .filter_map(|(tag, value)| self.slices.number(tag, value))
@@ -277,11 +257,7 @@ impl Accumulator {
             let next = self.classes.len() as u32;
             *self.classes.entry(class.to_owned()).or_insert(next)
         });
-        self.rows[place] = Some(Row {
-            cluster,
-            class,
-            slices,
-        });
+        self.rows[place] = Some(Row { cluster, class, slices });
     }
 
     fn answered_class(&mut self, label: Option<&str>) -> u32 {
@@ -310,11 +286,7 @@ impl Tally {
                 let failure = self.failures.entry(kind).or_insert((0, message));
                 failure.0 += 1;
                 // The least message, not the first to come: the order of trials must not show.
-                if let Some(message) = graded
-                    .failure_message
-                    .as_ref()
-                    .filter(|message| **message < failure.1)
-                {
+                if let Some(message) = graded.failure_message.as_ref().filter(|message| **message < failure.1) {
                     failure.1.clone_from(message);
                 }
             }
@@ -382,22 +354,14 @@ fn says_something_of_speed(kind: FailureKind) -> bool {
 
 fn count_bounded(counts: &mut HashMap<String, u64>, text: String) {
     let is_open = counts.len() < MAX_DISTINCT || counts.contains_key(&text);
-    *counts
-        .entry(if is_open { text } else { "(other)".to_owned() })
-        .or_default() += 1;
+    *counts.entry(if is_open { text } else { "(other)".to_owned() }).or_default() += 1;
 }
 
 fn add_usage(totals: &mut UsageTotals, usage: &Usage) {
-    totals
-        .input_uncached_tokens
-        .add(usage.input_uncached_tokens);
+    totals.input_uncached_tokens.add(usage.input_uncached_tokens);
     totals.cache_read_tokens.add(usage.cache_read_tokens);
-    totals
-        .cache_write_5m_tokens
-        .add(usage.cache_write_5m_tokens);
-    totals
-        .cache_write_1h_tokens
-        .add(usage.cache_write_1h_tokens);
+    totals.cache_write_5m_tokens.add(usage.cache_write_5m_tokens);
+    totals.cache_write_1h_tokens.add(usage.cache_write_1h_tokens);
     totals.output_tokens.add(usage.output_tokens);
     totals.reasoning_tokens.add(usage.reasoning_tokens);
 }

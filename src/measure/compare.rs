@@ -2,9 +2,7 @@
 
 use crate::stats::Estimate;
 use crate::stats::cluster::cluster_sums;
-use crate::stats::paired::{
-    PairedVerdict, cluster_signflip, mcnemar, paired_difference, paired_verdict,
-};
+use crate::stats::paired::{PairedVerdict, cluster_signflip, mcnemar, paired_difference, paired_verdict};
 
 /// Seed of the sign-flip test, which draws at random above 20 clusters that differ.
 pub const SIGN_FLIP_SEED: u64 = 1;
@@ -44,27 +42,17 @@ pub fn compare(
     alpha: f64,
 ) -> Comparison {
     let examples = a.len().max(b.len());
-    let (mut differences, mut groups) =
-        (Vec::with_capacity(examples), Vec::with_capacity(examples));
+    let (mut differences, mut groups) = (Vec::with_capacity(examples), Vec::with_capacity(examples));
     let mut binary = true;
     for ((a, b), cluster) in a.iter().zip(b).zip(clusters) {
         let (Some(a), Some(b)) = (a, b) else { continue };
         binary &= is_binary(*a) && is_binary(*b);
         let difference = f64::from(*b) - f64::from(*a);
-        differences.push(if difference.abs() < NO_DIFFERENCE {
-            0.0
-        } else {
-            difference
-        });
+        differences.push(if difference.abs() < NO_DIFFERENCE { 0.0 } else { difference });
         groups.push(*cluster);
     }
     let n = differences.len() as u64;
-    let count = |sign: fn(f64) -> bool| {
-        differences
-            .iter()
-            .filter(|difference| sign(**difference))
-            .count() as u64
-    };
+    let count = |sign: fn(f64) -> bool| differences.iter().filter(|difference| sign(**difference)).count() as u64;
     let (wins, losses) = (count(|d| d > 0.0), count(|d| d < 0.0));
     let paired = paired_difference(&differences, &groups, n * u64::from(repeats.max(1)), alpha);
     let plain = binary && !clustered && repeats <= 1;
@@ -72,10 +60,7 @@ pub fn compare(
         if plain {
             mcnemar(wins, losses).mid_p
         } else {
-            let sums: Vec<f64> = cluster_sums(&differences, &groups)
-                .into_iter()
-                .map(|(sum, _)| sum)
-                .collect();
+            let sums: Vec<f64> = cluster_sums(&differences, &groups).into_iter().map(|(sum, _)| sum).collect();
             cluster_signflip(&sums, SIGN_FLIP_SEED)
         }
     });
@@ -111,18 +96,12 @@ mod tests {
         let b = scores(&[[1.0; 7].as_slice(), &[0.0], &[1.0; 13]].concat());
         let clusters: Vec<u32> = (0..21).collect();
         let got = compare(&a, &b, &clusters, 1, false, 0.05);
-        assert_eq!(
-            (got.n, got.wins, got.losses, got.ties, got.dropped),
-            (21, 7, 1, 13, 0)
-        );
+        assert_eq!((got.n, got.wins, got.losses, got.ties, got.dropped), (21, 7, 1, 13, 0));
         assert!((got.p.unwrap() - 0.0390625).abs() < 1e-9);
         assert!((got.difference.low - 0.02600303248).abs() < 1e-8, "{got:?}");
         assert_eq!(got.difference.method, Method::Tango);
         assert_eq!(got.verdict, PairedVerdict::Better);
-        assert_eq!(
-            compare(&b, &a, &clusters, 1, false, 0.05).verdict,
-            PairedVerdict::Worse
-        );
+        assert_eq!(compare(&b, &a, &clusters, 1, false, 0.05).verdict, PairedVerdict::Worse);
     }
 
     #[test]
@@ -135,32 +114,15 @@ mod tests {
         assert!((got.difference.low + 0.1326279607).abs() < 1e-8, "{got:?}");
         assert_eq!(got.difference.method, Method::TangoEffectiveN);
         assert_eq!(got.verdict, PairedVerdict::NotEnoughEvidence);
-        let repeated = compare(
-            &scores(&[0.5, 0.25]),
-            &scores(&[1.0, 0.25]),
-            &[0, 1],
-            4,
-            false,
-            0.05,
-        );
+        let repeated = compare(&scores(&[0.5, 0.25]), &scores(&[1.0, 0.25]), &[0, 1], 4, false, 0.05);
         assert_eq!((repeated.wins, repeated.ties), (1, 1));
     }
 
     #[test]
     fn missing_on_either_side_is_dropped_from_both() {
-        let got = compare(
-            &[None, Some(1.0), Some(0.0)],
-            &[Some(1.0), None, Some(1.0)],
-            &[0, 1, 2],
-            1,
-            false,
-            0.05,
-        );
+        let got = compare(&[None, Some(1.0), Some(0.0)], &[Some(1.0), None, Some(1.0)], &[0, 1, 2], 1, false, 0.05);
         assert_eq!((got.n, got.dropped, got.wins), (1, 2, 1));
         let none = compare(&[], &[], &[], 1, false, 0.05);
-        assert_eq!(
-            (none.p, none.difference.point, none.verdict),
-            (None, None, PairedVerdict::NotEnoughEvidence)
-        );
+        assert_eq!((none.p, none.difference.point, none.verdict), (None, None, PairedVerdict::NotEnoughEvidence));
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
-use super::{
-    Confusion, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements,
-};
+use super::{Confusion, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
 use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::quantile::quantile_estimate;
@@ -68,32 +66,18 @@ fn number(all: &Accumulator) -> Numbering {
         sizes[place as usize] += 1;
         clusters.push(place);
     }
-    let names: HashMap<u32, &str> = all
-        .classes
-        .iter()
-        .map(|(name, number)| (*number, name.as_str()))
-        .collect();
-    let mut expected: Vec<&str> = all
-        .rows
-        .iter()
-        .flatten()
-        .filter_map(|row| names.get(&row.class).copied())
-        .collect();
+    let names: HashMap<u32, &str> = all.classes.iter().map(|(name, number)| (*number, name.as_str())).collect();
+    let mut expected: Vec<&str> = all.rows.iter().flatten().filter_map(|row| names.get(&row.class).copied()).collect();
     expected.sort_unstable();
     expected.dedup();
     let mut classes = all.settings.labels.clone();
     classes.extend(
-        expected
-            .into_iter()
-            .filter(|name| !all.settings.labels.iter().any(|label| label == name))
-            .map(str::to_owned),
+        expected.into_iter().filter(|name| !all.settings.labels.iter().any(|label| label == name)).map(str::to_owned),
     );
     let places = classes.iter().enumerate();
     Numbering {
         clustered: sizes.iter().any(|size| *size > 1),
-        class_places: places
-            .filter_map(|(place, name)| all.classes.get(name).map(|number| (*number, place)))
-            .collect(),
+        class_places: places.filter_map(|(place, name)| all.classes.get(name).map(|number| (*number, place))).collect(),
         clusters,
         classes,
     }
@@ -109,11 +93,7 @@ fn finish_variant(
     let endpoint = settings.endpoints.get(variant)?;
     let alpha = settings.statistics.alpha;
     let means = Means { all, numbering };
-    let checks_validity = settings
-        .checks_validity
-        .get(variant)
-        .copied()
-        .unwrap_or(false);
+    let checks_validity = settings.checks_validity.get(variant).copied().unwrap_or(false);
     let no_column = Column::default();
     let primary = tally.scores.first().unwrap_or(&no_column);
     let scores = means.vector(primary);
@@ -131,35 +111,17 @@ fn finish_variant(
         accuracy_bounds: means.bounds(tally, primary),
         macro_f1,
         confusion,
-        fields: tally
-            .fields
-            .iter()
-            .map(|(field, counts)| (field.clone(), *counts))
-            .collect(),
+        fields: tally.fields.iter().map(|(field, counts)| (field.clone(), *counts)).collect(),
         validity_strict: validity(&tally.strict),
         validity_lenient: validity(&tally.lenient),
-        valid: if checks_validity {
-            means.vector(&tally.strict)
-        } else {
-            vec![None; all.rows.len()]
-        },
+        valid: if checks_validity { means.vector(&tally.strict) } else { vec![None; all.rows.len()] },
         violations: violations(tally),
         scorers: scorers(all, tally, &means),
-        ttft: if tally.streamed > 0 {
-            latency(&tally.ttft, alpha)
-        } else {
-            Latency::default()
-        },
+        ttft: if tally.streamed > 0 { latency(&tally.ttft, alpha) } else { Latency::default() },
         total: latency(&tally.total, alpha),
         in_flight: tally.in_flight,
         usage: tally.usage,
-        cost: tally.cost.finish(
-            endpoint,
-            &scores,
-            &numbering.clusters,
-            recording_comparable,
-            alpha,
-        ),
+        cost: tally.cost.finish(endpoint, &scores, &numbering.clusters, recording_comparable, alpha),
         slices: slices(all, &means, primary),
         scores,
     })
@@ -174,9 +136,7 @@ struct Means<'a> {
 impl Means<'_> {
     fn vector(&self, column: &Column) -> Vec<Option<f32>> {
         let scale = self.all.scale;
-        (0..self.all.rows.len())
-            .map(|place| column.mean(place, scale).map(|mean| mean as f32))
-            .collect()
+        (0..self.all.rows.len()).map(|place| column.mean(place, scale).map(|mean| mean as f32)).collect()
     }
 
     /// The mean over the examples that are in, by METHODS.md 1.1 or 1.3 (DESIGN.md 13.15).
@@ -191,13 +151,7 @@ impl Means<'_> {
         }
         let graded = scores.iter().any(|score| *score != 0.0 && *score != 1.0);
         let effective = self.numbering.clustered || self.all.settings.repeats > 1 || graded;
-        clustered_accuracy(
-            &scores,
-            &clusters,
-            calls,
-            effective,
-            self.all.settings.statistics.alpha,
-        )
+        clustered_accuracy(&scores, &clusters, calls, effective, self.all.settings.statistics.alpha)
     }
 
     /// The mean if every trial without a score were wrong, and if every one were right.
@@ -206,12 +160,7 @@ impl Means<'_> {
             return None;
         }
         let (mut low, mut high, mut examples) = (0.0, 0.0, 0_u64);
-        for (place, trials) in tally
-            .trials
-            .iter()
-            .enumerate()
-            .filter(|(_, trials)| **trials > 0)
-        {
+        for (place, trials) in tally.trials.iter().enumerate().filter(|(_, trials)| **trials > 0) {
             let (sum, count) = column.sum(place, self.all.scale);
             let trials = u64::from(*trials);
             low += sum / trials as f64;
@@ -223,21 +172,14 @@ impl Means<'_> {
 }
 
 fn failures(tally: &Tally) -> Vec<(crate::exchange::FailureKind, u64, String)> {
-    let mut failures: Vec<_> = tally
-        .failures
-        .iter()
-        .map(|(kind, (count, message))| (*kind, *count, message.clone()))
-        .collect();
+    let mut failures: Vec<_> =
+        tally.failures.iter().map(|(kind, (count, message))| (*kind, *count, message.clone())).collect();
     failures.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
     failures
 }
 
 fn violations(tally: &Tally) -> Vec<(String, u64)> {
-    let mut violations: Vec<_> = tally
-        .violations
-        .iter()
-        .map(|(text, count)| (text.clone(), *count))
-        .collect();
+    let mut violations: Vec<_> = tally.violations.iter().map(|(text, count)| (text.clone(), *count)).collect();
     violations.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     violations.truncate(MAX_VIOLATIONS);
     violations
@@ -245,15 +187,12 @@ fn violations(tally: &Tally) -> Vec<(String, u64)> {
 
 fn scorers(all: &Accumulator, tally: &Tally, means: &Means<'_>) -> Vec<ScorerMean> {
     let columns = tally.scores.iter().zip(&tally.unscored);
-    let mean =
-        |(scorer, (column, (unscored, reason))): (&String, (&Column, &(u64, Option<String>)))| {
-            ScorerMean {
-                scorer: scorer.clone(),
-                mean: means.estimate(column, |_| true),
-                unscored: *unscored,
-                unscored_reason: reason.clone(),
-            }
-        };
+    let mean = |(scorer, (column, (unscored, reason))): (&String, (&Column, &(u64, Option<String>)))| ScorerMean {
+        scorer: scorer.clone(),
+        mean: means.estimate(column, |_| true),
+        unscored: *unscored,
+        unscored_reason: reason.clone(),
+    };
     all.settings.scorers.iter().zip(columns).map(mean).collect()
 }
 
@@ -263,41 +202,19 @@ fn latency(times: &Times, alpha: f64) -> Latency {
     sorted_ms.sort_by(f64::total_cmp);
     let mut with_censored = sorted_ms.clone();
     with_censored.resize(sorted_ms.len() + times.censored as usize, f64::INFINITY);
-    let quantile =
-        |q| (!with_censored.is_empty()).then(|| quantile_estimate(&with_censored, q, alpha));
-    Latency {
-        censored: times.censored,
-        p50: quantile(0.5),
-        p95: quantile(0.95),
-        sorted_ms,
-    }
+    let quantile = |q| (!with_censored.is_empty()).then(|| quantile_estimate(&with_censored, q, alpha));
+    Latency { censored: times.censored, p50: quantile(0.5), p95: quantile(0.95), sorted_ms }
 }
 
 /// Macro-F1 and the confusion matrix of a classification.
-fn classes(
-    all: &Accumulator,
-    tally: &Tally,
-    numbering: &Numbering,
-) -> (Option<Estimate>, Option<Confusion>) {
-    if !all.settings.classifies
-        || numbering.classes.is_empty()
-        || numbering.classes.len() > MAX_CLASSES
-    {
+fn classes(all: &Accumulator, tally: &Tally, numbering: &Numbering) -> (Option<Estimate>, Option<Confusion>) {
+    if !all.settings.classifies || numbering.classes.is_empty() || numbering.classes.len() > MAX_CLASSES {
         return (None, None);
     }
-    let place = |class: u32| {
-        numbering
-            .class_places
-            .get(&class)
-            .copied()
-            .filter(|_| class != NO_CLASS)
-    };
+    let place = |class: u32| numbering.class_places.get(&class).copied().filter(|_| class != NO_CLASS);
     let mut answers = tally.answers.clone();
     answers.sort_unstable();
-    let (mut pairs, mut clusters) = (
-        Vec::with_capacity(answers.len()),
-        Vec::with_capacity(answers.len()),
-    );
+    let (mut pairs, mut clusters) = (Vec::with_capacity(answers.len()), Vec::with_capacity(answers.len()));
     for (example, answer) in answers {
         let row = all.rows.get(example as usize).and_then(Option::as_ref);
         if let Some(expected) = row.and_then(|row| place(row.class)) {
@@ -310,36 +227,15 @@ fn classes(
         return (None, None);
     };
     let statistics = all.settings.statistics;
-    let plan = BootstrapPlan {
-        seed: statistics.seed,
-        resamples: RESAMPLES,
-        alpha: statistics.alpha,
-    };
-    let row = |expected| {
-        (0..count)
-            .map(Some)
-            .chain([None])
-            .map(|answer| matrix.count(expected, answer))
-            .collect()
-    };
-    let confusion = Confusion {
-        classes: numbering.classes.clone(),
-        counts: (0..count).map(row).collect(),
-    };
-    (
-        macro_f1_estimate(&pairs, &clusters, count, plan).ok(),
-        Some(confusion),
-    )
+    let plan = BootstrapPlan { seed: statistics.seed, resamples: RESAMPLES, alpha: statistics.alpha };
+    let row = |expected| (0..count).map(Some).chain([None]).map(|answer| matrix.count(expected, answer)).collect();
+    let confusion = Confusion { classes: numbering.classes.clone(), counts: (0..count).map(row).collect() };
+    (macro_f1_estimate(&pairs, &clusters, count, plan).ok(), Some(confusion))
 }
 
 fn slices(all: &Accumulator, means: &Means<'_>, primary: &Column) -> Vec<Slice> {
-    let within = |number: u32| {
-        move |place: usize| {
-            all.rows[place]
-                .as_ref()
-                .is_some_and(|row| row.slices.contains(&number))
-        }
-    };
+    let within =
+        |number: u32| move |place: usize| all.rows[place].as_ref().is_some_and(|row| row.slices.contains(&number));
     let slice = |(tag, value, number): (&str, &str, u32)| Slice {
         tag: tag.to_owned(),
         value: value.to_owned(),

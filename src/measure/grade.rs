@@ -117,11 +117,7 @@ impl Grader {
             suite.schema.clone(),
             (suite.parse, suite.score_invalid, suite.task),
             endpoints,
-            suite
-                .variants
-                .iter()
-                .map(|variant| wants_json(variant.structured))
-                .collect(),
+            suite.variants.iter().map(|variant| wants_json(variant.structured)).collect(),
         )
     }
 
@@ -133,10 +129,7 @@ impl Grader {
         wants_json: Vec<bool>,
     ) -> Result<Self, ScorerError> {
         let fields = scorers.first().and_then(|spec| match spec.kind {
-            ScorerKind::FieldF1 {
-                tolerance,
-                list_match,
-            } => Some(FieldF1::new(tolerance, list_match)),
+            ScorerKind::FieldF1 { tolerance, list_match } => Some(FieldF1::new(tolerance, list_match)),
             _ => None,
         });
         Ok(Self {
@@ -171,17 +164,12 @@ impl Grader {
 
     /// Whether a scorer asks a process of the user's.
     pub fn wants_command(&self) -> bool {
-        self.scorers
-            .iter()
-            .any(|(spec, _)| matches!(spec.kind, ScorerKind::Command { .. }))
+        self.scorers.iter().any(|(spec, _)| matches!(spec.kind, ScorerKind::Command { .. }))
     }
 
     /// What the `command` scorers ask about a trial; empty where the answer cannot be used.
     pub fn ask(&self, variant: usize, example: &Example, exchange: &Exchange) -> Vec<Question> {
-        let Some(reading) = self
-            .read(variant, exchange)
-            .filter(|_| self.wants_command())
-        else {
+        let Some(reading) = self.read(variant, exchange).filter(|_| self.wants_command()) else {
             return Vec::new();
         };
         let answer = self.answer(variant, &reading.outcome);
@@ -192,15 +180,8 @@ impl Grader {
             let ScorerKind::Command { argv } = &spec.kind else {
                 return None;
             };
-            let ask = scorer.ask(
-                example.expected.pointer(&spec.expected_at)?,
-                answer.pointer(&spec.at)?,
-            )?;
-            Some(Question {
-                scorer: spec.id.clone(),
-                argv: argv.clone(),
-                question: ask.question,
-            })
+            let ask = scorer.ask(example.expected.pointer(&spec.expected_at)?, answer.pointer(&spec.at)?)?;
+            Some(Question { scorer: spec.id.clone(), argv: argv.clone(), question: ask.question })
         };
         self.scorers.iter().filter_map(question).collect()
     }
@@ -217,21 +198,14 @@ impl Grader {
             return self.ungraded(Ending::Failed(FailureKind::Malformed), example);
         };
         let mut graded = self.ungraded(ending(&reading.outcome), example);
-        graded.streamed = matches!(
-            exchange.received,
-            crate::trial::Received::Answer { streamed: true, .. }
-        );
+        graded.streamed = matches!(exchange.received, crate::trial::Received::Answer { streamed: true, .. });
         match &reading.outcome {
             Outcome::Failed(failure) => {
                 graded.failure_message = Some(failure.message.clone());
                 graded.counts_as_missing = !failure.kind.counts_as_wrong();
             }
-            Outcome::Answered(completion)
-            | Outcome::Refused(completion)
-            | Outcome::Truncated(completion) => {
-                let first = reading
-                    .first_visible_event
-                    .and_then(|index| exchange.timing.event_ms.get(index));
+            Outcome::Answered(completion) | Outcome::Refused(completion) | Outcome::Truncated(completion) => {
+                let first = reading.first_visible_event.and_then(|index| exchange.timing.event_ms.get(index));
                 graded.ttft_ms = first.copied();
                 graded.total_ms = Some(exchange.timing.total_ms);
                 graded.usage = completion.usage;
@@ -253,8 +227,7 @@ impl Grader {
     }
 
     fn read(&self, variant: usize, exchange: &Exchange) -> Option<Reading> {
-        self.endpoint(variant)
-            .map(|endpoint| wire::read(endpoint.wire, &exchange.received))
+        self.endpoint(variant).map(|endpoint| wire::read(endpoint.wire, &exchange.received))
     }
 
     /// Fills in the answer's validity, parsed as the suite says and leniently.
@@ -263,9 +236,7 @@ impl Grader {
         graded.violation = answer.validity.fault();
         graded.valid_lenient = graded.valid_strict || {
             let (schema, wants_json) = (self.schema.as_ref(), self.wants_json(variant));
-            answer::parse(text, ParseMode::Lenient, schema, wants_json)
-                .validity
-                .is_valid()
+            answer::parse(text, ParseMode::Lenient, schema, wants_json).validity.is_valid()
         };
     }
 
@@ -281,12 +252,7 @@ impl Grader {
             Outcome::Truncated(completion) => (&completion.text, ParseMode::Strict),
             Outcome::Refused(_) | Outcome::Failed(_) => return None,
         };
-        Some(answer::parse(
-            text,
-            mode,
-            self.schema.as_ref(),
-            self.wants_json(variant),
-        ))
+        Some(answer::parse(text, mode, self.schema.as_ref(), self.wants_json(variant)))
     }
 
     /// The value, if scorers may look at it.
@@ -296,22 +262,10 @@ impl Grader {
     }
 
     /// Fills in scores, classes and fields.
-    fn score(
-        &self,
-        example: &Example,
-        answer: Option<&Value>,
-        replies: Option<&Value>,
-        graded: &mut GradedTrial,
-    ) {
+    fn score(&self, example: &Example, answer: Option<&Value>, replies: Option<&Value>, graded: &mut GradedTrial) {
         for (spec, scorer) in &self.scorers {
             let reply = replies.and_then(|replies| replies.get(&spec.id));
-            graded.scores.push(grade_one(
-                spec,
-                scorer.as_ref(),
-                &example.expected,
-                answer,
-                reply,
-            ));
+            graded.scores.push(grade_one(spec, scorer.as_ref(), &example.expected, answer, reply));
         }
         let Some((primary, _)) = self.scorers.first() else {
             return;
@@ -320,25 +274,16 @@ impl Grader {
         if self.classifies {
             // What the scorer forgives (say, case) is the expected class in the confusion matrix too.
             let right = graded.scores.first().and_then(Grade::score) == Some(1.0);
-            graded.label = if right {
-                graded.expected_label.clone()
-            } else {
-                found.map(label_text)
-            };
+            graded.label = if right { graded.expected_label.clone() } else { found.map(label_text) };
         }
-        if let (Some(fields), Some(expected)) =
-            (&self.fields, example.expected.pointer(&primary.expected_at))
-        {
+        if let (Some(fields), Some(expected)) = (&self.fields, example.expected.pointer(&primary.expected_at)) {
             graded.fields = fields.field_counts(expected, found);
         }
     }
 
     /// A trial of which nothing is known but its end.
     fn ungraded(&self, ending: Ending, example: &Example) -> GradedTrial {
-        let expected = self
-            .scorers
-            .first()
-            .and_then(|(spec, _)| example.expected.pointer(&spec.expected_at));
+        let expected = self.scorers.first().and_then(|(spec, _)| example.expected.pointer(&spec.expected_at));
         GradedTrial {
             ending,
             failure_message: None,
@@ -372,15 +317,9 @@ fn grade_one(
     };
     // A pattern of the suite's own needs nothing expected.
     let needless = matches!(spec.kind, ScorerKind::Regex { pattern: Some(_) });
-    match expected
-        .pointer(&spec.expected_at)
-        .or(needless.then_some(&Value::Null))
-    {
+    match expected.pointer(&spec.expected_at).or(needless.then_some(&Value::Null)) {
         Some(expected) => scorer.score(expected, answer, reply),
-        None => Grade::Unscored(format!(
-            "the expected value has nothing at `{}`",
-            spec.expected_at
-        )),
+        None => Grade::Unscored(format!("the expected value has nothing at `{}`", spec.expected_at)),
     }
 }
 

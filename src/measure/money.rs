@@ -66,10 +66,7 @@ impl CostTally {
         self.live += 1;
         self.live_unknown += unknown;
         self.spent += graded.cost.unwrap_or(Usd::ZERO);
-        let (start, end) = (
-            facts.sent_at_unix_ms as f64,
-            facts.sent_at_unix_ms as f64 + facts.took_ms,
-        );
+        let (start, end) = (facts.sent_at_unix_ms as f64, facts.sent_at_unix_ms as f64 + facts.took_ms);
         let (first, last) = self.span_ms.unwrap_or((start, end));
         self.span_ms = Some((first.min(start), last.max(end)));
         self.completed += 1;
@@ -79,16 +76,10 @@ impl CostTally {
     /// so a recording counts by its answers' own times, one after another.
     fn throughput(&self, recording_comparable: bool) -> Option<(f64, &'static str)> {
         if let Some((start, end)) = self.span_ms.filter(|_| self.completed > 1) {
-            return (end > start)
-                .then(|| (self.completed as f64 / (end - start) * 1000.0, "measured"));
+            return (end > start).then(|| (self.completed as f64 / (end - start) * 1000.0, "measured"));
         }
         let usable = recording_comparable && self.recorded > 0 && self.recorded_ms > 0.0;
-        usable.then(|| {
-            (
-                self.recorded as f64 / self.recorded_ms * 1000.0,
-                "recorded, one request at a time",
-            )
-        })
+        usable.then(|| (self.recorded as f64 / self.recorded_ms * 1000.0, "recorded, one request at a time"))
     }
 
     /// The figures. `scores` and `clusters` run by example.
@@ -115,61 +106,38 @@ impl CostTally {
             Some("no price is known for this model".to_owned())
         } else if self.unknown > 0 {
             let why = "usage was not reported or one of its prices is not known";
-            Some(format!(
-                "{why} for {} of {} answers",
-                self.unknown, self.answers
-            ))
+            Some(format!("{why} for {} of {} answers", self.unknown, self.answers))
         } else {
             None
         };
         let mean = |place: usize| {
-            let (sum, count) = self
-                .by_example
-                .get(place)
-                .copied()
-                .unwrap_or((Usd::ZERO, 0));
+            let (sum, count) = self.by_example.get(place).copied().unwrap_or((Usd::ZERO, 0));
             (count > 0).then(|| sum.as_f64() / f64::from(count))
         };
         let known = !missing_price && !too_many && !self.by_example.is_empty();
         Cost {
             spent: (self.live_unknown == 0).then_some(self.spent),
             note,
-            by_example: if known {
-                (0..examples).map(mean).collect()
-            } else {
-                Vec::new()
-            },
+            by_example: if known { (0..examples).map(mean).collect() } else { Vec::new() },
             ..Cost::default()
         }
     }
 
-    fn by_hardware(
-        &self,
-        gpu: GpuCost,
-        scores: &[Option<f32>],
-        recording_comparable: bool,
-    ) -> Cost {
+    fn by_hardware(&self, gpu: GpuCost, scores: &[Option<f32>], recording_comparable: bool) -> Cost {
         let nothing_paid = (self.live == 0).then_some(Usd::ZERO);
         let Some((per_second, how)) = self.throughput(recording_comparable) else {
             let recorded = self.completed == 0 && (self.recorded > 0 || self.answers > 0);
-            let why = if recorded {
-                "answers are recorded"
-            } else {
-                "too few fresh answers"
-            };
+            let why = if recorded { "answers are recorded" } else { "too few fresh answers" };
             return Cost {
                 spent: nothing_paid,
                 note: Some(format!("throughput was not measured: {why}")),
                 ..Cost::default()
             };
         };
-        let usd =
-            gpu.usd_per_hour * f64::from(gpu.replicas) / 3600.0 / (per_second * gpu.utilisation);
+        let usd = gpu.usd_per_hour * f64::from(gpu.replicas) / 3600.0 / (per_second * gpu.utilisation);
         if !usd.is_finite() {
             return Cost {
-                note: Some(
-                    "`gpu.utilisation` is 0, so that no request can carry the cost".to_owned(),
-                ),
+                note: Some("`gpu.utilisation` is 0, so that no request can carry the cost".to_owned()),
                 ..Cost::default()
             };
         }
@@ -201,20 +169,12 @@ fn fill_estimates(cost: &mut Cost, scores: &[Option<f32>], clusters: &[u32], alp
     cost.per_request = mean.mean.map(|point| Estimate {
         point: Some(point),
         low: mean.interval.map_or(0.0, |interval| interval.low),
-        high: mean
-            .interval
-            .map_or(f64::INFINITY, |interval| interval.high),
+        high: mean.interval.map_or(f64::INFINITY, |interval| interval.high),
         level: 1.0 - alpha,
         n: mean.n,
-        method: if mean.interval.is_some() {
-            Method::StudentT
-        } else {
-            Method::None
-        },
+        method: if mean.interval.is_some() { Method::StudentT } else { Method::None },
     });
-    let scored = known
-        .iter()
-        .filter_map(|(usd, cluster, score)| score.map(|score| (*usd, f64::from(score), *cluster)));
+    let scored = known.iter().filter_map(|(usd, cluster, score)| score.map(|score| (*usd, f64::from(score), *cluster)));
     let (mut costs, mut right, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     for (usd, score, cluster) in scored {
         costs.push(usd);

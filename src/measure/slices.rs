@@ -41,11 +41,9 @@ impl SliceBook {
 
     /// All slices that are left, by tag and value.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, u32)> {
-        self.numbers.iter().flat_map(|(tag, values)| {
-            values
-                .iter()
-                .map(|(value, number)| (tag.as_str(), value.as_str(), *number))
-        })
+        self.numbers
+            .iter()
+            .flat_map(|(tag, values)| values.iter().map(|(value, number)| (tag.as_str(), value.as_str(), *number)))
     }
 }
 

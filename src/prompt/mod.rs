@@ -53,7 +53,11 @@ struct Parts {
 impl Parts {
     fn compile(prompt: &Prompt) -> Result<Self, PromptError> {
         let part = |part: &'static str, source: &str| {
-            Template::compile(source).map_err(|error| PromptError::Template { prompt: prompt.name.clone(), part, error })
+            Template::compile(source).map_err(|error| PromptError::Template {
+                prompt: prompt.name.clone(),
+                part,
+                error,
+            })
         };
         let system = if prompt.system.is_empty() { None } else { Some(part("system", &prompt.system)?) };
         Ok(Self { name: prompt.name.clone(), system, user: part("user", &prompt.user)? })
@@ -61,15 +65,21 @@ impl Parts {
 
     fn render(&self, part: &'static str, input: &Value, shared: &Shared) -> Result<Option<String>, PromptError> {
         let template = if part == "system" { self.system.as_ref() } else { Some(&self.user) };
-        template
-            .map(|template| template.render(input, shared))
-            .transpose()
-            .map_err(|error| PromptError::Template { prompt: self.name.clone(), part, error })
+        template.map(|template| template.render(input, shared)).transpose().map_err(|error| PromptError::Template {
+            prompt: self.name.clone(),
+            part,
+            error,
+        })
     }
 }
 
 /// Checks that a prompt compiles and renders for an input; what `check` asks.
-pub fn try_prompt(prompt: &Prompt, schema: Option<&Value>, labels: &[String], input: &Value) -> Result<(), PromptError> {
+pub fn try_prompt(
+    prompt: &Prompt,
+    schema: Option<&Value>,
+    labels: &[String],
+    input: &Value,
+) -> Result<(), PromptError> {
     let parts = Parts::compile(prompt)?;
     let shared = Shared::new(schema, labels);
     parts.render("system", input, &shared)?;
@@ -92,23 +102,37 @@ pub struct Prepared {
 
 impl Prepared {
     /// Prepares a variant. `pool` is what few-shot may draw from.
-    pub fn new(suite: &Suite, variant: &Variant, wire: WireKind, model: &Model, pool: &[Example]) -> Result<Self, PromptError> {
+    pub fn new(
+        suite: &Suite,
+        variant: &Variant,
+        wire: WireKind,
+        model: &Model,
+        pool: &[Example],
+    ) -> Result<Self, PromptError> {
         let schema = suite.schema.as_ref().map(|schema| schema.document());
         let parts = Parts::compile(&suite.prompts[variant.prompt])?;
         let shared = Shared::new(schema, &suite.labels);
         let shots = match variant.shots.filter(|shots| shots.k > 0) {
             None => ShotSource::None,
             Some(shots) if (pool.len() as u64) < u64::from(shots.k) => {
-                return Err(PromptError::PoolTooSmall { variant: variant.id.0.clone(), wanted: shots.k, has: pool.len() });
+                return Err(PromptError::PoolTooSmall {
+                    variant: variant.id.0.clone(),
+                    wanted: shots.k,
+                    has: pool.len(),
+                });
             }
             Some(shots) => ShotSource::choose(shots, pool, &|row| {
                 Ok([
-                    Message { role: Role::User, content: parts.render("user", &row.input, &shared)?.unwrap_or_default() },
+                    Message {
+                        role: Role::User,
+                        content: parts.render("user", &row.input, &shared)?.unwrap_or_default(),
+                    },
                     Message { role: Role::Assistant, content: row.expected.to_string() },
                 ])
             })?,
         };
-        let named = || NamedSchema { name: suite.output_name.clone(), schema: schema.cloned().unwrap_or(Value::Bool(true)) };
+        let named =
+            || NamedSchema { name: suite.output_name.clone(), schema: schema.cloned().unwrap_or(Value::Bool(true)) };
         let output = match variant.structured {
             Structured::Text => OutputMode::Text,
             Structured::JsonObject => OutputMode::JsonObject,

@@ -58,8 +58,10 @@ impl ShotSource {
                     .iter()
                     .map(|row| Ok(Row { id: row.id.0.clone(), key: plain(&row.input), shot: render(row)? }))
                     .collect::<Result<Vec<_>, PromptError>>()?;
-                let documents = rows.iter().enumerate().map(|(index, row)| bm25::Document::new(index as u32, row.key.clone()));
-                let index = bm25::SearchEngineBuilder::with_tokenizer_and_documents(Words, documents.collect::<Vec<_>>());
+                let documents =
+                    rows.iter().enumerate().map(|(index, row)| bm25::Document::new(index as u32, row.key.clone()));
+                let index =
+                    bm25::SearchEngineBuilder::with_tokenizer_and_documents(Words, documents.collect::<Vec<_>>());
                 return Ok(Self::Similar { k, rows, index: Box::new(index.build()) });
             }
         };
@@ -162,7 +164,13 @@ mod tests {
     use serde_json::json;
 
     fn row(id: &str, input: &str, class: &str) -> Example {
-        Example { id: ExampleId(id.into()), input: json!(input), expected: json!({"c": class}), cluster: None, tags: BTreeMap::new() }
+        Example {
+            id: ExampleId(id.into()),
+            input: json!(input),
+            expected: json!({"c": class}),
+            cluster: None,
+            tags: BTreeMap::new(),
+        }
     }
 
     fn pool() -> Vec<Example> {
@@ -199,8 +207,10 @@ mod tests {
         assert_eq!(inputs(Select::Random, 3, &example), inputs(Select::Random, 3, &example));
         let balanced = inputs(Select::Balanced, 3, &example);
         let pool = pool();
-        let classes: std::collections::BTreeSet<_> =
-            balanced.iter().map(|input| pool.iter().find(|row| row.input == json!(input)).unwrap().expected.to_string()).collect();
+        let classes: std::collections::BTreeSet<_> = balanced
+            .iter()
+            .map(|input| pool.iter().find(|row| row.input == json!(input)).unwrap().expected.to_string())
+            .collect();
         assert_eq!(classes.len(), 3, "one of each class: {balanced:?}");
     }
 

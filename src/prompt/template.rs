@@ -25,7 +25,8 @@ pub struct TemplateError {
 
 impl From<minijinja::Error> for TemplateError {
     fn from(error: minijinja::Error) -> Self {
-        let detail = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        let detail =
+            error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
         Self { message: crate::text::one_line(&detail, 300), line: error.line() }
     }
 }
@@ -42,7 +43,9 @@ impl Shared {
     pub fn new(schema: Option<&Value>, labels: &[String]) -> Self {
         Self {
             schema: schema.map(|schema| TemplateValue::from_safe_string(schema.to_string())),
-            labels: TemplateValue::from_object(Labels(labels.iter().map(|label| TemplateValue::from(label.as_str())).collect())),
+            labels: TemplateValue::from_object(Labels(
+                labels.iter().map(|label| TemplateValue::from(label.as_str())).collect(),
+            )),
         }
     }
 }
@@ -138,7 +141,9 @@ impl Object for Json {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match &self.0 {
             Value::Array(items) => Enumerator::Seq(items.len()),
-            Value::Object(fields) => Enumerator::Values(fields.keys().map(|key| TemplateValue::from(key.as_str())).collect()),
+            Value::Object(fields) => {
+                Enumerator::Values(fields.keys().map(|key| TemplateValue::from(key.as_str())).collect())
+            }
             _ => Enumerator::Empty,
         }
     }
@@ -179,7 +184,11 @@ mod tests {
         assert_eq!(render("{{ labels }}|{{ labels | join('/') }}", json!("")).unwrap(), "x, y|x/y");
         assert_eq!(render("{{ schema }}", json!("")).unwrap(), r#"{"b":1,"a":[2]}"#);
         assert_eq!(render("{{ input }}", json!({"z": 1, "a": "é"})).unwrap(), r#"{"z":1,"a":"é"}"#);
-        assert_eq!(render("{{ input.z }} {{ a }} {% for i in l %}{{ i }}{% endfor %}", json!({"z": 1, "a": "b", "l": [1, 2]})).unwrap(), "1 b 12");
+        assert_eq!(
+            render("{{ input.z }} {{ a }} {% for i in l %}{{ i }}{% endfor %}", json!({"z": 1, "a": "b", "l": [1, 2]}))
+                .unwrap(),
+            "1 b 12"
+        );
         assert_eq!(render("{{ input }}", json!(7)).unwrap(), "7");
     }
 
@@ -193,7 +202,10 @@ mod tests {
     #[test]
     fn a_template_reaches_no_other_file_and_ends() {
         assert!(render("{% include '/etc/passwd' %}", json!("x")).is_err());
-        assert!(render("{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}", json!("x")).is_err());
+        assert!(
+            render("{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}", json!("x"))
+                .is_err()
+        );
     }
 
     proptest! {

@@ -131,9 +131,13 @@ impl Recording {
         let header: Header = serde_json::from_str(&first)
             .map_err(|error| fault(1, format!("the first line is not a recording's header: {error}")))?;
         if header.recording != FORMAT {
-            return Err(fault(1, format!("format {} is not known to this version, which reads {FORMAT}", header.recording)));
+            return Err(fault(
+                1,
+                format!("format {} is not known to this version, which reads {FORMAT}", header.recording),
+            ));
         }
-        let mut recording = Self { header, digest: Digest::of(first.as_bytes()), lines: Vec::new(), places: HashMap::new() };
+        let mut recording =
+            Self { header, digest: Digest::of(first.as_bytes()), lines: Vec::new(), places: HashMap::new() };
         for (number, line) in (2..).zip(lines) {
             let line = line.map_err(io)?;
             if line.trim().is_empty() {
@@ -218,8 +222,11 @@ fn text_chunk(text: &str) -> Map<String, Value> {
 /// An event without what the envelope holds; its text where it is nothing else.
 fn short(event: &Value, envelope: &Map<String, Value>) -> Value {
     let Value::Object(fields) = event else { return event.clone() };
-    let rest: Map<String, Value> =
-        fields.iter().filter(|(key, _)| !envelope.contains_key(*key)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let rest: Map<String, Value> = fields
+        .iter()
+        .filter(|(key, _)| !envelope.contains_key(*key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     let text = event.pointer("/choices/0/delta/content").and_then(Value::as_str);
     match text {
         Some(text) if Value::Object(text_chunk(text)) == Value::Object(rest.clone()) => text.into(),
@@ -273,8 +280,16 @@ mod tests {
             (3.0, json!({"choices": [], "id": "c1", "model": "m", "usage": {"prompt_tokens": 3}})),
         ];
         let bare = Entry {
-            request_hash: Digest::of(b"r"), example: "e".into(), variant: "v".into(), repeat: 0, status: 200,
-            envelope: Map::new(), chunks: vec![], response: None, total_ms: 3.0, usage: None,
+            request_hash: Digest::of(b"r"),
+            example: "e".into(),
+            variant: "v".into(),
+            repeat: 0,
+            status: 200,
+            envelope: Map::new(),
+            chunks: vec![],
+            response: None,
+            total_ms: 3.0,
+            usage: None,
         };
         let entry = Entry::from_events(bare, &events);
         assert_eq!(entry.chunks[1], (2.0, json!("hi")));

@@ -5,7 +5,9 @@ use serde::Serialize;
 use super::Report;
 use crate::decide::Verdict;
 use crate::exchange::FailureKind;
-use crate::measure::{Confusion, Latency, OutcomeCounts, RunProvenance, ScorerMean, Slice, TokenSum, VariantMeasurements};
+use crate::measure::{
+    Confusion, Latency, OutcomeCounts, RunProvenance, ScorerMean, Slice, TokenSum, VariantMeasurements,
+};
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
 use crate::variant::{Intervention, VariantId};
@@ -109,7 +111,11 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
         outcomes: measured.outcomes,
         missing: measured.missing,
         reused: measured.reused,
-        failures: measured.failures.iter().map(|(kind, count, message)| FailureRow { kind: *kind, count: *count, message }).collect(),
+        failures: measured
+            .failures
+            .iter()
+            .map(|(kind, count, message)| FailureRow { kind: *kind, count: *count, message })
+            .collect(),
         accuracy: measured.accuracy,
         accuracy_bounds: measured.accuracy_bounds.map(|(low, high)| [low, high]),
         macro_f1: measured.macro_f1,
@@ -131,7 +137,11 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
         cost_usd_per_correct: measured.cost.per_correct,
         cost_note: measured.cost.note.as_deref(),
         confusion: measured.confusion.as_ref(),
-        violations: measured.violations.iter().map(|(violation, count)| ViolationRow { violation, count: *count }).collect(),
+        violations: measured
+            .violations
+            .iter()
+            .map(|(violation, count)| ViolationRow { violation, count: *count })
+            .collect(),
         slices: &measured.slices,
     }
 }

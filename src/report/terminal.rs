@@ -63,14 +63,18 @@ fn columns() -> Vec<Column> {
         quality("n", |measured| measured.accuracy.n.to_string()),
         quality("ans/ref/cut/fail", outcomes),
         quality("accuracy [95%]", |measured| percent_interval(&measured.accuracy)),
-        quality("macro-F1", |measured| measured.macro_f1.and_then(|f1| f1.point).map_or("–".into(), |f1| format!("{f1:.3}"))),
+        quality("macro-F1", |measured| {
+            measured.macro_f1.and_then(|f1| f1.point).map_or("–".into(), |f1| format!("{f1:.3}"))
+        }),
         quality("valid", |measured| percent(measured.validity_strict.as_ref())),
         quality("lenient", |measured| percent(measured.validity_lenient.as_ref())),
         rest("TTFT p50/p95 ms", |measured| quantiles(&measured.ttft)),
         rest("total p50/p95 ms", |measured| quantiles(&measured.total)),
         rest("tokens in (cached)", tokens_in),
         rest("out", |measured| tokens(&measured.usage.output_tokens)),
-        rest("$/request", |measured| measured.cost.per_request.and_then(|cost| cost.point).map_or("unknown".into(), format_usd)),
+        rest("$/request", |measured| {
+            measured.cost.per_request.and_then(|cost| cost.point).map_or("unknown".into(), format_usd)
+        }),
     ]
 }
 
@@ -102,7 +106,9 @@ fn percent(estimate: Option<&Estimate>) -> String {
 }
 
 fn quantiles(latency: &Latency) -> String {
-    let ms = |estimate: Option<Estimate>| estimate.and_then(|estimate| estimate.point).map_or("–".into(), |ms| format!("{ms:.0}"));
+    let ms = |estimate: Option<Estimate>| {
+        estimate.and_then(|estimate| estimate.point).map_or("–".into(), |ms| format!("{ms:.0}"))
+    };
     if latency.n() == 0 { "–".into() } else { format!("{} / {}", ms(latency.p50), ms(latency.p95)) }
 }
 
@@ -125,7 +131,10 @@ fn footnotes(report: &Report, width: usize) -> String {
     let mut notes = Vec::new();
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
-    notes.push(format!("accuracy is the mean of `{}`, with its 95% interval{clustered}; an answer that breaks the schema scores 0", report.primary));
+    notes.push(format!(
+        "accuracy is the mean of `{}`, with its 95% interval{clustered}; an answer that breaks the schema scores 0",
+        report.primary
+    ));
     if measurements.provenance != RunProvenance::Live {
         let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
         let setting = report.setting.as_deref().map_or(String::new(), |setting| format!(": {setting}"));
@@ -133,7 +142,9 @@ fn footnotes(report: &Report, width: usize) -> String {
     }
     let reused: u64 = measurements.variants.iter().map(|measured| measured.reused).sum();
     if reused > 0 && measurements.provenance != RunProvenance::Recorded {
-        notes.push(format!("{reused} answers come from the store and are no part of the latency figures (--fresh asks again)"));
+        notes.push(format!(
+            "{reused} answers come from the store and are no part of the latency figures (--fresh asks again)"
+        ));
     }
     for measured in &measurements.variants {
         for (kind, count, message) in measured.failures.iter().take(2) {
@@ -143,7 +154,10 @@ fn footnotes(report: &Report, width: usize) -> String {
             let bounds = measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
                 format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
             });
-            notes.push(format!("{}: {} trials are missing (infrastructure){bounds}", measured.variant.id, measured.missing));
+            notes.push(format!(
+                "{}: {} trials are missing (infrastructure){bounds}",
+                measured.variant.id, measured.missing
+            ));
         }
         if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
             notes.push(format!("{}: cost: {note}", measured.variant.id));
@@ -175,10 +189,17 @@ pub fn verdict(verdict: &Verdict, width: usize) -> String {
     text.push_str("\nRungs\n");
     for (rung, report) in &verdict.rungs {
         let status = kebab(&report.status).to_uppercase();
-        text.push_str(&wrap(&report.explanation, &format!("  {:<16}{status:<10} ", kebab(rung)), &" ".repeat(29), width));
+        text.push_str(&wrap(
+            &report.explanation,
+            &format!("  {:<16}{status:<10} ", kebab(rung)),
+            &" ".repeat(29),
+            width,
+        ));
     }
     if let Some(step) = &verdict.next_step {
-        let cost = step.usual_cost_usd.map_or(String::new(), |usd| format!(" (usually {} to {}, labelling not included)", format_usd(usd.low), format_usd(usd.high)));
+        let cost = step.usual_cost_usd.map_or(String::new(), |usd| {
+            format!(" (usually {} to {}, labelling not included)", format_usd(usd.low), format_usd(usd.high))
+        });
         text.push_str("\nNext step\n");
         text.push_str(&wrap(&format!("{}{cost}", step.what), "  ", "  ", width));
     }

@@ -92,7 +92,8 @@ pub async fn ask_process(argv: &[String], folder: &Path, questions: &[Value]) ->
                 .await
                 .map_err(|_| AssistError::Silent { program: program.clone() })?;
             let Ok(Some(line)) = line else { break };
-            let fault = |message: String| AssistError::Reply { program: program.clone(), number: replies.len() + 1, message };
+            let fault =
+                |message: String| AssistError::Reply { program: program.clone(), number: replies.len() + 1, message };
             let reply: Value = serde_json::from_str(&line).map_err(|error| fault(format!("not JSON: {error}")))?;
             if reply.get("score").is_none() && reply.get("error").is_none() {
                 return Err(fault("has neither `score` nor `error`".into()));

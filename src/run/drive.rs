@@ -154,7 +154,8 @@ async fn finish_writing(
     observer: &mut dyn Observer,
     mut summary: Summary,
 ) -> Result<Summary, RunError> {
-    let finished = tokio::task::spawn_blocking(move || writer.finish()).await.map_err(|error| RunError::Bug(error.to_string()))?;
+    let finished =
+        tokio::task::spawn_blocking(move || writer.finish()).await.map_err(|error| RunError::Bug(error.to_string()))?;
     while let Ok(Committed::Trials(records)) = committed.try_recv() {
         for record in &records {
             summary.done += 1;
@@ -166,7 +167,12 @@ async fn finish_writing(
 }
 
 impl<'a> Drive<'a> {
-    fn new(job: &'a Job, observer: &'a mut dyn Observer, writer: mpsc::Sender<Write>, leading: mpsc::UnboundedSender<usize>) -> Self {
+    fn new(
+        job: &'a Job,
+        observer: &'a mut dyn Observer,
+        writer: mpsc::Sender<Write>,
+        leading: mpsc::UnboundedSender<usize>,
+    ) -> Self {
         let mut providers: Vec<&str> = Vec::new();
         let mut limits = Vec::new();
         let limit_of = job.endpoints.iter().map(|endpoint| {
@@ -354,7 +360,14 @@ impl<'a> Drive<'a> {
         }
     }
 
-    async fn record(&mut self, pending: Pending, arrived: Arrived, failure: Option<Failure>, in_flight: u32, open: bool) {
+    async fn record(
+        &mut self,
+        pending: Pending,
+        arrived: Arrived,
+        failure: Option<Failure>,
+        in_flight: u32,
+        open: bool,
+    ) {
         let Pending { ask, attempts, .. } = pending;
         let twins = self.twins.remove(&ask.key).unwrap_or_default();
         // A failure that the user's stop kept from being asked again is left for the next run.
@@ -380,9 +393,16 @@ impl<'a> Drive<'a> {
         if !settled {
             self.summary.missing += 1 + twins.len() as u64;
         }
-        self.write(TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false }, None, settled, reusable).await;
+        self.write(
+            TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false },
+            None,
+            settled,
+            reusable,
+        )
+        .await;
         for trial in twins {
-            self.write(TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true }, None, settled, reusable).await;
+            self.write(TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true }, None, settled, reusable)
+                .await;
         }
     }
 

@@ -93,9 +93,9 @@ impl Feed {
         if self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, example)? {
             return Ok(Work::Settled);
         }
-        let http = self.prepared[trial.variant]
-            .encode(&trial.example)
-            .map_err(|error| RunError::Input(format!("example `{}`, variant `{}`: {error}", trial.example.id, lane.id)))?;
+        let http = self.prepared[trial.variant].encode(&trial.example).map_err(|error| {
+            RunError::Input(format!("example `{}`, variant `{}`: {error}", trial.example.id, lane.id))
+        })?;
         let recorded = self.endpoints[lane.endpoint].provenance == Provenance::Recorded;
         if recorded && self.recording.as_ref().is_some_and(|recording| !recording.knows(&http.digest, trial.repeat)) {
             return Ok(Work::NotRecorded);

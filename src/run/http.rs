@@ -125,7 +125,12 @@ impl Transport for HttpTransport {
     fn send(&self, call: Call) -> BoxFuture<'_, Arrived> {
         Box::pin(async move {
             let Some(endpoint) = self.endpoints.get(call.endpoint) else {
-                return broken(failure(FailureKind::Connect, "no such endpoint".into(), Retry::No), Vec::new(), Timing::default(), 0);
+                return broken(
+                    failure(FailureKind::Connect, "no such endpoint".into(), Retry::No),
+                    Vec::new(),
+                    Timing::default(),
+                    0,
+                );
             };
             endpoint.send(call).await
         })
@@ -184,7 +189,11 @@ impl Endpoint {
         let mut decoder = (streamed && call.first_output.is_some()).then(|| wire::wire(self.wire).stream());
         while let Some(chunk) = response.chunk().await.map_err(|error| cut_failure(&error, status))? {
             if body.bytes.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(failure(FailureKind::Malformed, format!("the answer is larger than {MAX_BODY_BYTES} bytes"), Retry::No));
+                return Err(failure(
+                    FailureKind::Malformed,
+                    format!("the answer is larger than {MAX_BODY_BYTES} bytes"),
+                    Retry::No,
+                ));
             }
             body.bytes.extend_from_slice(&chunk);
             if streamed {
@@ -255,7 +264,8 @@ fn recorded_times(headers: &HeaderMap, measured: Timing) -> Timing {
 }
 
 fn broken(failure: Failure, body: Vec<u8>, timing: Timing, sent_at_unix_ms: i64) -> Arrived {
-    let reading = Reading { outcome: Outcome::Failed(failure.clone()), first_output_event: None, first_visible_event: None };
+    let reading =
+        Reading { outcome: Outcome::Failed(failure.clone()), first_output_event: None, first_visible_event: None };
     Arrived { received: Received::Broken { failure, body }, reading, timing, sent_at_unix_ms }
 }
 
@@ -270,7 +280,10 @@ fn connection_failure(error: &reqwest::Error) -> Failure {
 /// The connection broke within the answer.
 fn cut_failure(error: &reqwest::Error, status: u16) -> Failure {
     let kind = if (200..300).contains(&status) { FailureKind::Cut } else { FailureKind::Connect };
-    Failure { status: Some(status), ..failure(kind, format!("the connection broke: {}", chain(error)), Retry::Transient) }
+    Failure {
+        status: Some(status),
+        ..failure(kind, format!("the connection broke: {}", chain(error)), Retry::Transient)
+    }
 }
 
 /// An error with its causes, without the address (it may hold what a user would not show).

@@ -49,7 +49,16 @@ impl Limit {
         // A burst of one second's share keeps any minute below the limit, give or take that second.
         let requests = limits.requests_per_minute.and_then(|n| per_minute(n, n / 60));
         let tokens = limits.tokens_per_minute.and_then(|n| Some((per_minute(n, n)?, n)));
-        Self { most, allowed: most.min(START), in_flight: 0, episode_ends: None, paused_until: None, clock, requests, tokens }
+        Self {
+            most,
+            allowed: most.min(START),
+            in_flight: 0,
+            episode_ends: None,
+            paused_until: None,
+            clock,
+            requests,
+            tokens,
+        }
     }
 
     /// Takes a place for a request of about `tokens` tokens, or says when to ask again; `None`

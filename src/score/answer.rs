@@ -60,10 +60,7 @@ impl Validity {
 /// Without a schema and without `wants_json` the answer is the text itself, as a JSON string.
 pub fn parse(text: &str, mode: ParseMode, schema: Option<&OutputSchema>, wants_json: bool) -> Answer {
     if schema.is_none() && !wants_json {
-        return Answer {
-            value: Some(Value::String(text.to_owned())),
-            validity: Validity::Valid,
-        };
+        return Answer { value: Some(Value::String(text.to_owned())), validity: Validity::Valid };
     }
     let found = match mode {
         ParseMode::Strict => whole(text, text),
@@ -71,16 +68,10 @@ pub fn parse(text: &str, mode: ParseMode, schema: Option<&OutputSchema>, wants_j
         ParseMode::Lenient => first_value(text, schema.is_some_and(OutputSchema::is_container)),
     };
     match found {
-        Err((offset, message)) => Answer {
-            value: None,
-            validity: Validity::NotJson { offset, message },
-        },
+        Err((offset, message)) => Answer { value: None, validity: Validity::NotJson { offset, message } },
         Ok(value) => {
             let violation = schema.and_then(|schema| schema.first_violation(&value));
-            Answer {
-                value: Some(value),
-                validity: violation.map_or(Validity::Valid, Validity::Invalid),
-            }
+            Answer { value: Some(value), validity: violation.map_or(Validity::Valid, Validity::Invalid) }
         }
     }
 }
@@ -148,7 +139,8 @@ fn value_at(text: &str, start: usize) -> Result<Value, Option<(usize, String)>> 
 fn next_start(text: &str, at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     (at..bytes.len()).find(|&index| {
-        let in_word = index > 0 && (bytes[index - 1].is_ascii_alphanumeric() || matches!(bytes[index - 1], b'_' | b'.'));
+        let in_word =
+            index > 0 && (bytes[index - 1].is_ascii_alphanumeric() || matches!(bytes[index - 1], b'_' | b'.'));
         match bytes[index] {
             b'{' | b'[' | b'"' => true,
             _ if in_word || !text.is_char_boundary(index) => false,
@@ -161,8 +153,7 @@ fn next_start(text: &str, at: usize) -> Option<usize> {
 
 /// Whether `rest` begins with this word, whole.
 fn is_word(rest: &str, word: &str) -> bool {
-    rest.strip_prefix(word)
-        .is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    rest.strip_prefix(word).is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 /// The length of the JSON number at the start; a full stop after it is the sentence's.

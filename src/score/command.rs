@@ -11,9 +11,7 @@ pub(super) struct Command;
 
 impl Scorer for Command {
     fn ask(&self, expected: &Value, answer: &Value) -> Option<Ask> {
-        Some(Ask {
-            question: json!({"expected": expected, "answer": answer}),
-        })
+        Some(Ask { question: json!({"expected": expected, "answer": answer}) })
     }
 
     fn score(&self, _expected: &Value, _answer: &Value, reply: Option<&Value>) -> Grade {
@@ -40,7 +38,9 @@ mod tests {
         let score = |reply: Value| Command.score(&json!(1), &json!(1), Some(&reply)).score();
         assert_eq!(score(json!({"score": 0.25})), Some(0.25));
         assert_eq!(score(json!({"score": 1, "error": null})), Some(1.0));
-        for bad in [json!({"score": 1.1}), json!({"score": "1"}), json!({}), json!(1), json!({"error": "x", "score": 1})] {
+        for bad in
+            [json!({"score": 1.1}), json!({"score": "1"}), json!({}), json!(1), json!({"error": "x", "score": 1})]
+        {
             assert_eq!(score(bad.clone()), None, "{bad}");
         }
         assert_eq!(Command.score(&json!(1), &json!(1), None).score(), None);

@@ -16,9 +16,7 @@ pub(super) struct Contains {
 
 impl Contains {
     pub(super) fn new(normalise: &[Normalisation]) -> Self {
-        Self {
-            normaliser: Normaliser::new(normalise),
-        }
+        Self { normaliser: Normaliser::new(normalise) }
     }
 }
 

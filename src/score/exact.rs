@@ -12,9 +12,7 @@ pub(super) struct Exact {
 
 impl Exact {
     pub(super) fn new(normalise: &[Normalisation]) -> Self {
-        Self {
-            normaliser: Normaliser::new(normalise),
-        }
+        Self { normaliser: Normaliser::new(normalise) }
     }
 }
 

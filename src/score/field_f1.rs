@@ -73,11 +73,7 @@ impl FieldF1 {
 
     /// The pairs of two values by field; no answer is `None`.
     pub fn field_counts(&self, expected: &Value, answer: Option<&Value>) -> FieldTable {
-        let mut counter = Counter {
-            scorer: *self,
-            path: Vec::new(),
-            table: FieldTable::new(),
-        };
+        let mut counter = Counter { scorer: *self, path: Vec::new(), table: FieldTable::new() };
         counter.walk(Some(expected), answer);
         counter.table
     }
@@ -86,10 +82,9 @@ impl FieldF1 {
     /// so that nested lists do not multiply the time.
     fn right(&self, expected: &Value, answer: &Value) -> u64 {
         match (expected, answer) {
-            (Value::Object(expected), Value::Object(answer)) => expected
-                .iter()
-                .filter_map(|(name, value)| answer.get(name).map(|other| self.right(value, other)))
-                .sum(),
+            (Value::Object(expected), Value::Object(answer)) => {
+                expected.iter().filter_map(|(name, value)| answer.get(name).map(|other| self.right(value, other))).sum()
+            }
             (Value::Array(expected), Value::Array(answer)) if self.pairs_best(expected, answer) => {
                 let weights = self.weights(expected, answer);
                 let pairs = assignment::best(&weights);
@@ -163,12 +158,17 @@ impl<'a> Counter<'a> {
                 }
             }
             (Some(Value::Array(left)), Some(Value::Array(right))) => self.walk_lists(left, right),
-            (Some(Value::Object(_) | Value::Array(_)), Some(_)) | (Some(_), Some(Value::Object(_) | Value::Array(_))) => {
+            (Some(Value::Object(_) | Value::Array(_)), Some(_))
+            | (Some(_), Some(Value::Object(_) | Value::Array(_))) => {
                 self.walk(expected, None);
                 self.walk(None, answer);
             }
-            (Some(Value::Object(fields)), None) => fields.iter().for_each(|(name, value)| self.step(name, Some(value), None)),
-            (None, Some(Value::Object(fields))) => fields.iter().for_each(|(name, value)| self.step(name, None, Some(value))),
+            (Some(Value::Object(fields)), None) => {
+                fields.iter().for_each(|(name, value)| self.step(name, Some(value), None))
+            }
+            (None, Some(Value::Object(fields))) => {
+                fields.iter().for_each(|(name, value)| self.step(name, None, Some(value)))
+            }
             (Some(Value::Array(items)), None) => items.iter().for_each(|value| self.step("*", Some(value), None)),
             (None, Some(Value::Array(items))) => items.iter().for_each(|value| self.step("*", None, Some(value))),
             (expected, answer) => self.count(expected, answer),

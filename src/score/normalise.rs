@@ -104,9 +104,7 @@ fn is_punctuation(character: char) -> bool {
 /// 1 and 1.0 are written alike.
 fn write_number(number: &Number, key: &mut String) {
     // Whole numbers below 2^63 are exact in both forms; others stand as they are.
-    let whole = number
-        .as_f64()
-        .filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 9.2e18);
+    let whole = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 9.2e18);
     // Writing to a String cannot fail.
     let _ = match whole {
         Some(float) => write!(key, "{}", float as i64),

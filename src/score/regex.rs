@@ -19,9 +19,7 @@ pub(super) struct Pattern {
 
 impl Pattern {
     pub(super) fn new(pattern: Option<&str>) -> Result<Self, ScorerError> {
-        Ok(Self {
-            fixed: pattern.map(compile).transpose().map_err(ScorerError::Pattern)?,
-        })
+        Ok(Self { fixed: pattern.map(compile).transpose().map_err(ScorerError::Pattern)? })
     }
 }
 

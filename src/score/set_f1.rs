@@ -16,9 +16,7 @@ pub(super) struct SetF1 {
 
 impl SetF1 {
     pub(super) fn new(normalise: &[Normalisation]) -> Self {
-        Self {
-            normaliser: Normaliser::new(normalise),
-        }
+        Self { normaliser: Normaliser::new(normalise) }
     }
 
     fn items(&self, value: &Value) -> HashSet<String> {

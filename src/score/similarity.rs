@@ -53,10 +53,7 @@ fn is_huge(text: &str) -> bool {
 /// articles kept: other languages have other ones.
 fn token_f1(expected: &str, answer: &str) -> f64 {
     let (expected, answer) = (words(expected), words(answer));
-    let shared: u64 = expected
-        .iter()
-        .filter_map(|(word, count)| answer.get(word).map(|other| *count.min(other)))
-        .sum();
+    let shared: u64 = expected.iter().filter_map(|(word, count)| answer.get(word).map(|other| *count.min(other))).sum();
     super::f1(shared, expected.values().sum::<u64>() + answer.values().sum::<u64>())
 }
 

@@ -4,55 +4,25 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn all_kinds() -> Vec<ScorerKind> {
-    let normalise = vec![
-        Normalisation::Case,
-        Normalisation::Nfkc,
-        Normalisation::Whitespace,
-    ];
+    let normalise = vec![Normalisation::Case, Normalisation::Nfkc, Normalisation::Whitespace];
     vec![
         ScorerKind::Exact { normalise: vec![] },
-        ScorerKind::Exact {
-            normalise: normalise.clone(),
-        },
-        ScorerKind::FieldF1 {
-            tolerance: 0.005,
-            list_match: ListMatch::Position,
-        },
-        ScorerKind::FieldF1 {
-            tolerance: 0.005,
-            list_match: ListMatch::Best,
-        },
-        ScorerKind::SetF1 {
-            normalise: normalise.clone(),
-        },
-        ScorerKind::Numeric {
-            absolute: 0.1,
-            relative: 0.1,
-        },
+        ScorerKind::Exact { normalise: normalise.clone() },
+        ScorerKind::FieldF1 { tolerance: 0.005, list_match: ListMatch::Position },
+        ScorerKind::FieldF1 { tolerance: 0.005, list_match: ListMatch::Best },
+        ScorerKind::SetF1 { normalise: normalise.clone() },
+        ScorerKind::Numeric { absolute: 0.1, relative: 0.1 },
         ScorerKind::Contains { normalise },
         ScorerKind::Regex { pattern: None },
-        ScorerKind::Regex {
-            pattern: Some("a|b".to_owned()),
-        },
-        ScorerKind::Similarity {
-            by: SimilarityMatch::Levenshtein,
-            threshold: None,
-        },
-        ScorerKind::Similarity {
-            by: SimilarityMatch::TokenF1,
-            threshold: Some(1.0),
-        },
+        ScorerKind::Regex { pattern: Some("a|b".to_owned()) },
+        ScorerKind::Similarity { by: SimilarityMatch::Levenshtein, threshold: None },
+        ScorerKind::Similarity { by: SimilarityMatch::TokenF1, threshold: Some(1.0) },
         ScorerKind::Command { argv: vec![] },
     ]
 }
 
 fn built(kind: ScorerKind) -> Box<dyn Scorer> {
-    let spec = ScorerSpec {
-        id: "s".to_owned(),
-        kind,
-        at: String::new(),
-        expected_at: String::new(),
-    };
+    let spec = ScorerSpec { id: "s".to_owned(), kind, at: String::new(), expected_at: String::new() };
     build(&spec).unwrap()
 }
 
@@ -67,8 +37,7 @@ fn value() -> impl Strategy<Value = Value> {
     scalar.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[ab/~]{1,2}", inner, 0..4)
-                .prop_map(|fields| json!(fields)),
+            prop::collection::btree_map("[ab/~]{1,2}", inner, 0..4).prop_map(|fields| json!(fields)),
         ]
     })
 }
@@ -104,11 +73,7 @@ proptest! {
 fn every_kind_of_the_list_scores() {
     assert_eq!(KINDS.len(), 8);
     for kind in all_kinds() {
-        let text = if matches!(kind, ScorerKind::Numeric { .. }) {
-            "1"
-        } else {
-            "a"
-        };
+        let text = if matches!(kind, ScorerKind::Numeric { .. }) { "1" } else { "a" };
         let reply = json!({"score": 1});
         let grade = built(kind.clone()).score(&json!(text), &json!(text), Some(&reply));
         assert_eq!(grade, Grade::Scored(1.0), "{kind:?}");

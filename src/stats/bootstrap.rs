@@ -44,15 +44,10 @@ pub fn bootstrap_statistic(
     }
     let enough = results.len() * 2 > resamples as usize;
     results.sort_by(f64::total_cmp);
-    let rank = ((results.len() as f64 + 1.0) * alpha / 2.0)
-        .floor()
-        .max(1.0) as usize;
+    let rank = ((results.len() as f64 + 1.0) * alpha / 2.0).floor().max(1.0) as usize;
     let low = results.get(rank - 1)?;
     let high = results.get(results.len().checked_sub(rank)?)?;
-    (enough && low <= high).then_some(Interval {
-        low: *low,
-        high: *high,
-    })
+    (enough && low <= high).then_some(Interval { low: *low, high: *high })
 }
 
 #[cfg(test)]
@@ -64,9 +59,7 @@ mod tests {
         let clusters: Vec<u32> = (0..200).collect();
         let groups = group_indices(&clusters);
         let values: Vec<f64> = (0..200).map(|i| f64::from(i % 10)).collect();
-        let mean = |drawn: &[usize]| {
-            Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64)
-        };
+        let mean = |drawn: &[usize]| Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64);
         let got = bootstrap_statistic(&groups, 1, 1999, 0.05, mean).unwrap();
         assert_eq!(bootstrap_statistic(&groups, 1, 1999, 0.05, mean), Some(got));
         let half = 1.96 * (8.25_f64 / 200.0).sqrt();
@@ -80,10 +73,7 @@ mod tests {
         assert_eq!(bootstrap_statistic(&one, 1, 99, 0.05, |_| Some(1.0)), None);
         let two = group_indices(&[3, 4]);
         assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, |_| None), None);
-        assert_eq!(
-            bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(f64::NAN)),
-            None
-        );
+        assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(f64::NAN)), None);
         assert!(bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(1.0)).is_some());
     }
 }

@@ -56,14 +56,8 @@ impl ConfusionMatrix {
     pub fn count(&self, expected: usize, answer: Option<usize>) -> u64 {
         let column = answer.map_or(self.classes, |a| a.min(self.classes));
         let inside = expected < self.classes;
-        let index = expected
-            .saturating_mul(self.classes + 1)
-            .saturating_add(column);
-        self.counts
-            .get(index)
-            .copied()
-            .filter(|_| inside)
-            .unwrap_or(0)
+        let index = expected.saturating_mul(self.classes + 1).saturating_add(column);
+        self.counts.get(index).copied().filter(|_| inside).unwrap_or(0)
     }
 
     /// Scores of one class.
@@ -130,45 +124,30 @@ pub fn macro_f1_estimate(
     // Twice the true positives, and examples plus answers, a class.
     let mut right = vec![0_u64; classes];
     let mut seen = vec![0_u64; classes];
-    let interval = bootstrap_statistic(
-        &group_indices(clusters),
-        plan.seed,
-        plan.resamples,
-        plan.alpha,
-        |drawn| {
-            right.fill(0);
-            seen.fill(0);
-            for &index in drawn {
-                let (expected, answer) = pairs[index];
-                seen[expected] += 1;
-                if let Some(answer) = answer.filter(|a| *a < classes) {
-                    seen[answer] += 1;
-                    right[expected] += if answer == expected { 2 } else { 0 };
-                }
+    let interval = bootstrap_statistic(&group_indices(clusters), plan.seed, plan.resamples, plan.alpha, |drawn| {
+        right.fill(0);
+        seen.fill(0);
+        for &index in drawn {
+            let (expected, answer) = pairs[index];
+            seen[expected] += 1;
+            if let Some(answer) = answer.filter(|a| *a < classes) {
+                seen[answer] += 1;
+                right[expected] += if answer == expected { 2 } else { 0 };
             }
-            let present = right.iter().zip(&seen).filter(|(_, seen)| **seen > 0);
-            let (sum, count) = present.fold((0.0, 0_u32), |(sum, count), (right, seen)| {
-                (sum + *right as f64 / *seen as f64, count + 1)
-            });
-            (count > 0).then(|| sum / f64::from(count))
-        },
-    );
+        }
+        let present = right.iter().zip(&seen).filter(|(_, seen)| **seen > 0);
+        let (sum, count) =
+            present.fold((0.0, 0_u32), |(sum, count), (right, seen)| (sum + *right as f64 / *seen as f64, count + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    });
     let found = interval.unwrap_or(Interval::UNIT);
     Ok(Estimate {
         point,
         low: found.low,
         high: found.high,
-        level: if is_open_unit(plan.alpha) {
-            1.0 - plan.alpha
-        } else {
-            0.0
-        },
+        level: if is_open_unit(plan.alpha) { 1.0 - plan.alpha } else { 0.0 },
         n: pairs.len() as u64,
-        method: if interval.is_some() {
-            Method::Bootstrap
-        } else {
-            Method::None
-        },
+        method: if interval.is_some() { Method::Bootstrap } else { Method::None },
     })
 }
 
@@ -177,21 +156,11 @@ mod tests {
     use super::*;
     use crate::stats::testing::close;
 
-    const PLAN: BootstrapPlan = BootstrapPlan {
-        seed: 1,
-        resamples: 999,
-        alpha: 0.05,
-    };
+    const PLAN: BootstrapPlan = BootstrapPlan { seed: 1, resamples: 999, alpha: 0.05 };
 
     #[test]
     fn counts_and_scores() {
-        let pairs = [
-            (0, Some(0)),
-            (0, Some(1)),
-            (1, Some(1)),
-            (1, None),
-            (0, Some(9)),
-        ];
+        let pairs = [(0, Some(0)), (0, Some(1)), (1, Some(1)), (1, None), (0, Some(9))];
         let matrix = ConfusionMatrix::from_pairs(&pairs, 3).unwrap();
         assert_eq!((matrix.count(0, Some(1)), matrix.count(0, None)), (1, 1));
         assert_eq!((matrix.count(7, None), matrix.classes()), (0, 3));
@@ -200,17 +169,12 @@ mod tests {
         assert_eq!(matrix.class(2).f1, None);
         close(matrix.macro_f1().unwrap(), 0.5);
         assert!(ConfusionMatrix::from_pairs(&[(3, None)], 3).is_err());
-        assert_eq!(
-            ConfusionMatrix::from_pairs(&[], 3).unwrap().macro_f1(),
-            None
-        );
+        assert_eq!(ConfusionMatrix::from_pairs(&[], 3).unwrap().macro_f1(), None);
     }
 
     #[test]
     fn interval_holds_the_point() {
-        let pairs: Vec<Pair> = (0..120)
-            .map(|i| (i % 3, Some(if i % 5 == 0 { 0 } else { i % 3 })))
-            .collect();
+        let pairs: Vec<Pair> = (0..120).map(|i| (i % 3, Some(if i % 5 == 0 { 0 } else { i % 3 }))).collect();
         let clusters: Vec<u32> = (0..120).collect();
         let got = macro_f1_estimate(&pairs, &clusters, 3, PLAN).unwrap();
         assert!(got.interval().contains(got.point.unwrap()), "{got:?}");

@@ -85,11 +85,7 @@ pub(crate) fn check_lengths(values: &[f64], clusters: &[u32]) -> Result<(), Stat
     if values.len() == clusters.len() {
         return Ok(());
     }
-    Err(StatsError::Length {
-        what: "clusters",
-        got: clusters.len(),
-        expected: values.len(),
-    })
+    Err(StatsError::Length { what: "clusters", got: clusters.len(), expected: values.len() })
 }
 
 pub(crate) fn check_range(what: &'static str, values: &[f64], low: f64) -> Result<(), StatsError> {
@@ -98,11 +94,7 @@ pub(crate) fn check_range(what: &'static str, values: &[f64], low: f64) -> Resul
         Some(&got) => Err(StatsError::Domain {
             what,
             got,
-            expected: if low < 0.0 {
-                "a number from -1 to 1"
-            } else {
-                "a number from 0 to 1"
-            },
+            expected: if low < 0.0 { "a number from -1 to 1" } else { "a number from 0 to 1" },
         }),
     }
 }
@@ -140,11 +132,7 @@ pub(crate) fn effective_n(variance: f64, se: f64, groups: usize, calls: f64, alp
 /// for plain independent single calls, where [`wilson`] is exact about n: [`clustered_accuracy`]
 /// chooses.
 pub fn clustered_mean(scores: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> ClusteredMean {
-    let sample = ScoreSample {
-        scores,
-        clusters,
-        calls,
-    };
+    let sample = ScoreSample { scores, clusters, calls };
     let nothing = ClusteredMean {
         mean: None,
         se: None,
@@ -171,11 +159,7 @@ pub fn clustered_mean(scores: &[f64], clusters: &[u32], calls: u64, alpha: f64) 
         return known;
     };
     let n_eff = effective_n(mean * (1.0 - mean), se, groups, calls.max(n) as f64, alpha);
-    ClusteredMean {
-        n_eff: Some(n_eff),
-        interval: wilson(snap(mean) * n_eff, n_eff, alpha),
-        ..known
-    }
+    ClusteredMean { n_eff: Some(n_eff), interval: wilson(snap(mean) * n_eff, n_eff, alpha), ..known }
 }
 
 /// `mean` with rounding at 0 and 1 removed, so that "all right" is recognised.
@@ -202,11 +186,7 @@ pub fn clustered_accuracy(
     alpha: f64,
 ) -> Estimate {
     let known = clustered_mean(scores, clusters, calls, alpha);
-    let level = if is_open_unit(alpha) {
-        1.0 - alpha
-    } else {
-        0.0
-    };
+    let level = if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 };
     let Some(mean) = known.mean else {
         return Estimate::nothing(Interval::UNIT, level);
     };
@@ -220,14 +200,7 @@ pub fn clustered_accuracy(
     } else {
         (Interval::UNIT, Method::None)
     };
-    Estimate {
-        point: Some(mean),
-        low: interval.low,
-        high: interval.high,
-        level,
-        n: known.n,
-        method,
-    }
+    Estimate { point: Some(mean), low: interval.low, high: interval.high, level, n: known.n, method }
 }
 
 /// One-sided bounds of a mean score for decisions: Clopper–Pearson with the effective n (METHODS.md
@@ -244,9 +217,7 @@ pub fn clustered_one_sided(scores: &[f64], clusters: &[u32], calls: u64, alpha: 
     if binary && calls <= known.n && all_singletons(clusters) {
         return clopper_pearson_one_sided(scores.iter().sum(), known.n as f64, alpha);
     }
-    known.n_eff.map_or(Interval::UNIT, |n_eff| {
-        clopper_pearson_one_sided(snap(mean) * n_eff, n_eff, alpha)
-    })
+    known.n_eff.map_or(Interval::UNIT, |n_eff| clopper_pearson_one_sided(snap(mean) * n_eff, n_eff, alpha))
 }
 
 /// Mean variance within examples, `mean of s(1 − s)·K/(K − 1)` (METHODS.md 1.3): shows whether more
@@ -272,10 +243,7 @@ pub struct ClusterEffect {
 /// Intra-cluster correlation by one-way analysis of variance, and the design effect (METHODS.md
 /// 9.5). For planning; intervals use [`clustered_mean`]. Unusable input: `None` and 1.
 pub fn icc_deff(scores: &[f64], clusters: &[u32]) -> ClusterEffect {
-    let none = ClusterEffect {
-        icc: None,
-        design_effect: 1.0,
-    };
+    let none = ClusterEffect { icc: None, design_effect: 1.0 };
     if check_lengths(scores, clusters).is_err() || !scores.iter().all(|s| s.is_finite()) {
         return none;
     }
@@ -286,10 +254,7 @@ pub fn icc_deff(scores: &[f64], clusters: &[u32]) -> ClusterEffect {
     }
     let mean = scores.iter().sum::<f64>() / n;
     let total: f64 = scores.iter().map(|s| (s - mean).powi(2)).sum();
-    let between: f64 = sums
-        .iter()
-        .map(|&(sum, size)| size as f64 * (sum / size as f64 - mean).powi(2))
-        .sum();
+    let between: f64 = sums.iter().map(|&(sum, size)| size as f64 * (sum / size as f64 - mean).powi(2)).sum();
     if total <= NEGLIGIBLE * NEGLIGIBLE {
         return none;
     }
@@ -299,10 +264,7 @@ pub fn icc_deff(scores: &[f64], clusters: &[u32]) -> ClusterEffect {
     let m0 = (n - squares / n) / (groups - 1.0);
     let icc = ((msb - msw) / (msb + (m0 - 1.0) * msw)).clamp(0.0, 1.0);
     let sizes: Vec<u64> = sums.iter().map(|&(_, size)| size).collect();
-    ClusterEffect {
-        icc: Some(icc),
-        design_effect: design_effect(&sizes, icc),
-    }
+    ClusterEffect { icc: Some(icc), design_effect: design_effect(&sizes, icc) }
 }
 
 /// Kish's design effect `1 + (m_A − 1)·icc` with the size-weighted mean size m_A (METHODS.md 9.5); 1

@@ -33,15 +33,9 @@ pub fn cost_per_correct_fieller(
         check_non_negative("cost or score", *value)?;
     }
     let n = cost.len() as f64;
-    let (c, s) = (
-        cost.iter().sum::<f64>() / n,
-        correct.iter().sum::<f64>() / n,
-    );
-    let unbounded = CostPerCorrect {
-        ratio: (s > 0.0).then(|| c / s).filter(|r| r.is_finite()),
-        interval: None,
-        bounded: false,
-    };
+    let (c, s) = (cost.iter().sum::<f64>() / n, correct.iter().sum::<f64>() / n);
+    let unbounded =
+        CostPerCorrect { ratio: (s > 0.0).then(|| c / s).filter(|r| r.is_finite()), interval: None, bounded: false };
     let deviations = |values: &[f64], mean: f64| {
         let each: Vec<f64> = values.iter().map(|v| v - mean).collect();
         cluster_sums(&each, clusters)
@@ -65,10 +59,7 @@ pub fn cost_per_correct_fieller(
     }
     let root = (qb * qb - qa * qc).max(0.0).sqrt();
     Ok(CostPerCorrect {
-        interval: Some(Interval {
-            low: (qb - root) / qa,
-            high: (qb + root) / qa,
-        }),
+        interval: Some(Interval { low: (qb - root) / qa, high: (qb + root) / qa }),
         bounded: true,
         ..unbounded
     })
@@ -86,17 +77,9 @@ pub fn cache_factor(
     read_mult: f64,
     write_mult: f64,
 ) -> Result<f64, StatsError> {
-    for (what, share) in [
-        ("input_share", input_share),
-        ("prefix_share", prefix_share),
-        ("hit_rate", hit_rate),
-    ] {
+    for (what, share) in [("input_share", input_share), ("prefix_share", prefix_share), ("hit_rate", hit_rate)] {
         if !(0.0..=1.0).contains(&share) {
-            return Err(StatsError::Domain {
-                what,
-                got: share,
-                expected: "a number from 0 to 1",
-            });
+            return Err(StatsError::Domain { what, got: share, expected: "a number from 0 to 1" });
         }
     }
     check_non_negative("read_mult", read_mult)?;
@@ -149,19 +132,10 @@ pub struct BreakEven {
 /// A number that is not finite; a negative volume, overhead, fixed cost or horizon; a reversed range.
 pub fn break_even(input: &BreakEvenInput) -> Result<BreakEven, StatsError> {
     check_break_even(input)?;
-    let BreakEvenInput {
-        saving,
-        saving_range,
-        volume,
-        overhead,
-        fixed,
-        horizon_months,
-    } = *input;
+    let BreakEvenInput { saving, saving_range, volume, overhead, fixed, horizon_months } = *input;
     let months = |saving: f64, fixed: f64, overhead: f64| {
         let monthly = volume * saving - overhead;
-        (monthly > 0.0)
-            .then(|| fixed / monthly)
-            .filter(|months| months.is_finite())
+        (monthly > 0.0).then(|| fixed / monthly).filter(|months| months.is_finite())
     };
     let middle = |range: Interval| f64::midpoint(range.low, range.high);
     let months_low = months(saving_range.high, fixed.low, overhead.low);
@@ -199,26 +173,12 @@ fn check_break_even(input: &BreakEvenInput) -> Result<(), StatsError> {
     ] {
         check_non_negative(what, value)?;
     }
-    let domain = |what, got, expected| {
-        Err(StatsError::Domain {
-            what,
-            got,
-            expected,
-        })
-    };
-    let savings = [
-        input.saving,
-        input.saving_range.low,
-        input.saving_range.high,
-    ];
+    let domain = |what, got, expected| Err(StatsError::Domain { what, got, expected });
+    let savings = [input.saving, input.saving_range.low, input.saving_range.high];
     if let Some(value) = savings.into_iter().find(|v| !v.is_finite()) {
         return domain("saving", value, "a finite number");
     }
-    for (what, range) in [
-        ("overhead", input.overhead),
-        ("fixed", input.fixed),
-        ("saving", input.saving_range),
-    ] {
+    for (what, range) in [("overhead", input.overhead), ("fixed", input.fixed), ("saving", input.saving_range)] {
         if range.low > range.high {
             return domain(what, range.low, "a low end not above the high end");
         }
@@ -278,21 +238,13 @@ mod tests {
             (0.010696, 0.01, 0.0114, 1e5, 1500., 5e3, 15e3, None, None, None, No),
             (-0.001, -0.002, -0.0005, 1e6, 0., 5e3, 5e3, None, None, None, No),
         ];
-        for (saving, low, high, volume, overhead, f_low, f_high, months, best, worst, answer) in
-            table
-        {
+        for (saving, low, high, volume, overhead, f_low, f_high, months, best, worst, answer) in table {
             let input = BreakEvenInput {
                 saving,
                 saving_range: Interval { low, high },
                 volume,
-                overhead: Interval {
-                    low: overhead,
-                    high: overhead,
-                },
-                fixed: Interval {
-                    low: f_low,
-                    high: f_high,
-                },
+                overhead: Interval { low: overhead, high: overhead },
+                fixed: Interval { low: f_low, high: f_high },
                 horizon_months: 12.0,
             };
             let got = break_even(&input).unwrap();
@@ -300,13 +252,7 @@ mod tests {
             close_option(got.months_low, best);
             close_option(got.months_high, worst);
             assert_eq!(got.answer, answer);
-            assert!(
-                break_even(&BreakEvenInput {
-                    volume: f64::NAN,
-                    ..input
-                })
-                .is_err()
-            );
+            assert!(break_even(&BreakEvenInput { volume: f64::NAN, ..input }).is_err());
             if saving == low {
                 assert_eq!(got.volume_low.unwrap().round(), 38_955.0);
                 assert_eq!(got.volume_high.unwrap().round(), 116_866.0);

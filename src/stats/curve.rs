@@ -24,11 +24,7 @@ impl PowerLaw {
     /// Predicted error at `n`.
     pub fn predict(&self, n: f64) -> f64 {
         let gain = self.b.map_or(0.0, |b| self.a * n.powf(-b));
-        if gain.is_finite() {
-            self.c + gain
-        } else {
-            self.c
-        }
+        if gain.is_finite() { self.c + gain } else { self.c }
     }
 }
 
@@ -56,20 +52,13 @@ pub fn power_law_fit(n: &[f64], error: &[f64], weight: &[f64]) -> Result<PowerLa
     check(n, error, weight)?;
     let total: f64 = weight.iter().sum();
     if error.iter().all(|e| (e - error[0]).abs() < 1e-15) {
-        return Ok(PowerLaw {
-            a: 0.0,
-            b: None,
-            c: error[0],
-            sse: 0.0,
-        });
+        return Ok(PowerLaw { a: 0.0, b: None, c: error[0], sse: 0.0 });
     }
     let at = |b: f64| linear_fit(n, error, weight, total, b);
     let (low, high) = EXPONENTS;
     let ratio = (high / low).ln() / f64::from(GRID - 1);
     let exponent = |index: u32| low * (ratio * f64::from(index)).exp();
-    let best = (0..GRID)
-        .min_by(|l, r| at(exponent(*l)).2.total_cmp(&at(exponent(*r)).2))
-        .unwrap_or(0);
+    let best = (0..GRID).min_by(|l, r| at(exponent(*l)).2.total_cmp(&at(exponent(*r)).2)).unwrap_or(0);
     let mut left = exponent(best.saturating_sub(1));
     let mut right = exponent((best + 1).min(GRID - 1));
     let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
@@ -84,23 +73,14 @@ pub fn power_law_fit(n: &[f64], error: &[f64], weight: &[f64]) -> Result<PowerLa
     }
     let b = f64::midpoint(left, right);
     let (a, c, sse) = at(b);
-    Ok(PowerLaw {
-        a,
-        b: Some(b),
-        c,
-        sse,
-    })
+    Ok(PowerLaw { a, b: Some(b), c, sse })
 }
 
 /// Best a ≥ 0 and c ≥ 0 for one exponent, and the weighted sum of squares.
 fn linear_fit(n: &[f64], error: &[f64], weight: &[f64], total: f64, b: f64) -> (f64, f64, f64) {
     let x: Vec<f64> = n.iter().map(|n| n.powf(-b)).collect();
     let dot = |left: &[f64], right: &[f64]| {
-        let products = left
-            .iter()
-            .zip(right)
-            .zip(weight)
-            .map(|((l, r), w)| l * r * w);
+        let products = left.iter().zip(right).zip(weight).map(|((l, r), w)| l * r * w);
         products.sum::<f64>()
     };
     let ones = vec![1.0; x.len()];
@@ -119,44 +99,24 @@ fn linear_fit(n: &[f64], error: &[f64], weight: &[f64], total: f64, b: f64) -> (
         }
     }
     let square = dot(&x, &x);
-    let only_a = if square > 0.0 {
-        (dot(&x, error) / square).max(0.0)
-    } else {
-        0.0
-    };
+    let only_a = if square > 0.0 { (dot(&x, error) / square).max(0.0) } else { 0.0 };
     let (floor, slope) = (sse(0.0, mean_y), sse(only_a, 0.0));
-    if slope < floor {
-        (only_a, 0.0, slope)
-    } else {
-        (0.0, mean_y, floor)
-    }
+    if slope < floor { (only_a, 0.0, slope) } else { (0.0, mean_y, floor) }
 }
 
 fn check(n: &[f64], error: &[f64], weight: &[f64]) -> Result<(), StatsError> {
     for (what, got) in [("err", error.len()), ("weight", weight.len())] {
         if got != n.len() {
             let expected = n.len();
-            return Err(StatsError::Length {
-                what,
-                got,
-                expected,
-            });
+            return Err(StatsError::Length { what, got, expected });
         }
     }
     if n.len() < FEWEST_POINTS {
-        return Err(StatsError::TooFew {
-            what: "a power law",
-            needed: FEWEST_POINTS,
-            got: n.len(),
-        });
+        return Err(StatsError::TooFew { what: "a power law", needed: FEWEST_POINTS, got: n.len() });
     }
     let domain = |what, got| {
         let expected = "a finite number above 0";
-        Err(StatsError::Domain {
-            what,
-            got,
-            expected,
-        })
+        Err(StatsError::Domain { what, got, expected })
     };
     if let Some(&got) = n.iter().find(|n| !(n.is_finite() && **n > 0.0)) {
         return domain("n", got);
@@ -168,11 +128,7 @@ fn check(n: &[f64], error: &[f64], weight: &[f64]) -> Result<(), StatsError> {
         check_non_negative("weight", *value)?;
     }
     let total: f64 = weight.iter().sum();
-    if total > 0.0 && total.is_finite() {
-        Ok(())
-    } else {
-        domain("sum of weights", total)
-    }
+    if total > 0.0 && total.is_finite() { Ok(()) } else { domain("sum of weights", total) }
 }
 
 #[cfg(test)]
@@ -185,16 +141,8 @@ mod tests {
         let sizes = [100., 200., 400., 800., 1600.];
         let rounds = [1., 2., 3., 4.];
         let table: [(&[f64], &[f64], [f64; 4]); 2] = [
-            (
-                &sizes,
-                &[0.3, 0.24, 0.2, 0.17, 0.15],
-                [2.118774604, 0.5159108361, 0.1029247782, 1.096906695e-06],
-            ),
-            (
-                &rounds,
-                &[0.4, 0.3, 0.26, 0.24],
-                [0.2493664906, 0.7440926926, 0.150688604, 9.983364538e-07],
-            ),
+            (&sizes, &[0.3, 0.24, 0.2, 0.17, 0.15], [2.118774604, 0.5159108361, 0.1029247782, 1.096906695e-06]),
+            (&rounds, &[0.4, 0.3, 0.26, 0.24], [0.2493664906, 0.7440926926, 0.150688604, 9.983364538e-07]),
         ];
         for (n, error, [a, b, c, sse]) in table {
             let got = power_law_fit(n, error, &vec![1.0; n.len()]).unwrap();

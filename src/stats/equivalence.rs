@@ -58,13 +58,7 @@ pub fn non_inferiority_verdict(interval: Interval, margin: f64) -> NonInferiorit
 ///
 /// # Errors
 /// A margin or alpha outside (0, 1), or alpha of ½ and more.
-pub fn non_inferiority(
-    b: f64,
-    c: f64,
-    n: f64,
-    margin: f64,
-    alpha: f64,
-) -> Result<NonInferiority, StatsError> {
+pub fn non_inferiority(b: f64, c: f64, n: f64, margin: f64, alpha: f64) -> Result<NonInferiority, StatsError> {
     check_open_unit("margin", margin)?;
     check_open_unit("alpha", 2.0 * alpha)?;
     let interval = tango(b, c, n, 2.0 * alpha);

@@ -38,10 +38,7 @@ pub fn label_ceiling_from_agreement(agreed: u64, pairs: u64, classes: u32, alpha
     }
     let agreement = wilson(agreed as f64, pairs as f64, alpha);
     let ceiling = |a: f64| label_error_from_agreement(a, classes).map(|error| 1.0 - error);
-    Interval {
-        low: ceiling(agreement.low).unwrap_or(0.0),
-        high: ceiling(agreement.high).unwrap_or(1.0),
-    }
+    Interval { low: ceiling(agreement.low).unwrap_or(0.0), high: ceiling(agreement.high).unwrap_or(1.0) }
 }
 
 /// Ceiling from an audit of `audited` randomly chosen labels, `wrong` of them wrong: one minus the
@@ -53,10 +50,7 @@ pub fn label_ceiling_from_audit(wrong: u64, audited: u64, alpha: f64) -> Interva
         return Interval::UNIT;
     }
     let (x, n) = (wrong as f64, audited as f64);
-    Interval {
-        low: 1.0 - failure_rate_upper(x, n, alpha),
-        high: 1.0 - failure_rate_lower(x, n, alpha),
-    }
+    Interval { low: 1.0 - failure_rate_upper(x, n, alpha), high: 1.0 - failure_rate_lower(x, n, alpha) }
 }
 
 /// Whether `target` is reachable under a ceiling (METHODS.md 8.3); without audit the ceiling is [0, 1]

@@ -62,22 +62,12 @@ pub struct Estimate {
 impl Estimate {
     /// The estimate of nothing: no point, the whole range `range`, method [`Method::None`].
     pub fn nothing(range: Interval, level: f64) -> Self {
-        Self {
-            point: None,
-            low: range.low,
-            high: range.high,
-            level,
-            n: 0,
-            method: Method::None,
-        }
+        Self { point: None, low: range.low, high: range.high, level, n: 0, method: Method::None }
     }
 
     /// The interval alone.
     pub fn interval(&self) -> Interval {
-        Interval {
-            low: self.low,
-            high: self.high,
-        }
+        Interval { low: self.low, high: self.high }
     }
 }
 
@@ -143,15 +133,9 @@ pub struct Interval {
 
 impl Interval {
     /// All rates.
-    pub const UNIT: Self = Self {
-        low: 0.0,
-        high: 1.0,
-    };
+    pub const UNIT: Self = Self { low: 0.0, high: 1.0 };
     /// All differences of rates.
-    pub const DIFFERENCE: Self = Self {
-        low: -1.0,
-        high: 1.0,
-    };
+    pub const DIFFERENCE: Self = Self { low: -1.0, high: 1.0 };
 
     /// Whether `value` lies in the interval, ends included.
     pub fn contains(&self, value: f64) -> bool {
@@ -210,11 +194,7 @@ pub(crate) fn check_open_unit(what: &'static str, value: f64) -> Result<f64, Sta
     if is_open_unit(value) {
         Ok(value)
     } else {
-        Err(StatsError::Domain {
-            what,
-            got: value,
-            expected: "a number between 0 and 1, ends excluded",
-        })
+        Err(StatsError::Domain { what, got: value, expected: "a number between 0 and 1, ends excluded" })
     }
 }
 
@@ -223,11 +203,7 @@ pub(crate) fn check_non_negative(what: &'static str, value: f64) -> Result<f64, 
     if value.is_finite() && value >= 0.0 {
         Ok(value)
     } else {
-        Err(StatsError::Domain {
-            what,
-            got: value,
-            expected: "a finite number of at least 0",
-        })
+        Err(StatsError::Domain { what, got: value, expected: "a finite number of at least 0" })
     }
 }
 
@@ -268,9 +244,6 @@ mod tests {
         assert!(text.contains("\"high\":null"), "{text}");
         assert!(text.contains("order-statistic"), "{text}");
         assert_eq!(serde_json::from_str::<Estimate>(&text).unwrap(), estimate);
-        assert_eq!(
-            serde_json::to_string(&TargetAnswer::NotMet).unwrap(),
-            "\"not-met\""
-        );
+        assert_eq!(serde_json::to_string(&TargetAnswer::NotMet).unwrap(), "\"not-met\"");
     }
 }

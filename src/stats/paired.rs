@@ -3,9 +3,7 @@
 //! `wins` (b) are examples that A has wrong and B right, `losses` (c) the reverse; the difference is
 //! (b − c)/n. Counts are `f64` where they may be effective counts.
 
-use super::cluster::{
-    NEGLIGIBLE, all_singletons, check_lengths, check_range, effective_n, mean_and_error,
-};
+use super::cluster::{NEGLIGIBLE, all_singletons, check_lengths, check_range, effective_n, mean_and_error};
 use super::proportion::wilson;
 use super::special::{binomial_cdf, binomial_pmf, normal_cdf, normal_quantile};
 use super::{Estimate, Interval, Method, is_open_unit, power};
@@ -33,28 +31,14 @@ pub struct McNemar {
 pub fn mcnemar(wins: u64, losses: u64) -> McNemar {
     let discordant = wins.saturating_add(losses);
     if discordant == 0 {
-        return McNemar {
-            exact: 1.0,
-            mid_p: 1.0,
-            z: 0.0,
-            asymptotic: 1.0,
-        };
+        return McNemar { exact: 1.0, mid_p: 1.0, z: 0.0, asymptotic: 1.0 };
     }
     let fewer = wins.min(losses);
     let tail = binomial_cdf(fewer, discordant, 0.5);
     let here = binomial_pmf(fewer, discordant, 0.5);
-    let mid_p = if wins == losses {
-        1.0 - 0.5 * here
-    } else {
-        2.0 * tail - here
-    };
+    let mid_p = if wins == losses { 1.0 - 0.5 * here } else { 2.0 * tail - here };
     let z = (wins as f64 - losses as f64) / (discordant as f64).sqrt();
-    McNemar {
-        exact: (2.0 * tail).min(1.0),
-        mid_p: mid_p.clamp(0.0, 1.0),
-        z,
-        asymptotic: 2.0 * normal_cdf(-z.abs()),
-    }
+    McNemar { exact: (2.0 * tail).min(1.0), mid_p: mid_p.clamp(0.0, 1.0), z, asymptotic: 2.0 * normal_cdf(-z.abs()) }
 }
 
 /// Exact one-sided p-value that B is worse: P(Binomial(b + c, ½) ≤ b), 1 without discordant pairs
@@ -79,11 +63,7 @@ pub fn tango_t(delta: f64, b: f64, c: f64, n: f64) -> f64 {
     let minus_b = b + c - (2.0 * n - b + c) * delta;
     let minus_c = c * delta * (1.0 - delta);
     let root = (minus_b * minus_b + 8.0 * n * minus_c).max(0.0).sqrt();
-    let q = if minus_b >= 0.0 {
-        (root + minus_b) / (4.0 * n)
-    } else {
-        2.0 * minus_c / (root - minus_b)
-    };
+    let q = if minus_b >= 0.0 { (root + minus_b) / (4.0 * n) } else { 2.0 * minus_c / (root - minus_b) };
     let variance = n * (2.0 * q + delta * (1.0 - delta));
     let gap = b - c - n * delta;
     if variance > 0.0 {
@@ -107,10 +87,7 @@ pub fn tango(b: f64, c: f64, n: f64, alpha: f64) -> Interval {
     let z = -normal_quantile(alpha / 2.0);
     if b + c == 0.0 {
         let half = z * z / (n + z * z);
-        return Interval {
-            low: -half,
-            high: half,
-        };
+        return Interval { low: -half, high: half };
     }
     let difference = ((b - c) / n).clamp(-1.0, 1.0);
     let solve = |mut low: f64, mut high: f64, level: f64| {
@@ -125,16 +102,8 @@ pub fn tango(b: f64, c: f64, n: f64, alpha: f64) -> Interval {
         f64::midpoint(low, high)
     };
     Interval {
-        low: if difference <= -1.0 {
-            -1.0
-        } else {
-            solve(-1.0, difference, z)
-        },
-        high: if difference >= 1.0 {
-            1.0
-        } else {
-            solve(difference, 1.0, -z)
-        },
+        low: if difference <= -1.0 { -1.0 } else { solve(-1.0, difference, z) },
+        high: if difference >= 1.0 { 1.0 } else { solve(difference, 1.0, -z) },
     }
 }
 
@@ -199,11 +168,7 @@ impl PairedDifference {
             point: self.mean,
             low: self.interval.low,
             high: self.interval.high,
-            level: if is_open_unit(alpha) {
-                1.0 - alpha
-            } else {
-                0.0
-            },
+            level: if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 },
             n: self.n,
             method: self.method,
         }
@@ -235,15 +200,8 @@ pub fn clustered_paired(d: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> 
     let (mean, groups, se) = mean_and_error(d, clusters);
     let wins: f64 = d.iter().map(|v| v.max(0.0)).sum();
     let losses: f64 = d.iter().map(|v| (-v).max(0.0)).sum();
-    let known = PairedDifference {
-        mean: Some(mean),
-        se,
-        wins,
-        losses,
-        n: d.len() as u64,
-        groups: groups as u64,
-        ..nothing
-    };
+    let known =
+        PairedDifference { mean: Some(mean), se, wins, losses, n: d.len() as u64, groups: groups as u64, ..nothing };
     let (Some(se), true) = (se, is_open_unit(alpha)) else {
         return known;
     };
@@ -261,9 +219,7 @@ pub fn clustered_paired(d: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> 
 /// Paired difference by 2.2 when each pair is one right-or-wrong call in its own cluster, else by 2.4.
 pub fn paired_difference(d: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> PairedDifference {
     let known = clustered_paired(d, clusters, calls, alpha);
-    let binary = d
-        .iter()
-        .all(|v| v.abs() < NEGLIGIBLE || (v.abs() - 1.0).abs() < NEGLIGIBLE);
+    let binary = d.iter().all(|v| v.abs() < NEGLIGIBLE || (v.abs() - 1.0).abs() < NEGLIGIBLE);
     let plain = known.n > 0 && calls <= known.n && binary && all_singletons(clusters);
     if !plain || !is_open_unit(alpha) {
         return known;

@@ -10,18 +10,10 @@ const MOST_EXACT: u64 = 200_000;
 /// Checks a discordant share and a difference that it can carry.
 fn check_shares(psi: f64, delta: f64) -> Result<(), StatsError> {
     if !(psi > 0.0 && psi <= 1.0) {
-        return Err(StatsError::Domain {
-            what: "psi",
-            got: psi,
-            expected: "a number above 0 and at most 1",
-        });
+        return Err(StatsError::Domain { what: "psi", got: psi, expected: "a number above 0 and at most 1" });
     }
     if delta.is_nan() || delta.abs() > psi {
-        return Err(StatsError::Domain {
-            what: "delta",
-            got: delta,
-            expected: "a number whose size is at most `psi`",
-        });
+        return Err(StatsError::Domain { what: "delta", got: delta, expected: "a number whose size is at most `psi`" });
     }
     Ok(())
 }
@@ -33,21 +25,12 @@ fn check_shares(psi: f64, delta: f64) -> Result<(), StatsError> {
 ///
 /// # Errors
 /// `delta` 0 or larger than `psi`; `psi`, `alpha` or `power` out of range.
-pub fn n_paired_connor(
-    psi: f64,
-    delta: f64,
-    alpha: f64,
-    power: f64,
-) -> Result<Option<u64>, StatsError> {
+pub fn n_paired_connor(psi: f64, delta: f64, alpha: f64, power: f64) -> Result<Option<u64>, StatsError> {
     check_shares(psi, delta)?;
     check_open_unit("alpha", alpha)?;
     check_open_unit("power", power)?;
     if delta == 0.0 {
-        return Err(StatsError::Domain {
-            what: "delta",
-            got: delta,
-            expected: "a difference other than 0",
-        });
+        return Err(StatsError::Domain { what: "delta", got: delta, expected: "a difference other than 0" });
     }
     let null = -normal_quantile(alpha / 2.0) * psi.sqrt();
     let alternative = normal_quantile(power) * (psi - delta * delta).max(0.0).sqrt();
@@ -70,11 +53,7 @@ pub fn power_paired(n: f64, psi: f64, delta: f64, alpha: f64) -> f64 {
     }
     let gap = delta.abs() * n.sqrt() + normal_quantile(alpha / 2.0) * psi.sqrt();
     let spread = (psi - delta * delta).max(0.0).sqrt();
-    if spread > 0.0 {
-        normal_cdf(gap / spread)
-    } else {
-        f64::from(u8::from(gap > 0.0))
-    }
+    if spread > 0.0 { normal_cdf(gap / spread) } else { f64::from(u8::from(gap > 0.0)) }
 }
 
 /// Smallest difference that `n` pairs detect with this power (METHODS.md 9.2), by bisection on
@@ -109,21 +88,11 @@ pub enum PairedTest {
 ///
 /// # Errors
 /// Shares or alpha out of range; n above 200,000 (use [`power_paired`]).
-pub fn power_paired_exact(
-    n: u64,
-    psi: f64,
-    delta: f64,
-    alpha: f64,
-    test: PairedTest,
-) -> Result<f64, StatsError> {
+pub fn power_paired_exact(n: u64, psi: f64, delta: f64, alpha: f64, test: PairedTest) -> Result<f64, StatsError> {
     check_shares(psi, delta)?;
     check_open_unit("alpha", alpha)?;
     if n > MOST_EXACT {
-        return Err(StatsError::Domain {
-            what: "n",
-            got: n as f64,
-            expected: "at most 200000 for the exact power",
-        });
+        return Err(StatsError::Domain { what: "n", got: n as f64, expected: "at most 200000 for the exact power" });
     }
     let win = ((psi + delta) / (2.0 * psi)).clamp(0.0, 1.0);
     let centre = n as f64 * psi;
@@ -146,12 +115,7 @@ pub fn power_paired_exact(
 fn critical_count(discordant: u64, alpha: f64, test: PairedTest) -> Option<u64> {
     let significant = |fewer: u64| {
         let p = mcnemar(fewer, discordant - fewer);
-        alpha
-            >= if test == PairedTest::MidP {
-                p.mid_p
-            } else {
-                p.exact
-            }
+        alpha >= if test == PairedTest::MidP { p.mid_p } else { p.exact }
     };
     if discordant == 0 || !significant(0) {
         return None;
@@ -173,13 +137,7 @@ fn critical_count(discordant: u64, alpha: f64, test: PairedTest) -> Option<u64> 
 ///
 /// # Errors
 /// Shares, margin, alpha or power out of range.
-pub fn n_non_inferiority(
-    psi: f64,
-    delta: f64,
-    margin: f64,
-    alpha: f64,
-    power: f64,
-) -> Result<Option<u64>, StatsError> {
+pub fn n_non_inferiority(psi: f64, delta: f64, margin: f64, alpha: f64, power: f64) -> Result<Option<u64>, StatsError> {
     check_shares(psi, delta)?;
     check_open_unit("margin", margin)?;
     check_open_unit("alpha", alpha)?;
@@ -208,12 +166,7 @@ pub struct RepeatPlan {
 ///
 /// # Errors
 /// `delta` 0 or not finite; a negative variance; fewer than one repeat; alpha or power out of range.
-pub fn n_miller(
-    plan: &RepeatPlan,
-    delta: f64,
-    alpha: f64,
-    power: f64,
-) -> Result<Option<u64>, StatsError> {
+pub fn n_miller(plan: &RepeatPlan, delta: f64, alpha: f64, power: f64) -> Result<Option<u64>, StatsError> {
     check_open_unit("alpha", alpha)?;
     check_open_unit("power", power)?;
     check_non_negative("omega2", plan.omega2)?;
@@ -222,19 +175,11 @@ pub fn n_miller(
     for (what, got) in [("k_a", plan.repeats.0), ("k_b", plan.repeats.1)] {
         if !(got >= 1.0 && got.is_finite()) {
             let expected = "at least 1";
-            return Err(StatsError::Domain {
-                what,
-                got,
-                expected,
-            });
+            return Err(StatsError::Domain { what, got, expected });
         }
     }
     if delta == 0.0 || !delta.is_finite() {
-        return Err(StatsError::Domain {
-            what: "delta",
-            got: delta,
-            expected: "a finite difference other than 0",
-        });
+        return Err(StatsError::Domain { what: "delta", got: delta, expected: "a finite difference other than 0" });
     }
     let z = normal_quantile(power) - normal_quantile(alpha / 2.0);
     let noise = plan.sigma2.0 / plan.repeats.0 + plan.sigma2.1 / plan.repeats.1;
@@ -248,11 +193,9 @@ mod tests {
 
     #[test]
     fn connor_and_exact_power() {
-        for (psi, delta, n, power) in [
-            (0.2, 0.05, 626, 0.8028585886),
-            (0.1, 0.03, 870, 0.8040720945),
-            (0.3, 0.1, 234, 0.8065879485),
-        ] {
+        for (psi, delta, n, power) in
+            [(0.2, 0.05, 626, 0.8028585886), (0.1, 0.03, 870, 0.8040720945), (0.3, 0.1, 234, 0.8065879485)]
+        {
             assert_eq!(n_paired_connor(psi, delta, 0.05, 0.8), Ok(Some(n)));
             assert_eq!(n_paired_connor(psi, -delta, 0.05, 0.8), Ok(Some(n)));
             let mid_p = power_paired_exact(n, psi, delta, 0.05, PairedTest::MidP).unwrap();
@@ -266,10 +209,7 @@ mod tests {
         assert!(n_paired_connor(0.2, 0.0, 0.05, 0.8).is_err());
         assert!(n_paired_connor(0.1, 0.2, 0.05, 0.8).is_err());
         assert!(n_paired_connor(f64::NAN, 0.2, 0.05, 0.8).is_err());
-        assert_eq!(
-            power_paired_exact(0, 0.2, 0.1, 0.05, PairedTest::MidP),
-            Ok(0.0)
-        );
+        assert_eq!(power_paired_exact(0, 0.2, 0.1, 0.05, PairedTest::MidP), Ok(0.0));
         assert!(power_paired_exact(1 << 40, 0.2, 0.1, 0.05, PairedTest::MidP).is_err());
         assert_eq!(minimum_detectable_difference(2.0, 0.1, 0.05, 0.8), None);
         close(discordance_if_independent(0.9, 0.8), 0.26);
@@ -284,21 +224,14 @@ mod tests {
             (0.1, 0.0, 0.02, 1546),
             (0.1, 0.0, 0.05, 248),
         ] {
-            assert_eq!(
-                n_non_inferiority(psi, delta, margin, 0.05, 0.8),
-                Ok(Some(n))
-            );
+            assert_eq!(n_non_inferiority(psi, delta, margin, 0.05, 0.8), Ok(Some(n)));
         }
         assert_eq!(n_non_inferiority(0.1, -0.03, 0.02, 0.05, 0.8), Ok(None));
     }
 
     #[test]
     fn miller() {
-        let plan = RepeatPlan {
-            omega2: 0.09,
-            sigma2: (0.06, 0.08),
-            repeats: (3.0, 3.0),
-        };
+        let plan = RepeatPlan { omega2: 0.09, sigma2: (0.06, 0.08), repeats: (3.0, 3.0) };
         assert_eq!(n_miller(&plan, 0.03, 0.05, 0.8), Ok(Some(1192)));
         assert!(n_miller(&plan, 0.0, 0.05, 0.8).is_err());
     }

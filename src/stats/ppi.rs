@@ -42,27 +42,15 @@ pub fn ppi_mean(
     let lambda = match lambda {
         Some(given) if (0.0..=1.0).contains(&given) => given,
         Some(got) => {
-            return Err(StatsError::Domain {
-                what: "lambda",
-                got,
-                expected: "a number from 0 to 1",
-            });
+            return Err(StatsError::Domain { what: "lambda", got, expected: "a number from 0 to 1" });
         }
         None => {
             let pooled: Vec<f64> = judged.iter().chain(unlabelled).copied().collect();
             let spread = (1.0 + n / big_n) * covariance(&pooled, &pooled);
-            if spread > 0.0 {
-                (covariance(labels, judged) / spread).clamp(0.0, 1.0)
-            } else {
-                0.0
-            }
+            if spread > 0.0 { (covariance(labels, judged) / spread).clamp(0.0, 1.0) } else { 0.0 }
         }
     };
-    let rest: Vec<f64> = labels
-        .iter()
-        .zip(judged)
-        .map(|(y, f)| y - lambda * f)
-        .collect();
+    let rest: Vec<f64> = labels.iter().zip(judged).map(|(y, f)| y - lambda * f).collect();
     let theta = lambda * mean(unlabelled) + mean(&rest);
     let of_judge = lambda * lambda * covariance(unlabelled, unlabelled) / big_n;
     let se = (of_judge + covariance(&rest, &rest) / n).sqrt();
@@ -71,10 +59,7 @@ pub fn ppi_mean(
         lambda,
         theta,
         se,
-        interval: Interval {
-            low: theta - half,
-            high: theta + half,
-        },
+        interval: Interval { low: theta - half, high: theta + half },
         enough_labels: labels.len() >= FEWEST_LABELS,
     })
 }
@@ -90,20 +75,12 @@ fn check(labels: &[f64], judged: &[f64], unlabelled: &[f64]) -> Result<(), Stats
     let got = labels.len().min(unlabelled.len());
     if got < 2 {
         let what = "a prediction-powered mean";
-        return Err(StatsError::TooFew {
-            what,
-            needed: 2,
-            got,
-        });
+        return Err(StatsError::TooFew { what, needed: 2, got });
     }
     let mut all = labels.iter().chain(judged).chain(unlabelled);
     match all.find(|v| !v.is_finite() || v.abs() > 1e100) {
         None => Ok(()),
-        Some(&got) => Err(StatsError::Domain {
-            what: "score",
-            got,
-            expected: "a finite number",
-        }),
+        Some(&got) => Err(StatsError::Domain { what: "score", got, expected: "a finite number" }),
     }
 }
 
@@ -127,9 +104,7 @@ mod tests {
     fn vectors() {
         let y = [1., 0., 1., 1., 0., 1., 1., 0.];
         let f = [0.9, 0.3, 0.7, 0.8, 0.2, 0.6, 0.9, 0.4];
-        let more = [
-            0.8, 0.7, 0.2, 0.9, 0.6, 0.5, 0.85, 0.3, 0.75, 0.65, 0.9, 0.4,
-        ];
+        let more = [0.8, 0.7, 0.2, 0.9, 0.6, 0.5, 0.85, 0.3, 0.75, 0.65, 0.9, 0.4];
         let one = (1.0, 0.6541666667, 0.1233924408, 0.4123219268, 0.8960114066);
         let zero = (0.0, 0.625, 0.1829812637, 0.2663633133, 0.9836366867);
         for (given, expected) in [(None, one), (Some(0.0), zero), (Some(1.0), one)] {

@@ -35,16 +35,8 @@ pub fn wilson(x: f64, n: f64, alpha: f64) -> Interval {
     let centre = (p + z2n / 2.0) / (1.0 + z2n);
     let half = z / (1.0 + z2n) * spread;
     Interval {
-        low: if x == 0.0 {
-            0.0
-        } else {
-            (centre - half).clamp(0.0, p)
-        },
-        high: if x == n {
-            1.0
-        } else {
-            (centre + half).clamp(p, 1.0)
-        },
+        low: if x == 0.0 { 0.0 } else { (centre - half).clamp(0.0, p) },
+        high: if x == n { 1.0 } else { (centre + half).clamp(p, 1.0) },
     }
 }
 
@@ -58,15 +50,9 @@ pub fn clopper_pearson_one_sided(x: f64, n: f64, alpha: f64) -> Interval {
         return Interval::UNIT;
     };
     if x <= n / 2.0 {
-        Interval {
-            low: lower(x, n, alpha),
-            high: upper(x, n, alpha),
-        }
+        Interval { low: lower(x, n, alpha), high: upper(x, n, alpha) }
     } else {
-        Interval {
-            low: 1.0 - upper(n - x, n, alpha),
-            high: 1.0 - lower(n - x, n, alpha),
-        }
+        Interval { low: 1.0 - upper(n - x, n, alpha), high: 1.0 - lower(n - x, n, alpha) }
     }
 }
 
@@ -111,16 +97,8 @@ pub fn jeffreys(x: f64, n: f64, alpha: f64) -> Interval {
     };
     let (a, b) = (x + 0.5, n - x + 0.5);
     Interval {
-        low: if x == 0.0 {
-            0.0
-        } else {
-            1.0 - beta_quantile(1.0 - alpha / 2.0, b, a)
-        },
-        high: if x == n {
-            1.0
-        } else {
-            1.0 - beta_quantile(alpha / 2.0, b, a)
-        },
+        low: if x == 0.0 { 0.0 } else { 1.0 - beta_quantile(1.0 - alpha / 2.0, b, a) },
+        high: if x == n { 1.0 } else { 1.0 - beta_quantile(alpha / 2.0, b, a) },
     }
 }
 

@@ -24,13 +24,7 @@ pub struct QuantileRanks {
 /// or unusable `q` or `alpha`.
 pub fn quantile_ranks(n: u64, q: f64, alpha: f64) -> QuantileRanks {
     if n == 0 || !is_open_unit(q) || !is_open_unit(alpha) {
-        return QuantileRanks {
-            point: None,
-            low: None,
-            high: None,
-            low_one_sided: None,
-            high_one_sided: None,
-        };
+        return QuantileRanks { point: None, low: None, high: None, low_one_sided: None, high_one_sided: None };
     }
     let rank = (q * n as f64 - 1e-9).ceil().max(1.0) as u64;
     QuantileRanks {
@@ -45,10 +39,7 @@ pub fn quantile_ranks(n: u64, q: f64, alpha: f64) -> QuantileRanks {
 /// Largest l in 1..=n with F(l − 1) ≤ tail.
 fn low_rank(n: u64, q: f64, tail: f64) -> Option<u64> {
     let first_above = first_rank(n, |rank| binomial_cdf(rank - 1, n, q) > tail);
-    first_above
-        .unwrap_or(n + 1)
-        .checked_sub(1)
-        .filter(|l| *l > 0)
+    first_above.unwrap_or(n + 1).checked_sub(1).filter(|l| *l > 0)
 }
 
 /// Smallest u in 1..=n with F(u − 1) ≥ 1 − tail.
@@ -79,23 +70,13 @@ fn first_rank(n: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 /// n is too small; the point is `None` when it falls on a censored call. Not for decisions
 /// ([`exceedance_answer`]), nor for bursts of correlated calls.
 pub fn quantile_estimate(sorted: &[f64], q: f64, alpha: f64) -> Estimate {
-    let level = if is_open_unit(alpha) {
-        1.0 - alpha
-    } else {
-        0.0
-    };
-    let unbounded = Interval {
-        low: 0.0,
-        high: f64::INFINITY,
-    };
+    let level = if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 };
+    let unbounded = Interval { low: 0.0, high: f64::INFINITY };
     let ranks = quantile_ranks(sorted.len() as u64, q, alpha);
     if ranks.point.is_none() {
         return Estimate::nothing(unbounded, level);
     }
-    let mut values: Vec<f64> = sorted
-        .iter()
-        .map(|v| if v.is_nan() { f64::INFINITY } else { *v })
-        .collect();
+    let mut values: Vec<f64> = sorted.iter().map(|v| if v.is_nan() { f64::INFINITY } else { *v }).collect();
     if !values.is_sorted() {
         values.sort_by(f64::total_cmp);
     }
@@ -135,11 +116,7 @@ pub fn exceedance_answer(exceed: f64, n: f64, q: f64, alpha: f64) -> TargetAnswe
 /// Smallest n with any one-sided upper bound on the `q` quantile, ⌈ln alpha / ln q⌉ (METHODS.md 5 and
 /// 9.6); `None` for unusable input.
 pub fn min_n_for_quantile(q: f64, alpha: f64) -> Option<u64> {
-    if is_open_unit(q) && is_open_unit(alpha) {
-        ceil_count(alpha.ln() / q.ln())
-    } else {
-        None
-    }
+    if is_open_unit(q) && is_open_unit(alpha) { ceil_count(alpha.ln() / q.ln()) } else { None }
 }
 
 #[cfg(test)]
@@ -188,10 +165,7 @@ mod tests {
             assert_eq!(exceedance_answer(x, n, 0.95, 0.05), answer);
         }
         assert_eq!(exceedance_answer(0., 0., 0.95, 0.05), NotEnoughEvidence);
-        assert_eq!(
-            exceedance_answer(f64::NAN, 9., 0.95, 0.05),
-            NotEnoughEvidence
-        );
+        assert_eq!(exceedance_answer(f64::NAN, 9., 0.95, 0.05), NotEnoughEvidence);
     }
 
     #[test]
@@ -202,10 +176,7 @@ mod tests {
         let few = quantile_estimate(&values[..20], 0.95, 0.05);
         assert_eq!((few.point, few.high), (Some(19.0), f64::INFINITY));
         let none = quantile_estimate(&[], 0.95, 0.05);
-        assert_eq!(
-            (none.point, none.low, none.high),
-            (None, 0.0, f64::INFINITY)
-        );
+        assert_eq!((none.point, none.low, none.high), (None, 0.0, f64::INFINITY));
         let censored = quantile_estimate(&[f64::NAN, 2.0, f64::INFINITY], 0.5, 0.3);
         assert_eq!((censored.point, censored.n), (None, 3));
         assert!(censored.low.is_finite());

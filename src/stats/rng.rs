@@ -13,9 +13,7 @@ impl Rng {
     /// The stream of `seed`.
     pub fn new(seed: u64) -> Self {
         let mut counter = seed;
-        Self {
-            state: std::array::from_fn(|_| splitmix64(&mut counter)),
-        }
+        Self { state: std::array::from_fn(|_| splitmix64(&mut counter)) }
     }
 
     /// The next 64 random bits.
@@ -73,15 +71,8 @@ mod tests {
         let mut counter = 0;
         assert_eq!(splitmix64(&mut counter), 0xe220_a839_7b1d_cdaf);
         assert_eq!(splitmix64(&mut counter), 0x6e78_9e6a_a1b9_65f4);
-        let mut rng = Rng {
-            state: [1, 2, 3, 4],
-        };
-        for expected in [
-            41_943_041,
-            58_720_359,
-            3_588_806_011_781_223,
-            3_591_011_842_654_386,
-        ] {
+        let mut rng = Rng { state: [1, 2, 3, 4] };
+        for expected in [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386] {
             assert_eq!(rng.next_u64(), expected);
         }
     }

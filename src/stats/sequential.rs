@@ -25,9 +25,7 @@ pub fn evalue_discordant(wins: u64, losses: u64) -> f64 {
     if wins == 0 && losses == 0 {
         return 1.0;
     }
-    ln_mixture(wins as f64, losses as f64, 0.5)
-        .exp()
-        .min(f64::MAX)
+    ln_mixture(wins as f64, losses as f64, 0.5).exp().min(f64::MAX)
 }
 
 /// Confidence sequence of one rate at 1 − alpha (METHODS.md 11).
@@ -40,10 +38,7 @@ pub fn cs_bernoulli(x: f64, n: f64, alpha: f64) -> Interval {
         return Interval::UNIT;
     }
     let x = x.clamp(0.0, n);
-    Interval {
-        low: cs_low(x, n - x, alpha),
-        high: 1.0 - cs_low(n - x, x, alpha),
-    }
+    Interval { low: cs_low(x, n - x, alpha), high: 1.0 - cs_low(n - x, x, alpha) }
 }
 
 /// The lower end for `x` successes and `y` failures.
@@ -75,20 +70,13 @@ pub fn betting_cs(y: &[f64], alpha: f64, c: f64) -> Result<Interval, StatsError>
     check_open_unit("alpha", alpha)?;
     check_open_unit("c", c)?;
     if let Some(&got) = y.iter().find(|v| !(0.0..=1.0).contains(*v)) {
-        return Err(StatsError::Domain {
-            what: "y",
-            got,
-            expected: "a number from 0 to 1",
-        });
+        return Err(StatsError::Domain { what: "y", got, expected: "a number from 0 to 1" });
     }
     let mirrored: Vec<f64> = y.iter().map(|v| 1.0 - v).collect();
     let bets = betting_fractions(y, alpha);
     let low = betting_low(y, &bets, alpha, c);
     let high = 1.0 - betting_low(&mirrored, &bets, alpha, c);
-    Ok(Interval {
-        low: low.min(high),
-        high: high.max(low),
-    })
+    Ok(Interval { low: low.min(high), high: high.max(low) })
 }
 
 /// The predictable bets λ_t; the same for y and 1 − y.
@@ -113,9 +101,7 @@ fn betting_low(y: &[f64], bets: &[f64], alpha: f64, c: f64) -> f64 {
     let limit = -alpha.ln();
     let reached = |m: f64| {
         let steps = y.iter().zip(bets);
-        let sum: f64 = steps
-            .map(|(y, bet)| (bet.min(c / m) * (y - m)).ln_1p())
-            .sum();
+        let sum: f64 = steps.map(|(y, bet)| (bet.min(c / m) * (y - m)).ln_1p()).sum();
         sum - 2.0_f64.ln() >= limit
     };
     if !reached(0.0) {
@@ -140,13 +126,9 @@ mod tests {
 
     #[test]
     fn evalues() {
-        for (b, c, e) in [
-            (0, 0, 1.0),
-            (20, 5, 19.48528075),
-            (8, 0, 50.2734375),
-            (7, 0, 26.8125),
-            (15, 15, 0.1444644481),
-        ] {
+        for (b, c, e) in
+            [(0, 0, 1.0), (20, 5, 19.48528075), (8, 0, 50.2734375), (7, 0, 26.8125), (15, 15, 0.1444644481)]
+        {
             close(evalue_discordant(b, c), e);
             close(evalue_discordant(c, b), e);
         }

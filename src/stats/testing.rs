@@ -8,10 +8,7 @@ pub(crate) const TOLERANCE: f64 = 1e-8;
 #[track_caller]
 pub(crate) fn close_to(got: f64, expected: f64, tolerance: f64) {
     let scale = if expected == 0.0 { 1.0 } else { expected.abs() };
-    assert!(
-        (got - expected).abs() <= tolerance * scale,
-        "got {got:?}, expected {expected:?}"
-    );
+    assert!((got - expected).abs() <= tolerance * scale, "got {got:?}, expected {expected:?}");
 }
 
 #[track_caller]

@@ -189,13 +189,15 @@ impl Store {
     fn check_and_migrate(&mut self) -> Result<(), StoreError> {
         let shown = self.path.display().to_string();
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
-        let pragma = |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let pragma =
+            |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         let version = pragma(&self.connection, "user_version").map_err(|error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign(shown.clone()),
             _ => sqlite(error),
         })?;
         let application = pragma(&self.connection, "application_id").map_err(sqlite)?;
-        let tables: i64 = self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
+        let tables: i64 =
+            self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
         if application != APPLICATION_ID && tables > 0 {
             return Err(StoreError::Foreign(shown));
         }
@@ -281,7 +283,10 @@ impl Store {
     /// What SQLite says.
     pub fn set_state(&self, run: i64, state: RunState, ended_at_ms: Option<i64>) -> Result<(), StoreError> {
         self.connection
-            .execute("UPDATE run SET state = ?2, ended_at_ms = ?3 WHERE id = ?1", params![run, state.as_str(), ended_at_ms])
+            .execute(
+                "UPDATE run SET state = ?2, ended_at_ms = ?3 WHERE id = ?1",
+                params![run, state.as_str(), ended_at_ms],
+            )
             .map_err(|error| self.sqlite(error))?;
         Ok(())
     }
@@ -310,7 +315,14 @@ mod tests {
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("s.db")).unwrap();
-        let new = NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1, resume: true };
+        let new = NewRun {
+            suite: "s",
+            folder: Path::new("f"),
+            plan_digest: Digest::of(b"p"),
+            options: "{}",
+            now_ms: 1,
+            resume: true,
+        };
         let (first, resumed) = store.begin_run(&new).unwrap();
         assert!(!resumed);
         let (second, resumed) = store.begin_run(&new).unwrap();

@@ -75,13 +75,22 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn is_settled(&self, run: i64, variant: &str, example_id: &str, repeat: u32, example: &Digest) -> Result<bool, StoreError> {
+    pub fn is_settled(
+        &self,
+        run: i64,
+        variant: &str,
+        example_id: &str,
+        repeat: u32,
+        example: &Digest,
+    ) -> Result<bool, StoreError> {
         self.connection
             .prepare_cached(
                 "SELECT 1 FROM trial WHERE run = ?1 AND variant = ?2 AND example_id = ?3 AND repeat = ?4
                  AND settled = 1 AND example = ?5",
             )
-            .and_then(|mut statement| statement.exists(params![run, variant, example_id, repeat, example.as_bytes().as_slice()]))
+            .and_then(|mut statement| {
+                statement.exists(params![run, variant, example_id, repeat, example.as_bytes().as_slice()])
+            })
             .map_err(|error| self.sqlite(error))
     }
 
@@ -90,7 +99,9 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn cached(&self, key: &Digest) -> Result<Option<CachedExchange>, StoreError> {
-        let sql = format!("SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x WHERE x.key = ?1 AND x.reusable = 1 ORDER BY x.id DESC LIMIT 1");
+        let sql = format!(
+            "SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x WHERE x.key = ?1 AND x.reusable = 1 ORDER BY x.id DESC LIMIT 1"
+        );
         let found = self
             .connection
             .prepare_cached(&sql)
@@ -135,7 +146,9 @@ impl Store {
     /// What SQLite says.
     pub fn reply(&self, question: &Digest) -> Result<Option<String>, StoreError> {
         self.connection
-            .query_row("SELECT reply FROM reply WHERE question = ?1", [question.as_bytes().as_slice()], |row| row.get(0))
+            .query_row("SELECT reply FROM reply WHERE question = ?1", [question.as_bytes().as_slice()], |row| {
+                row.get(0)
+            })
             .optional()
             .map_err(|error| self.sqlite(error))
     }
@@ -188,11 +201,14 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
     let failure: Option<String> = row.get(7)?;
     let body: Vec<u8> = row.get(6)?;
     let received = match failure {
-        Some(failure) => Received::Broken { failure: serde_json::from_str(&failure).map_err(|error| unreadable(7, error))?, body },
+        Some(failure) => {
+            Received::Broken { failure: serde_json::from_str(&failure).map_err(|error| unreadable(7, error))?, body }
+        }
         None => Received::Answer { status: row.get(4)?, body, streamed: row.get(5)? },
     };
     let event_bytes = row.get_ref(8)?.as_blob().map_err(|error| unreadable(8, error))?;
-    let event_ms = event_bytes.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok().map(f64::from_le_bytes)).collect();
+    let event_ms =
+        event_bytes.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok().map(f64::from_le_bytes)).collect();
     let attempts: String = row.get(10)?;
     Ok(Exchange {
         key: digest(row, 0)?,
@@ -204,7 +220,11 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         attempts: serde_json::from_str(&attempts).map_err(|error| unreadable(10, error))?,
         sent_at_unix_ms: row.get(11)?,
         in_flight: row.get(12)?,
-        provenance: if row.get_ref(13)?.as_str().is_ok_and(|word| word == "recorded") { Provenance::Recorded } else { Provenance::Live },
+        provenance: if row.get_ref(13)?.as_str().is_ok_and(|word| word == "recorded") {
+            Provenance::Recorded
+        } else {
+            Provenance::Live
+        },
     })
 }
 

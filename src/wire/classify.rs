@@ -32,7 +32,8 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
     let mut kind = kind_of_status(status);
     if said.words.iter().any(|word| QUOTA_WORDS.contains(&word.as_str())) || status == 402 {
         kind = FailureKind::QuotaExhausted;
-    } else if kind == FailureKind::BadRequest && said.words.iter().any(|word| word == "NotFoundError" || word == "404") {
+    } else if kind == FailureKind::BadRequest && said.words.iter().any(|word| word == "NotFoundError" || word == "404")
+    {
         kind = FailureKind::NotFound;
     } else if said.words.iter().any(|word| word == "ceiling_not_recorded") {
         kind = FailureKind::NotRecorded;
@@ -116,7 +117,10 @@ struct Said {
 fn said(body: &[u8]) -> Said {
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => said_by(value.get("error").filter(|error| !error.is_null()).unwrap_or(&value)),
-        Err(_) => Said { words: Vec::new(), message: text::one_line(&String::from_utf8_lossy(&body[..body.len().min(2000)]), 300) },
+        Err(_) => Said {
+            words: Vec::new(),
+            message: text::one_line(&String::from_utf8_lossy(&body[..body.len().min(2000)]), 300),
+        },
     }
 }
 
@@ -146,7 +150,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]

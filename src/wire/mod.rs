@@ -29,7 +29,8 @@ pub struct HttpRequest {
 /// compact JSON of the body without its stream flags, its top-level keys sorted. Nested keys stay
 /// in the order in which they are sent, since a schema's key order changes what a model writes.
 pub fn request_digest(body: &serde_json::Map<String, serde_json::Value>) -> Digest {
-    let mut fields: Vec<_> = body.iter().filter(|(key, _)| !matches!(key.as_str(), "stream" | "stream_options")).collect();
+    let mut fields: Vec<_> =
+        body.iter().filter(|(key, _)| !matches!(key.as_str(), "stream" | "stream_options")).collect();
     fields.sort_unstable_by_key(|(key, _)| *key);
     let mut canonical = Vec::with_capacity(1024);
     for (index, (key, value)) in fields.into_iter().enumerate() {

@@ -271,7 +271,11 @@ impl StreamDecoder for ChatStream {
 
     fn finish(self: Box<Self>) -> Reading {
         if let Some(failure) = self.failure {
-            return Reading { first_output_event: self.first_output, first_visible_event: self.first_visible, ..failed(failure) };
+            return Reading {
+                first_output_event: self.first_output,
+                first_visible_event: self.first_visible,
+                ..failed(failure)
+            };
         }
         let outcome = if self.is_complete() {
             self.said.outcome()

@@ -105,11 +105,7 @@ fn rung_sequences() -> Vec<[RungStatus; 6]> {
     all
 }
 
-const FREE: [TriggerState; 3] = [
-    TriggerState::Fired,
-    TriggerState::Clear,
-    TriggerState::Unknown,
-];
+const FREE: [TriggerState; 3] = [TriggerState::Fired, TriggerState::Clear, TriggerState::Unknown];
 
 /// Every combination of triggers.
 fn trigger_sets() -> Vec<[TriggerState; 5]> {
@@ -138,14 +134,7 @@ fn every_state(visit: &mut impl FnMut(LadderState)) {
             for label in labels {
                 for payback in paybacks {
                     for self_hosted_prompt in hosted {
-                        visit(LadderState {
-                            data_usable: true,
-                            triggers,
-                            label,
-                            rungs,
-                            payback,
-                            self_hosted_prompt,
-                        });
+                        visit(LadderState { data_usable: true, triggers, label, rungs, payback, self_hosted_prompt });
                     }
                 }
             }
@@ -166,10 +155,7 @@ fn every_combination_has_one_verdict_and_every_rule_is_reached() {
             assert!(matches!(state.payback, Payback::Yes | Payback::Waived));
         }
     });
-    let (kind, rule) = ladder(&LadderState {
-        data_usable: false,
-        ..row(TABLE.lines().next().unwrap()).0
-    });
+    let (kind, rule) = ladder(&LadderState { data_usable: false, ..row(TABLE.lines().next().unwrap()).0 });
     seen.insert((kind, rule));
     let names: BTreeSet<String> = seen.iter().map(|(_, rule)| rule.to_string()).collect();
     assert_eq!(names.len(), seen.len(), "a rule has one verdict");

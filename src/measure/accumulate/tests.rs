@@ -9,10 +9,7 @@ use crate::variant::{Structured, VariantId};
 fn variant(name: &str) -> Variant {
     Variant {
         id: VariantId(name.into()),
-        endpoint: EndpointId {
-            provider: "p".into(),
-            model: "m".into(),
-        },
+        endpoint: EndpointId { provider: "p".into(), model: "m".into() },
         prompt: 0,
         shots: None,
         structured: Structured::Text,
@@ -24,9 +21,7 @@ fn variant(name: &str) -> Variant {
 
 fn accumulator(repeats: u32, endpoints: &[EndpointFacts]) -> Accumulator {
     Accumulator::from_settings(Settings {
-        variants: (0..endpoints.len())
-            .map(|index| variant(&index.to_string()))
-            .collect(),
+        variants: (0..endpoints.len()).map(|index| variant(&index.to_string())).collect(),
         rounds: vec![Some(1); endpoints.len()],
         endpoints: endpoints.to_vec(),
         checks_validity: vec![true; endpoints.len()],
@@ -53,11 +48,7 @@ fn graded(label: &str, expected: &str) -> GradedTrial {
         label: Some(label.into()),
         expected_label: Some(expected.into()),
         fields: FieldTable::new(),
-        usage: Usage {
-            input_uncached_tokens: Some(5),
-            output_tokens: Some(1),
-            ..Usage::default()
-        },
+        usage: Usage { input_uncached_tokens: Some(5), output_tokens: Some(1), ..Usage::default() },
         cost: Usd::from_f64(0.01),
     }
 }
@@ -73,11 +64,7 @@ fn failed(kind: FailureKind, expected: &str) -> GradedTrial {
         total_ms: None,
         valid_strict: false,
         valid_lenient: false,
-        scores: vec![if missing {
-            Grade::Unscored("missing".into())
-        } else {
-            Grade::Scored(0.0)
-        }],
+        scores: vec![if missing { Grade::Unscored("missing".into()) } else { Grade::Scored(0.0) }],
         label: None,
         usage: Usage::default(),
         cost: None,
@@ -85,31 +72,13 @@ fn failed(kind: FailureKind, expected: &str) -> GradedTrial {
     }
 }
 
-const LIVE: ExchangeFacts = ExchangeFacts {
-    reused: false,
-    in_flight: 3,
-    provenance: Provenance::Live,
-    sent_at_unix_ms: 1_000,
-    took_ms: 20.0,
-};
+const LIVE: ExchangeFacts =
+    ExchangeFacts { reused: false, in_flight: 3, provenance: Provenance::Live, sent_at_unix_ms: 1_000, took_ms: 20.0 };
 
-fn add(
-    all: &mut Accumulator,
-    place: u32,
-    cluster: Option<&str>,
-    trial: GradedTrial,
-    facts: ExchangeFacts,
-) {
+fn add(all: &mut Accumulator, place: u32, cluster: Option<&str>, trial: GradedTrial, facts: ExchangeFacts) {
     let mut example = example(trial.expected_label.as_deref().unwrap_or("A"));
     example.cluster = cluster.map(str::to_owned);
-    example.tags.insert(
-        "site".into(),
-        if place.is_multiple_of(2) {
-            "even".into()
-        } else {
-            "odd".into()
-        },
-    );
+    example.tags.insert("site".into(), if place.is_multiple_of(2) { "even".into() } else { "odd".into() });
     all.add(0, place, &example, 0, trial, facts);
 }
 
@@ -127,53 +96,21 @@ fn plain_examples_use_wilson_and_count_up() {
     assert_eq!(all.running(0), (88.0, 100));
     let measured = all.finish(false);
     assert_eq!(
-        (
-            measured.provenance,
-            measured.clustered,
-            measured.latency_comparable
-        ),
+        (measured.provenance, measured.clustered, measured.latency_comparable),
         (RunProvenance::Live, false, true)
     );
     let row = &measured.variants[0];
-    assert_eq!(
-        (row.accuracy.point, row.accuracy.n, row.accuracy.method),
-        (Some(0.88), 100, Method::Wilson)
-    );
+    assert_eq!((row.accuracy.point, row.accuracy.n, row.accuracy.method), (Some(0.88), 100, Method::Wilson));
     assert!((row.accuracy.low - 0.8018790057).abs() < 1e-8);
-    assert_eq!(
-        (row.outcomes.answered, row.missing, row.in_flight),
-        (100, 0, 3)
-    );
+    assert_eq!((row.outcomes.answered, row.missing, row.in_flight), (100, 0, 3));
     let confusion = row.confusion.as_ref().unwrap();
-    assert_eq!(
-        (confusion.classes.join(" "), &confusion.counts[0]),
-        ("A B".into(), &vec![88, 0, 12])
-    );
+    assert_eq!((confusion.classes.join(" "), &confusion.counts[0]), ("A B".into(), &vec![88, 0, 12]));
     let f1 = row.macro_f1.unwrap();
-    assert!(
-        (f1.point.unwrap() - 2.0 * 88.0 / 188.0).abs() < 1e-12 && f1.low < f1.high,
-        "{f1:?}"
-    );
-    let tags: Vec<_> = row
-        .slices
-        .iter()
-        .map(|slice| (slice.tag.as_str(), slice.value.as_str(), slice.accuracy.n))
-        .collect();
-    assert_eq!(
-        tags,
-        [
-            ("label", "A", 100),
-            ("site", "even", 50),
-            ("site", "odd", 50)
-        ]
-    );
-    assert_eq!(
-        (
-            row.usage.output_tokens.total,
-            row.usage.cache_read_tokens.total
-        ),
-        (Some(100), None)
-    );
+    assert!((f1.point.unwrap() - 2.0 * 88.0 / 188.0).abs() < 1e-12 && f1.low < f1.high, "{f1:?}");
+    let tags: Vec<_> =
+        row.slices.iter().map(|slice| (slice.tag.as_str(), slice.value.as_str(), slice.accuracy.n)).collect();
+    assert_eq!(tags, [("label", "A", 100), ("site", "even", 50), ("site", "odd", 50)]);
+    assert_eq!((row.usage.output_tokens.total, row.usage.cache_read_tokens.total), (Some(100), None));
     assert_eq!(row.validity_strict.unwrap().point, Some(1.0));
 }
 
@@ -186,13 +123,7 @@ fn clusters_widen_the_interval_whatever_the_order_of_the_trials() {
         let mut all = accumulator(1, &[facts()]);
         for place in order {
             let label = if right[place as usize] == 1 { "A" } else { "B" };
-            add(
-                &mut all,
-                place,
-                Some(&cluster[place as usize]),
-                graded(label, "A"),
-                LIVE,
-            );
+            add(&mut all, place, Some(&cluster[place as usize]), graded(label, "A"), LIVE);
         }
         all.finish(false)
     };
@@ -200,11 +131,7 @@ fn clusters_widen_the_interval_whatever_the_order_of_the_trials() {
     assert_eq!(forward.clusters, [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 3]);
     assert!(forward.clustered);
     let row = &forward.variants[0];
-    assert!(
-        (row.accuracy.low - 0.3535468053).abs() < 1e-8,
-        "{:?}",
-        row.accuracy
-    );
+    assert!((row.accuracy.low - 0.3535468053).abs() < 1e-8, "{:?}", row.accuracy);
     assert_eq!(row.accuracy.method, Method::WilsonEffectiveN);
     assert_eq!(format!("{forward:?}"), format!("{backward:?}"));
 }
@@ -215,27 +142,13 @@ fn repeats_are_means_and_never_more_examples() {
     for (place, right) in [4, 2, 1, 4, 3, 4, 0, 4].into_iter().enumerate() {
         for repeat in 0..4 {
             let label = if repeat < right { "A" } else { "B" };
-            all.add(
-                0,
-                place as u32,
-                &example("A"),
-                repeat,
-                graded(label, "A"),
-                LIVE,
-            );
+            all.add(0, place as u32, &example("A"), repeat, graded(label, "A"), LIVE);
         }
     }
     let row = only(all);
     // METHODS.md 1.3, case B.
-    assert_eq!(
-        (row.accuracy.point, row.accuracy.n, row.scores[1]),
-        (Some(0.6875), 8, Some(0.5))
-    );
-    assert!(
-        (row.accuracy.high - 0.9007108723).abs() < 1e-8,
-        "{:?}",
-        row.accuracy
-    );
+    assert_eq!((row.accuracy.point, row.accuracy.n, row.scores[1]), (Some(0.6875), 8, Some(0.5)));
+    assert!((row.accuracy.high - 0.9007108723).abs() < 1e-8, "{:?}", row.accuracy);
     assert_eq!(row.outcomes.total(), 32);
 }
 
@@ -245,26 +158,14 @@ fn missing_is_not_wrong_and_a_timeout_is() {
     add(&mut all, 0, None, graded("A", "A"), LIVE);
     add(&mut all, 1, None, failed(FailureKind::Timeout, "A"), LIVE);
     add(&mut all, 2, None, failed(FailureKind::Server, "A"), LIVE);
-    add(
-        &mut all,
-        3,
-        None,
-        failed(FailureKind::Unauthorised, "A"),
-        LIVE,
-    );
+    add(&mut all, 3, None, failed(FailureKind::Unauthorised, "A"), LIVE);
     let row = only(all);
-    assert_eq!(
-        (row.accuracy.point, row.missing, row.outcomes.failed),
-        (Some(0.5), 2, 3)
-    );
+    assert_eq!((row.accuracy.point, row.missing, row.outcomes.failed), (Some(0.5), 2, 3));
     assert_eq!(row.accuracy_bounds, Some((0.25, 0.75)));
     assert_eq!(row.scores, [Some(1.0), Some(0.0), None, None]);
     assert_eq!(row.valid, row.scores);
     // A key that is not accepted says nothing of speed.
-    assert_eq!(
-        (row.ttft.censored, row.total.censored, row.total.n()),
-        (2, 2, 3)
-    );
+    assert_eq!((row.ttft.censored, row.total.censored, row.total.n()), (2, 2, 3));
     assert_eq!(row.failures.len(), 3);
     assert_eq!(row.scorers[0].unscored, 0);
 }
@@ -272,35 +173,13 @@ fn missing_is_not_wrong_and_a_timeout_is() {
 #[test]
 fn only_fresh_trials_are_timed_and_unstreamed_ones_have_no_first_token() {
     let mut all = accumulator(1, &[facts()]);
-    add(
-        &mut all,
-        0,
-        None,
-        graded("A", "A"),
-        ExchangeFacts {
-            reused: true,
-            ..LIVE
-        },
-    );
+    add(&mut all, 0, None, graded("A", "A"), ExchangeFacts { reused: true, ..LIVE });
     add(&mut all, 1, None, graded("A", "A"), LIVE);
     let row = only(all);
-    assert_eq!(
-        (row.reused, row.total.n(), row.ttft.sorted_ms.clone()),
-        (1, 1, vec![10.0])
-    );
+    assert_eq!((row.reused, row.total.n(), row.ttft.sorted_ms.clone()), (1, 1, vec![10.0]));
     assert_eq!(row.cost.spent, Usd::from_f64(0.01));
     let mut all = accumulator(1, &[facts()]);
-    add(
-        &mut all,
-        0,
-        None,
-        GradedTrial {
-            streamed: false,
-            ttft_ms: None,
-            ..graded("A", "A")
-        },
-        LIVE,
-    );
+    add(&mut all, 0, None, GradedTrial { streamed: false, ttft_ms: None, ..graded("A", "A") }, LIVE);
     add(&mut all, 1, None, failed(FailureKind::Timeout, "A"), LIVE);
     let row = only(all);
     assert_eq!((row.ttft.n(), row.total.n()), (0, 2));
@@ -308,66 +187,38 @@ fn only_fresh_trials_are_timed_and_unstreamed_ones_have_no_first_token() {
 
 #[test]
 fn the_cost_is_known_or_says_why_not() {
-    let measure =
-        |endpoint: EndpointFacts, cost: Option<Usd>, facts: ExchangeFacts, comparable: bool| {
-            let mut all = accumulator(1, &[endpoint]);
-            for place in 0..20 {
-                let sent_at_unix_ms = i64::from(place) * 100;
-                let label = if place % 4 == 0 { "B" } else { "A" };
-                add(
-                    &mut all,
-                    place,
-                    None,
-                    GradedTrial {
-                        cost,
-                        ..graded(label, "A")
-                    },
-                    ExchangeFacts {
-                        sent_at_unix_ms,
-                        ..facts
-                    },
-                );
-            }
-            all.finish(comparable).variants.remove(0).cost
-        };
+    let measure = |endpoint: EndpointFacts, cost: Option<Usd>, facts: ExchangeFacts, comparable: bool| {
+        let mut all = accumulator(1, &[endpoint]);
+        for place in 0..20 {
+            let sent_at_unix_ms = i64::from(place) * 100;
+            let label = if place % 4 == 0 { "B" } else { "A" };
+            add(
+                &mut all,
+                place,
+                None,
+                GradedTrial { cost, ..graded(label, "A") },
+                ExchangeFacts { sent_at_unix_ms, ..facts },
+            );
+        }
+        all.finish(comparable).variants.remove(0).cost
+    };
     let priced = measure(facts(), Usd::from_f64(0.01), LIVE, false);
     assert!((priced.per_request.unwrap().point.unwrap() - 0.01).abs() < 1e-12);
     assert!((priced.per_correct.unwrap().point.unwrap() - 0.01 / 0.75).abs() < 1e-12);
     assert_eq!((priced.spent, priced.note), (Usd::from_f64(0.2), None));
     let unknown = measure(facts(), None, LIVE, false);
-    assert_eq!(
-        (unknown.per_request, unknown.spent, unknown.by_example.len()),
-        (None, None, 0)
-    );
+    assert_eq!((unknown.per_request, unknown.spent, unknown.by_example.len()), (None, None, 0));
     assert!(unknown.note.unwrap().contains("20 of 20"));
 
-    let gpu = Some(GpuCost {
-        usd_per_hour: 3.6,
-        replicas: 1,
-        utilisation: 0.5,
-    });
-    let own = EndpointFacts {
-        price: None,
-        gpu,
-        self_hosted: true,
-        ..facts()
-    };
+    let gpu = Some(GpuCost { usd_per_hour: 3.6, replicas: 1, utilisation: 0.5 });
+    let own = EndpointFacts { price: None, gpu, self_hosted: true, ..facts() };
     let live = measure(own, None, LIVE, false);
     // 20 requests in 1.92 s at half use: 0.001 USD/s over 5.2 useful requests a second.
     assert!((live.per_request.unwrap().point.unwrap() - 0.001 / (20.0 / 1.92 * 0.5)).abs() < 1e-12);
-    let replay = ExchangeFacts {
-        provenance: Provenance::Recorded,
-        ..LIVE
-    };
+    let replay = ExchangeFacts { provenance: Provenance::Recorded, ..LIVE };
     let recorded = measure(own, None, replay, false);
-    assert_eq!(
-        recorded.note.as_deref(),
-        Some("throughput was not measured: answers are recorded")
-    );
-    assert_eq!(
-        (recorded.per_request, recorded.spent),
-        (None, Some(Usd::ZERO))
-    );
+    assert_eq!(recorded.note.as_deref(), Some("throughput was not measured: answers are recorded"));
+    assert_eq!((recorded.per_request, recorded.spent), (None, Some(Usd::ZERO)));
     let comparable = measure(own, None, replay, true);
     assert!((comparable.per_request.unwrap().point.unwrap() - 0.001 * 0.02 / 0.5).abs() < 1e-12);
 }
@@ -376,15 +227,10 @@ fn the_cost_is_known_or_says_why_not() {
 fn violations_and_classes_of_hostile_answers_are_bounded() {
     let mut all = accumulator(1, &[facts()]);
     for place in 0..6_000_u32 {
-        let trial = GradedTrial {
-            violation: Some(format!("v{}", place % 5_500)),
-            ..graded(&format!("x{place}"), "A")
-        };
+        let trial = GradedTrial { violation: Some(format!("v{}", place % 5_500)), ..graded(&format!("x{place}"), "A") };
         add(&mut all, place, None, trial, LIVE);
     }
-    assert!(
-        all.classes.len() <= MAX_DISTINCT && all.tallies[0].violations.len() <= MAX_DISTINCT + 1
-    );
+    assert!(all.classes.len() <= MAX_DISTINCT && all.tallies[0].violations.len() <= MAX_DISTINCT + 1);
     let row = only(all);
     assert_eq!(row.violations.len(), 5);
     assert_eq!(row.confusion.unwrap().counts[0], [0, 0, 6_000]);
@@ -398,14 +244,7 @@ fn ten_variants_of_280_examples_are_quick() {
     for variant in 0..10 {
         for place in 0..280_u32 {
             let expected = if place % 3 == 0 { "A" } else { "B" };
-            all.add(
-                variant,
-                place,
-                &example(expected),
-                0,
-                graded("A", expected),
-                LIVE,
-            );
+            all.add(variant, place, &example(expected), 0, graded("A", expected), LIVE);
         }
     }
     let started = std::time::Instant::now();

@@ -18,20 +18,11 @@ fn read(text: &str, mode: ParseMode) -> Answer {
 
 #[test]
 fn strict_takes_the_whole_trimmed_text_only() {
-    assert_eq!(
-        read(" \n{\"code\": \"A\"}\n", ParseMode::Strict).validity,
-        Validity::Valid
-    );
+    assert_eq!(read(" \n{\"code\": \"A\"}\n", ParseMode::Strict).validity, Validity::Valid);
     let answer = read("\n{\"code\": \"A\"} ok", ParseMode::Strict);
     assert_eq!(answer.value, None);
-    assert!(
-        matches!(answer.validity, Validity::NotJson { offset: 15, .. }),
-        "{answer:?}"
-    );
-    assert_eq!(
-        answer.validity.fault().as_deref(),
-        Some("not JSON: trailing characters")
-    );
+    assert!(matches!(answer.validity, Validity::NotJson { offset: 15, .. }), "{answer:?}");
+    assert_eq!(answer.validity.fault().as_deref(), Some("not JSON: trailing characters"));
 }
 
 #[test]
@@ -43,31 +34,17 @@ fn fenced_takes_one_block_around_the_whole() {
         "```{\"code\":\n\"A\"}```",
         "{\"code\": \"A\"}",
     ] {
-        assert_eq!(
-            read(text, ParseMode::Fenced).validity,
-            Validity::Valid,
-            "{text}"
-        );
+        assert_eq!(read(text, ParseMode::Fenced).validity, Validity::Valid, "{text}");
     }
-    for text in [
-        "Sure:\n```json\n{\"code\": \"A\"}\n```",
-        "```\n{\"code\": \"A\"}\n```\n```\n1\n```",
-        "```json\n{}",
-    ] {
+    for text in ["Sure:\n```json\n{\"code\": \"A\"}\n```", "```\n{\"code\": \"A\"}\n```\n```\n1\n```", "```json\n{}"] {
         assert!(!read(text, ParseMode::Fenced).validity.is_valid(), "{text}");
     }
-    assert_eq!(
-        read("```json\n{\"code\": \"A\"}\n```", ParseMode::Strict).value,
-        None
-    );
+    assert_eq!(read("```json\n{\"code\": \"A\"}\n```", ParseMode::Strict).value, None);
 }
 
 #[test]
 fn lenient_takes_the_value_at_the_first_bracket() {
-    let answer = read(
-        "Sure! The code is {\"code\": \"A\"}. 42",
-        ParseMode::Lenient,
-    );
+    let answer = read("Sure! The code is {\"code\": \"A\"}. 42", ParseMode::Lenient);
     assert_eq!(answer.value, Some(json!({"code": "A"})));
     let cut = read("{\"code\": {\"code\": \"A\"}", ParseMode::Lenient);
     assert_eq!(cut.value, None, "an inner value is not the answer");
@@ -96,19 +73,10 @@ fn a_value_that_the_schema_rejects_is_kept() {
 
 #[test]
 fn json_rules_hold() {
-    for text in [
-        "{\"code\": NaN}",
-        "{\"code\": \"A\",}",
-        "{'code': 'A'}",
-        "",
-        "{\"code\": \"A\"}{}",
-    ] {
+    for text in ["{\"code\": NaN}", "{\"code\": \"A\",}", "{'code': 'A'}", "", "{\"code\": \"A\"}{}"] {
         assert_eq!(read(text, ParseMode::Strict).value, None, "{text}");
     }
-    assert_eq!(
-        read("{\"code\": \"B\", \"code\": \"A\"}", ParseMode::Strict).value,
-        Some(json!({"code": "A"}))
-    );
+    assert_eq!(read("{\"code\": \"B\", \"code\": \"A\"}", ParseMode::Strict).value, Some(json!({"code": "A"})));
 }
 
 #[test]
@@ -123,9 +91,7 @@ fn without_schema_or_wish_the_answer_is_the_text() {
 fn hostile_text_stays_linear_and_does_not_overflow_the_stack() {
     let string = OutputSchema::compile(json!({"type": "string"})).unwrap();
     let started = Instant::now();
-    for piece in [
-        "[", "{\"a\":", "\\\"", "\"\\", "[0],", "-", "9", "t", "true1", "```\n",
-    ] {
+    for piece in ["[", "{\"a\":", "\\\"", "\"\\", "[0],", "-", "9", "t", "true1", "```\n"] {
         let text = piece.repeat(2_000_000 / piece.len());
         for schema in [&object_schema(), &string] {
             for mode in [ParseMode::Strict, ParseMode::Fenced, ParseMode::Lenient] {
@@ -133,11 +99,7 @@ fn hostile_text_stays_linear_and_does_not_overflow_the_stack() {
             }
         }
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 proptest! {

@@ -13,10 +13,8 @@ pub(super) fn best(weights: &[Vec<u64>]) -> Vec<(usize, usize)> {
         -(weight as i64)
     };
     let matched = assign(rows.min(columns), rows.max(columns), cost);
-    let mut pairs: Vec<_> = matched
-        .into_iter()
-        .map(|(short, long)| if rows <= columns { (short, long) } else { (long, short) })
-        .collect();
+    let mut pairs: Vec<_> =
+        matched.into_iter().map(|(short, long)| if rows <= columns { (short, long) } else { (long, short) }).collect();
     pairs.sort_unstable();
     pairs
 }
@@ -59,10 +57,7 @@ fn assign(rows: usize, columns: usize, cost: impl Fn(usize, usize) -> i64) -> Ve
             column = previous[column];
         }
     }
-    (1..=columns)
-        .filter(|&column| row_of[column] != 0)
-        .map(|column| (row_of[column] - 1, column - 1))
-        .collect()
+    (1..=columns).filter(|&column| row_of[column] != 0).map(|column| (row_of[column] - 1, column - 1)).collect()
 }
 
 #[cfg(test)]

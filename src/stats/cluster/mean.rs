@@ -31,28 +31,14 @@ pub fn mean_with_t(values: &[f64], clusters: &[u32], alpha: f64) -> MeanWithT {
         && !values.is_empty()
         && values.iter().sum::<f64>().is_finite();
     if !usable {
-        return MeanWithT {
-            mean: None,
-            se: None,
-            interval: None,
-            heavy_tail: false,
-            n: 0,
-            groups: 0,
-        };
+        return MeanWithT { mean: None, se: None, interval: None, heavy_tail: false, n: 0, groups: 0 };
     }
     let (mean, groups, se) = mean_and_error(values, clusters);
     let sum: f64 = values.iter().sum();
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let interval = se.map(|se| {
-        let half = if se == 0.0 {
-            0.0
-        } else {
-            t_upper(alpha / 2.0, groups as f64 - 1.0) * se
-        };
-        Interval {
-            low: mean - half,
-            high: mean + half,
-        }
+        let half = if se == 0.0 { 0.0 } else { t_upper(alpha / 2.0, groups as f64 - 1.0) * se };
+        Interval { low: mean - half, high: mean + half }
     });
     MeanWithT {
         mean: Some(mean),

@@ -6,16 +6,7 @@ use proptest::prelude::*;
 
 #[test]
 fn vectors_of_1_3() {
-    type Case<'a> = (
-        &'a [f64],
-        &'a [u32],
-        u64,
-        f64,
-        Option<f64>,
-        Option<f64>,
-        f64,
-        f64,
-    );
+    type Case<'a> = (&'a [f64], &'a [u32], u64, f64, Option<f64>, Option<f64>, f64, f64);
     #[rustfmt::skip]
     let cases: [Case; 5] = [
         (&[1., 1., 0., 1., 1., 0., 0., 1., 1., 1., 1., 1.], &[0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 3], 12,
@@ -35,40 +26,24 @@ fn vectors_of_1_3() {
         close_interval(got.interval, low, high);
         let estimate = clustered_accuracy(scores, clusters, calls, true, 0.05);
         assert_eq!(estimate.interval(), got.interval);
-        let method = if se.is_some() {
-            Method::WilsonEffectiveN
-        } else {
-            Method::None
-        };
+        let method = if se.is_some() { Method::WilsonEffectiveN } else { Method::None };
         assert_eq!(estimate.method, method);
     }
 }
 
 #[test]
 fn edges() {
-    for (scores, clusters) in [
-        (&[][..], &[][..]),
-        (&[0.5, f64::NAN], &[0, 1]),
-        (&[0.5, 1.5], &[0, 1]),
-        (&[0.5], &[0, 1]),
-    ] {
+    for (scores, clusters) in
+        [(&[][..], &[][..]), (&[0.5, f64::NAN], &[0, 1]), (&[0.5, 1.5], &[0, 1]), (&[0.5], &[0, 1])]
+    {
         let got = clustered_mean(scores, clusters, 2, 0.05);
         assert_eq!((got.mean, got.interval), (None, Interval::UNIT));
-        assert_eq!(
-            clustered_one_sided(scores, clusters, 2, 0.05),
-            Interval::UNIT
-        );
+        assert_eq!(clustered_one_sided(scores, clusters, 2, 0.05), Interval::UNIT);
         assert_eq!(clustered_accuracy(scores, clusters, 2, false, 0.05).n, 0);
     }
     assert!(clustered_mean(&[0.1; 9], &[0, 0, 0, 1, 1, 1, 2, 2, 2], 9, 0.05).few_clusters);
-    assert_eq!(
-        clustered_mean(&[0.1; 3], &[0, 1, 2], 3, 0.05).n_eff,
-        Some(3.0)
-    );
-    assert_eq!(
-        clustered_mean(&[0.1; 3], &[0, 1, 2], 3, f64::NAN).interval,
-        Interval::UNIT
-    );
+    assert_eq!(clustered_mean(&[0.1; 3], &[0, 1, 2], 3, 0.05).n_eff, Some(3.0));
+    assert_eq!(clustered_mean(&[0.1; 3], &[0, 1, 2], 3, f64::NAN).interval, Interval::UNIT);
     close_interval(
         clustered_accuracy(&[1.0; 10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 10, false, 0.05).interval(),
         0.7224672001,
@@ -85,10 +60,7 @@ fn decisions_use_plain_counts_when_they_can() {
     close_interval(repeated, 0.7411344491, 1.0);
     let clustered = clustered_one_sided(&[1.0; 6], &[0, 0, 1, 1, 2, 2], 6, 0.05);
     close(clustered.low, 0.05_f64.powf(1.0 / 3.0));
-    assert_eq!(
-        clustered_one_sided(&[1.0; 6], &[0; 6], 6, 0.05),
-        Interval::UNIT
-    );
+    assert_eq!(clustered_one_sided(&[1.0; 6], &[0; 6], 6, 0.05), Interval::UNIT);
 }
 
 #[test]
@@ -106,11 +78,7 @@ fn cluster_effects_of_9_5() {
 
 #[test]
 fn mean_costs_of_6() {
-    let a = mean_cost(
-        &[0.01, 0.012, 0.011, 0.013, 0.009, 0.02],
-        &[0, 0, 1, 1, 2, 3],
-        0.05,
-    );
+    let a = mean_cost(&[0.01, 0.012, 0.011, 0.013, 0.009, 0.02], &[0, 0, 1, 1, 2, 3], 0.05);
     close_option(a.mean, Some(0.0125));
     close_option(a.se, Some(0.001705112139));
     close_interval(a.interval.unwrap(), 0.007073572172, 0.01792642783);
@@ -120,13 +88,7 @@ fn mean_costs_of_6() {
     let c = mean_with_t(&[0.01, 0.02], &[0, 1], 0.05);
     close_option(c.se, Some(0.005));
     close_interval(c.interval.unwrap(), -0.04853102368, 0.07853102368);
-    assert_eq!(
-        mean_cost(&[0.01, 0.02], &[0, 1], 0.05)
-            .interval
-            .unwrap()
-            .low,
-        0.0
-    );
+    assert_eq!(mean_cost(&[0.01, 0.02], &[0, 1], 0.05).interval.unwrap().low, 0.0);
     assert_eq!(mean_with_t(&[0.01, 0.02], &[0, 0], 0.05).interval, None);
     assert_eq!(mean_with_t(&[f64::NAN], &[0], 0.05).mean, None);
     assert_eq!(mean_with_t(&[], &[], 0.05).mean, None);

@@ -61,11 +61,7 @@ fn exact(sums: &[f64], counts: impl Fn(f64) -> bool) -> f64 {
     let vectors = 1_u32 << sums.len();
     let hits = (0..vectors).filter(|mask| {
         let signed = sums.iter().enumerate();
-        counts(
-            signed
-                .map(|(bit, s)| if mask >> bit & 1 == 1 { -s } else { *s })
-                .sum(),
-        )
+        counts(signed.map(|(bit, s)| if mask >> bit & 1 == 1 { -s } else { *s }).sum())
     });
     hits.count() as f64 / f64::from(vectors)
 }

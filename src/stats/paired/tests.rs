@@ -12,14 +12,7 @@ fn mcnemar_vectors() {
         (5, 5, 1.0, 0.876953125, 0.0, 1.0),
         (0, 0, 1.0, 1.0, 0.0, 1.0),
         (0, 3, 0.25, 0.125, -1.732050808, 0.08326451666),
-        (
-            40,
-            20,
-            0.01348929373,
-            0.009853448195,
-            2.581988897,
-            0.009823274508,
-        ),
+        (40, 20, 0.01348929373, 0.009853448195, 2.581988897, 0.009823274508),
     ] {
         let got = mcnemar(b, c);
         close(got.exact, exact);
@@ -44,13 +37,9 @@ fn tango_vectors() {
         close_interval(tango(b, c, n, 0.05), low, high);
         close_interval(tango(c, b, n, 0.05), -high, -low);
     }
-    for (b, c, n, alpha) in [
-        (0., 0., 0., 0.05),
-        (f64::NAN, 0., 5., 0.05),
-        (-1., 0., 5., 0.05),
-        (4., 4., 5., 0.05),
-        (1., 1., 5., 2.0),
-    ] {
+    for (b, c, n, alpha) in
+        [(0., 0., 0., 0.05), (f64::NAN, 0., 5., 0.05), (-1., 0., 5., 0.05), (4., 4., 5., 0.05), (1., 1., 5., 2.0)]
+    {
         assert_eq!(tango(b, c, n, alpha), Interval::DIFFERENCE);
     }
 }
@@ -69,16 +58,7 @@ fn newcombe_vectors() {
 
 #[test]
 fn clustered_vectors() {
-    type Case<'a> = (
-        &'a [f64],
-        &'a [u32],
-        u64,
-        f64,
-        Option<f64>,
-        Option<f64>,
-        f64,
-        f64,
-    );
+    type Case<'a> = (&'a [f64], &'a [u32], u64, f64, Option<f64>, Option<f64>, f64, f64);
     #[rustfmt::skip]
     let cases: [Case; 4] = [
         (&[1., 0., 0., 1., 0., -1., 1., 0., 0., 0., 1., 0.], &[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], 12,
@@ -95,12 +75,7 @@ fn clustered_vectors() {
         close_option(got.n_eff, n_eff);
         close_interval(got.interval, low, high);
     }
-    for (d, clusters) in [
-        (&[][..], &[][..]),
-        (&[2.0], &[0]),
-        (&[f64::NAN], &[0]),
-        (&[0.0], &[]),
-    ] {
+    for (d, clusters) in [(&[][..], &[][..]), (&[2.0], &[0]), (&[f64::NAN], &[0]), (&[0.0], &[])] {
         let got = clustered_paired(d, clusters, 1, 0.05);
         assert_eq!((got.mean, got.interval), (None, Interval::DIFFERENCE));
     }
@@ -115,10 +90,7 @@ fn plain_pairs_use_plain_tango() {
     let got = paired_difference(&d, &clusters, 21, 0.05);
     close_interval(got.interval, 0.02600303248, 0.5172322764);
     assert_eq!(got.method, Method::Tango);
-    assert_eq!(
-        paired_difference(&d, &clusters, 42, 0.05).method,
-        Method::TangoEffectiveN
-    );
+    assert_eq!(paired_difference(&d, &clusters, 42, 0.05).method, Method::TangoEffectiveN);
     assert_eq!(got.estimate(0.05).n, 21);
 }
 
@@ -148,10 +120,7 @@ fn verdicts() {
     assert_eq!(paired_verdict(interval, p, 0.05), PairedVerdict::Better);
     let mirrored = tango(20., 40., 160., 0.05);
     assert_eq!(paired_verdict(mirrored, p, 0.05), PairedVerdict::Worse);
-    assert_eq!(
-        paired_verdict(interval, 0.2, 0.05),
-        PairedVerdict::NotEnoughEvidence
-    );
+    assert_eq!(paired_verdict(interval, 0.2, 0.05), PairedVerdict::NotEnoughEvidence);
     assert!(better_by_at_least(interval, 0.02) && !better_by_at_least(interval, 0.04));
     assert_eq!(paired_n_to_settle(5., 5., 100., 0.05, 0.8), None);
     assert!(paired_n_to_settle(10., 0., 10., 0.05, 0.8).is_some_and(|n| n >= 11));

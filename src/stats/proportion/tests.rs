@@ -41,14 +41,7 @@ fn targets_of_section_4() {
     use TargetAnswer::{Met, NotEnoughEvidence, NotMet};
     for (x, n, target, low, high, answer) in [
         (3000., 3000., 0.999, 0.999001921, 1.0, Met),
-        (
-            2999.,
-            3000.,
-            0.999,
-            0.9984196982,
-            0.9999829024,
-            NotEnoughEvidence,
-        ),
+        (2999., 3000., 0.999, 0.9984196982, 0.9999829024, NotEnoughEvidence),
         (4741., 4742., 0.999, 0.9990000016, 0.9999891833, Met),
         (1980., 2000., 0.999, 0.9855019374, 0.9933631206, NotMet),
         (1000., 1000., 0.999, 0.9970087505, 1.0, NotEnoughEvidence),
