@@ -16,7 +16,7 @@ const PIPE_WIDTH: usize = 200;
 
 /// What the user asked to see.
 #[derive(Debug, Clone, Copy)]
-pub struct Printer {
+pub(super) struct Printer {
     json: bool,
     quiet: bool,
     colour: bool,
@@ -24,23 +24,23 @@ pub struct Printer {
 
 impl Printer {
     /// A printer that does what the flags and the terminal say.
-    pub fn new(output: &OutputArgs) -> Self {
+    pub(super) fn new(output: &OutputArgs) -> Self {
         let colour = std::io::stderr().is_terminal() && !no_colour();
         Self { json: output.json, quiet: output.quiet, colour }
     }
 
     /// Whether stdout is for machines.
-    pub fn is_json(self) -> bool {
+    pub(super) fn is_json(self) -> bool {
         self.json
     }
 
     /// Whether progress is wanted.
-    pub fn shows_progress(self) -> bool {
+    pub(super) fn shows_progress(self) -> bool {
         !self.quiet
     }
 
     /// Columns of stdout.
-    pub fn width(self) -> usize {
+    pub(super) fn width(self) -> usize {
         if !std::io::stdout().is_terminal() {
             return PIPE_WIDTH;
         }
@@ -48,28 +48,28 @@ impl Printer {
     }
 
     /// Text for people on stdout; nothing with --json.
-    pub fn text(self, text: &str) {
+    pub(super) fn text(self, text: &str) {
         if !self.json {
             write_stdout(text);
         }
     }
 
     /// One JSON value on stdout; nothing without --json.
-    pub fn value(self, value: &Value) {
+    pub(super) fn value(self, value: &Value) {
         if self.json {
             write_stdout(&format!("{value}\n"));
         }
     }
 
     /// Talk on stderr; nothing with -q.
-    pub fn note(self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         if !self.quiet {
             write_stderr(&format!("{text}\n"));
         }
     }
 
     /// Faults of the user's files: as text on stderr, or as JSON on stdout.
-    pub fn faults(self, faults: &Diagnostics) {
+    pub(super) fn faults(self, faults: &Diagnostics) {
         if self.json {
             write_stdout(&format!("{}\n", json!({"diagnostics": faults.to_json()})));
         } else {
@@ -78,14 +78,14 @@ impl Printer {
     }
 
     /// Warnings on stderr.
-    pub fn warnings(self, faults: &Diagnostics) {
+    pub(super) fn warnings(self, faults: &Diagnostics) {
         if !faults.is_empty() {
             write_stderr(&faults.render(if self.colour { Style::Coloured } else { Style::Plain }));
         }
     }
 
     /// What went wrong.
-    pub fn error(self, error: &Error) {
+    pub(super) fn error(self, error: &Error) {
         match error {
             Error::Input(faults) => self.faults(faults),
             error if self.json => {

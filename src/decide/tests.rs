@@ -33,6 +33,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         accuracy_bounds: None,
         macro_f1: None,
         confusion: None,
+        fields: Vec::new(),
         validity_strict: None,
         validity_lenient: None,
         violations: Vec::new(),

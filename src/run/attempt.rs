@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::exchange::{Failure, Retry};
+use crate::exchange::{Failure, FailureKind, Retry};
 use crate::trial::{Received, Timing};
 use crate::wire::Reading;
 
@@ -47,7 +47,9 @@ pub trait Transport: Send + Sync {
 
 /// How long to wait before the next attempt; `None` when there should be none.
 ///
-/// Exponential with jitter between 0.5 s and 30 s, never sooner than the server asked for.
+/// Exponential with jitter between 0.5 s and 30 s, never sooner than the server asked for. A first
+/// broken connection is tried again at once: most often it is one that the server had closed while
+/// it stood idle, which says nothing of the server's health.
 pub fn next_delay(failure: &Failure, attempts_made: usize, elapsed: Duration, seed: u64) -> Option<Duration> {
     if attempts_made >= super::MAX_ATTEMPTS || elapsed >= super::MAX_ELAPSED {
         return None;
@@ -57,6 +59,9 @@ pub fn next_delay(failure: &Failure, attempts_made: usize, elapsed: Duration, se
         Retry::Transient => Duration::ZERO,
         Retry::RateLimited { after } => after.unwrap_or_default(),
     };
+    if attempts_made == 1 && failure.kind == FailureKind::Connect {
+        return Some(asked);
+    }
     let delays = backon::ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(500))
         .with_max_delay(Duration::from_secs(30))
@@ -70,8 +75,6 @@ pub fn next_delay(failure: &Failure, attempts_made: usize, elapsed: Duration, se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::FailureKind;
-
     fn failure(retry: Retry) -> Failure {
         Failure { kind: FailureKind::Server, status: None, message: String::new(), retry }
     }
