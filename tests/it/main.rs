@@ -1,1 +1,14 @@
-fn main() {}
+//! The one integration binary: the program as its users run it, in folders of their own, against
+//! servers that follow a script. Each test is a sentence of [`support::Project`].
+
+#![expect(clippy::disallowed_methods, reason = "the doors are the product's; tests make the files that it reads")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod architecture;
+mod check;
+mod conformance;
+mod drive;
+mod resume;
+mod run;
+mod scorers;
+mod support;

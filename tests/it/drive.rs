@@ -1,0 +1,128 @@
+//! The run's driver against a scripted transport, in paused time: what would take minutes of
+//! waiting between attempts takes none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ceiling::digest::Digest;
+use ceiling::provider::{Limits, WireKind};
+use ceiling::run::attempt::{Arrived, BoxFuture, Call, Transport};
+use ceiling::run::event::Silent;
+use ceiling::run::feed::Work;
+use ceiling::run::{Ask, EndpointSpec, Job, Lane, MAX_ATTEMPTS, Summary, drive};
+use ceiling::store::{NewRun, Store, StoredTrial, Writer};
+use ceiling::suite::{Example, ExampleId};
+use ceiling::trial::{Provenance, Received, Timing, Trial};
+use ceiling::variant::VariantId;
+use ceiling::wire;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+/// Answers the how-manieth request with what the script says.
+struct Scripted {
+    asked: AtomicUsize,
+    script: fn(usize) -> (u16, &'static str),
+}
+
+impl Transport for Scripted {
+    fn send(&self, _call: Call) -> BoxFuture<'_, Arrived> {
+        let (status, body) = (self.script)(self.asked.fetch_add(1, Ordering::SeqCst));
+        Box::pin(async move {
+            let received = Received::Answer { status, body: body.into(), streamed: status == 200 };
+            let reading = wire::read(WireKind::OpenaiChat, &received);
+            Arrived { received, reading, timing: Timing::default(), sent_at_unix_ms: 1 }
+        })
+    }
+}
+
+/// Runs one trial; what came of it, what the store has, and how often was asked.
+async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<StoredTrial>, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.db")).unwrap();
+    let digest = Digest::of(b"plan");
+    let new = NewRun {
+        suite: "s",
+        folder: folder.path(),
+        plan_digest: digest,
+        options: "{}",
+        now_ms: 1,
+        resume: true,
+    };
+    let (row, _) = store.begin_run(&new).unwrap();
+    let transport = Arc::new(Scripted { asked: AtomicUsize::new(0), script });
+    let job = Job {
+        lanes: vec![Lane { id: VariantId("v".into()), endpoint: 0, leader_first: false }],
+        endpoints: vec![EndpointSpec {
+            name: "p/m".into(),
+            provider: "p".into(),
+            wire: WireKind::OpenaiChat,
+            digest,
+            provenance: Provenance::Live,
+            limits: Limits::default(),
+            price: None,
+        }],
+        transport: Arc::clone(&transport) as Arc<dyn Transport>,
+        run: row.id,
+        max_time: None,
+    };
+    let example = Example {
+        id: ExampleId("e".into()),
+        input: json!("i"),
+        expected: json!("x"),
+        cluster: None,
+        tags: std::collections::BTreeMap::new(),
+    };
+    let (sender, work) = tokio::sync::mpsc::channel(4);
+    let trial = Trial { variant: 0, example: Arc::new(example), repeat: 0 };
+    let ask = Ask { trial, key: digest, request_digest: digest, path: "/x", body: bytes::Bytes::from_static(b"{}") };
+    assert!(sender.send(Work::Ask(ask)).await.is_ok());
+    drop(sender);
+    let writer = Writer::start(&store, row.id).unwrap();
+    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+    let summary = drive(&job, work, writer, &mut Silent, stop, abort).await.unwrap();
+    let mut trials = Vec::new();
+    store
+        .each_trial(row.id, None, |trial| -> Result<(), ceiling::store::StoreError> {
+            trials.push(trial);
+            Ok(())
+        })
+        .unwrap();
+    (summary, trials, transport.asked.load(Ordering::SeqCst))
+}
+
+const CUT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"{\"},\"finish_reason\":null}]}\n\n";
+const WHOLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"{}\"},\"finish_reason\":\"stop\"}]}\n\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_its_end_is_asked_again_and_then_wrong() {
+    let (summary, trials, asked) = one_trial(|_| (200, CUT)).await;
+    assert_eq!(asked, MAX_ATTEMPTS);
+    assert_eq!(summary.missing, 0, "a stream that never ends is a wrong answer, not a missing one");
+    assert_eq!(trials[0].exchange.attempts.len(), MAX_ATTEMPTS - 1);
+    let reading = wire::read(WireKind::OpenaiChat, &trials[0].exchange.received);
+    assert!(reading.outcome.failure().unwrap().kind.counts_as_wrong());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_to_the_end_leaves_a_missing_trial() {
+    let (summary, trials, asked) = one_trial(|_| (503, "{\"error\":{\"message\":\"down\"}}")).await;
+    assert_eq!((asked, summary.missing), (MAX_ATTEMPTS, 1));
+    let reading = wire::read(WireKind::OpenaiChat, &trials[0].exchange.received);
+    assert!(!reading.outcome.failure().unwrap().kind.counts_as_wrong());
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_failures_then_an_answer_is_an_answer() {
+    let (summary, trials, asked) = one_trial(|n| if n < 3 { (500, "{}") } else { (200, WHOLE) }).await;
+    assert_eq!((asked, summary.missing, summary.retries, summary.done), (4, 0, 3, 1));
+    assert_eq!(trials[0].exchange.attempts.len(), 3);
+    assert!(wire::read(WireKind::OpenaiChat, &trials[0].exchange.received).outcome.completion().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exhausted_quota_is_asked_once() {
+    let (summary, _, asked) =
+        one_trial(|_| (429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\"}}")).await;
+    assert_eq!(asked, 1);
+    assert_eq!(summary.stopped_variants.len(), 1);
+}

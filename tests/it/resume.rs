@@ -1,0 +1,144 @@
+//! Stopping half way, by kill -9 and by Ctrl-C, and going on; what the store shows of it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
+use std::sync::{Arc, Condvar, Mutex};
+
+use serde_json::Value;
+
+use crate::support::project::{EXAMPLES, schema_helps};
+use crate::support::{Output, Project, ScriptedServer};
+
+const RUN: [&str; 6] = ["run", "suites/tiny", "--provider", "toy=live", "--concurrency", "2"];
+
+/// Answers that come before the server holds back.
+const BEFORE: usize = 7;
+
+/// Closed until it is opened, once and for all.
+#[derive(Default)]
+struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    fn pass(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap());
+    }
+
+    fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+}
+
+/// A server that answers [`BEFORE`] requests and holds the others until the gate opens.
+fn holding() -> (ScriptedServer, Arc<Gate>) {
+    let gate = Arc::new(Gate::default());
+    let held = Arc::clone(&gate);
+    let server = ScriptedServer::start(move |request, number| {
+        if number >= BEFORE {
+            held.pass();
+        }
+        schema_helps(request)
+    });
+    (server, gate)
+}
+
+/// Trials that the store has, as a second process sees them.
+fn trials(project: &Project) -> u64 {
+    if !project.path(".ceiling/store.db").exists() {
+        return 0;
+    }
+    let runs = project.run(["runs", "--json"]);
+    let runs: Value = serde_json::from_str(runs.stdout()).unwrap_or_default();
+    runs["runs"][0]["trials"].as_u64().unwrap_or(0)
+}
+
+/// Starts a run and waits until the first answers are committed and two requests are held.
+fn half_way(project: &Project, server: &ScriptedServer) -> Child {
+    let mut child = project.start(RUN);
+    while trials(project) < BEFORE as u64 || server.count() < BEFORE + 2 {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended early");
+    }
+    child
+}
+
+/// What must be the same however often a run was stopped: all but times and names.
+fn scoreboard(output: &Output) -> Vec<Value> {
+    let document = output.json();
+    let keys = ["variant", "n", "outcomes", "missing", "accuracy", "macro_f1", "usage", "confusion", "schema_validity_strict"];
+    let rows = document["variants"].as_array().unwrap();
+    rows.iter().map(|row| keys.iter().map(|key| row[*key].clone()).collect()).collect()
+}
+
+fn undisturbed() -> Vec<Value> {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    scoreboard(&project.run(RUN.iter().chain(&["--json"])).exits(0))
+}
+
+#[test]
+fn a_killed_run_goes_on_where_it_was() {
+    let (server, gate) = holding();
+    let project = Project::new().suite("tiny").live(&server);
+    let mut child = half_way(&project, &server);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gate.open();
+    let listed = project.run(["runs"]).exits(0);
+    assert!(listed.stdout().contains("tiny-1") && listed.stdout().contains("killed"), "{}", listed.stdout());
+
+    let output = project.run(RUN.iter().chain(&["--json"])).exits(0);
+    // Only the two that were under way when it was killed are asked twice.
+    assert_eq!(server.count(), 2 * EXAMPLES + 2);
+    assert_eq!(output.json()["run"], "tiny-1");
+    assert_eq!(scoreboard(&output), undisturbed());
+    let runs = project.run(["runs", "--json"]).exits(0).json();
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
+    assert_eq!((&runs["runs"][0]["state"], &runs["runs"][0]["trials"]), (&"finished".into(), &24.into()));
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_under_way_and_says_how_to_go_on() {
+    let (server, gate) = holding();
+    let project = Project::new().suite("tiny").live(&server);
+    let mut child = half_way(&project, &server);
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("no more requests are sent") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended without draining: {said}");
+    }
+    gate.open();
+    while stderr.read_line(&mut said).unwrap() > 0 {}
+    let output = Output::of(child.wait_with_output().unwrap()).exits(130);
+    assert!(said.contains("run the same command again"), "{said}");
+    assert!(output.stdout().contains("tiny"), "what was measured so far is shown");
+    assert_eq!(trials(&project), BEFORE as u64 + 2, "what was under way is kept");
+
+    let again = project.run(RUN.iter().chain(&["--json"])).exits(0);
+    assert!(again.stderr().contains("going on with run tiny-1"), "{}", again.stderr());
+    assert_eq!(server.count(), 2 * EXAMPLES, "nothing is asked twice");
+    assert_eq!(scoreboard(&again), undisturbed());
+}
+
+#[test]
+fn a_trial_is_shown_whole() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    project.run(RUN).exits(0);
+    let shown = project.run(["show", "last", "e01"]).exits(0);
+    for part in ["the ball number 1 looks green", "{\"label\":\"red\"}", "label 0.000", "label 1.000", "request", "usage"] {
+        assert!(shown.stdout().contains(part), "no {part} in\n{}", shown.stdout());
+    }
+    let raw = project.run(["show", "tiny-1", "e01", "--variant", "plain", "--raw"]).exits(0);
+    assert!(raw.stdout().contains("data: [DONE]"), "{}", raw.stdout());
+    let json = project.run(["show", "last", "e01", "--json"]).exits(0).json();
+    assert_eq!(json["trials"][0]["answer"], "{\"label\":\"red\"}");
+    assert_eq!(json["trials"][0]["request"]["model"], "small");
+    assert_eq!(json["trials"][1]["scores"]["label"], 1.0);
+    project.run(["show", "last", "e99"]).exits(2).says("no trial of example `e99`");
+    project.run(["show", "tiny-9", "e01"]).exits(2).says("hint:");
+    Project::new().run(["runs"]).exits(2).says("there is no store");
+    let fault = Project::new().run(["runs", "--json"]).exits(2).json();
+    assert!(fault["error"]["message"].is_string() && fault["error"]["hint"].is_string(), "{fault}");
+}

@@ -1,0 +1,8 @@
+//! What the tests are made of: a project in a folder of its own, and a server that follows a script.
+
+pub(crate) mod project;
+pub(crate) mod redact;
+pub(crate) mod server;
+
+pub(crate) use project::{Output, Project};
+pub(crate) use server::{Answer, ScriptedServer, events, last_user, say, wants_schema};
