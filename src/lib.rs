@@ -22,6 +22,8 @@
 //!
 //! Start with [`suite`], [`exchange`] and [`trial`], then [`wire`], [`run`], [`measure`] and [`decide`].
 
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests make their own files and clocks"))]
+
 pub mod cli;
 pub mod decide;
 pub mod diagnostic;

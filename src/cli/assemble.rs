@@ -22,6 +22,7 @@ use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
 use crate::trial::Provenance;
+use crate::variant::Variant;
 
 /// The providers that ship, over them those of the working folder, over them those of the suite.
 pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
@@ -105,7 +106,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
         .collect()
 }
 
-fn found<'a>(providers: &'a Providers, variant: &crate::variant::Variant) -> Result<(&'a Provider, &'a Model), Error> {
+fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provider, &'a Model), Error> {
     providers.endpoint(&variant.endpoint).ok_or_else(|| {
         Error::usage(
             format!("variant `{}` names `{}`, which no provider file has", variant.id, variant.endpoint),
@@ -158,7 +159,12 @@ pub(super) async fn assemble(
                 assembly.http.len() - 1
             }
         };
-        assembly.lanes.push(Lane { id: variant.id.clone(), endpoint, leader_first: variant.cache });
+        assembly.lanes.push(Lane {
+            id: variant.id.clone(),
+            endpoint,
+            leader_first: variant.cache,
+            most_output_tokens: most_output_tokens(variant),
+        });
         assembly.prepared.push(Arc::new(prepared));
     }
     assembly.recording = recording.map(|(recording, _)| recording);
@@ -234,6 +240,28 @@ fn spec(
 
 /// The recording's server is in this process: what a live endpoint's limit protects is not there.
 const REPLAY_CONCURRENCY: u32 = 64;
+
+/// The output limit that a variant sets, under either of its names.
+fn most_output_tokens(variant: &Variant) -> Option<u64> {
+    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| variant.params.get(*name)?.as_u64())
+}
+
+/// Checks that a limit of money can be kept: every live request's worst case must be known.
+pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
+    for lane in &assembly.lanes {
+        let endpoint = &assembly.endpoints[lane.endpoint];
+        let priced = endpoint.price.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
+            let what =
+                if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };
+            return Err(Error::usage(
+                format!("a limit of money cannot be kept: variant `{}` {what}", lane.id),
+                "set `max_tokens` in the variant's params, and `price` in the provider file",
+            ));
+        }
+    }
+    Ok(())
+}
 
 /// The key, from the environment or the file that the provider names.
 fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretString>, Error> {

@@ -84,7 +84,16 @@ impl Printer {
         }
     }
 
-    /// What went wrong.
+    /// What went wrong: on stderr for people, and as JSON for whoever places it in a document.
+    pub(super) fn explain(self, error: &Error) -> Value {
+        Self { json: false, ..self }.error(error);
+        match error {
+            Error::Input(faults) => json!({"diagnostics": faults.to_json()}),
+            error => json!({"message": error.to_string(), "hint": error.hint()}),
+        }
+    }
+
+    /// What went wrong: as JSON on stdout with --json, else on stderr.
     pub(super) fn error(self, error: &Error) {
         match error {
             Error::Input(faults) => self.faults(faults),

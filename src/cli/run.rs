@@ -28,6 +28,7 @@ use crate::run::http::HttpTransport;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::Suite;
+use crate::units::Usd;
 
 /// Flags of `ceiling run`.
 #[derive(Debug, Clone, Args)]
@@ -59,6 +60,9 @@ pub struct RunArgs {
     /// In which order trials are sent.
     #[arg(long, value_enum, default_value_t = OrderChoice::Auto, env = "CEILING_ORDER")]
     pub order: OrderChoice,
+    /// Spend at most this much in this invocation: a request is sent only if its worst case fits.
+    #[arg(long, value_name = "USD", value_parser = parse_usd, env = "CEILING_MAX_COST")]
+    pub max_cost: Option<Usd>,
     /// Stop sending after this many seconds; the same command goes on later.
     #[arg(long, value_name = "SECONDS", env = "CEILING_MAX_TIME")]
     pub max_time: Option<u64>,
@@ -73,6 +77,11 @@ pub enum OrderChoice {
     Interleaved,
     /// Variant by variant, which keeps a small server's prompt cache warm.
     ByVariant,
+}
+
+fn parse_usd(text: &str) -> Result<Usd, String> {
+    let amount = text.trim_start_matches('$').parse().ok().and_then(Usd::from_f64);
+    amount.filter(|amount| *amount >= Usd::ZERO).ok_or_else(|| "expected an amount such as 2.50".into())
 }
 
 fn parse_pace(text: &str) -> Result<f64, String> {
@@ -93,7 +102,16 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
     let mut exit = Exit::Done;
     let mut documents = Vec::new();
     for folder in &args.suites {
-        let ended = run_suite(args, folder, printer)?;
+        let ended = match run_suite(args, folder, printer) {
+            Ok(ended) => ended,
+            Err(error) if args.suites.len() == 1 => return Err(error),
+            // Of several suites the others still run; what was wrong with this one stands in its place.
+            Err(error) => {
+                documents.push(json!({"folder": folder, "error": printer.explain(&error)}));
+                exit = error.exit();
+                continue;
+            }
+        };
         if let Some(report) = &ended.report {
             printer.text(&terminal::render(report, printer.width()));
             documents.push(json_report::to_value(report).map_err(|error| RunError::Bug(error.to_string()))?);
@@ -157,6 +175,9 @@ impl Prepared<'_> {
     async fn ask(&self) -> Result<(RunRow, Summary, u64), Error> {
         let (examples, unknown) = tokio::task::block_in_place(|| self.count())?;
         let total = examples * self.suite.variants.len() as u64 * u64::from(self.suite.repeats) - unknown;
+        if self.max_cost().is_some() {
+            assemble::check_budget(self.assembly)?;
+        }
         let (row, resumed) = self.begin()?;
         if resumed && row.trials > 0 {
             self.printer.note(&format!("going on with run {}, which has {} of {total} trials", row.name, row.trials));
@@ -190,6 +211,7 @@ impl Prepared<'_> {
             transport: Arc::new(HttpTransport::new(self.assembly.http.clone())?),
             run: row.id,
             max_time: self.max_time(),
+            max_cost: self.max_cost(),
         };
         let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
         let mut progress = Progress::new(self.printer, self.grader, variants, total);
@@ -199,11 +221,16 @@ impl Prepared<'_> {
         let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
         signals.abort();
         progress.finish();
-        let summary = summary?;
+        let mut summary = summary?;
+        summary.unsent = total.saturating_sub(summary.done);
         let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
         let state = if finished { RunState::Finished } else { RunState::Stopped };
         self.store.set_state(row.id, state, Some(super::now_ms()))?;
         Ok(summary)
+    }
+
+    fn max_cost(&self) -> Option<Usd> {
+        self.args.max_cost.or(self.suite.budget.max_usd.and_then(Usd::from_f64))
     }
 
     fn max_time(&self) -> Option<Duration> {

@@ -150,6 +150,7 @@ pub(crate) fn read_text(path: &Path, codes: &ReadCodes) -> Result<Source, Box<Di
     let unreadable = |error: std::io::Error| {
         Box::new(Diagnostic::error(codes.unreadable, path, format!("cannot read the file: {error}")))
     };
+    #[expect(clippy::disallowed_methods, reason = "the door for files that are read whole")]
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;

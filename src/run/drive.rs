@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{self, Arrived, Call};
+use super::budget::Budget;
 use super::event::{Event, Observer};
 use super::feed::Work;
 use super::limit::Limit;
@@ -74,6 +75,7 @@ struct Drive<'a> {
     tasks: JoinSet<Done>,
     leading: mpsc::UnboundedSender<usize>,
     sequence: u64,
+    budget: Option<Budget>,
     summary: Summary,
     writer: mpsc::Sender<Write>,
 }
@@ -100,7 +102,7 @@ pub async fn drive(
     let mut open = true;
     let mut exhausted = false;
     loop {
-        if open && (stop.is_cancelled() || fault.is_some()) {
+        if open && (stop.is_cancelled() || fault.is_some() || drive.summary.limit_reached.is_some()) {
             open = false;
             drive.drain(&mut work, stop.is_cancelled());
         }
@@ -202,6 +204,7 @@ impl<'a> Drive<'a> {
             tasks: JoinSet::new(),
             leading,
             sequence: 0,
+            budget: job.max_cost.map(Budget::new),
             summary: Summary::default(),
             writer,
         }
@@ -264,12 +267,18 @@ impl<'a> Drive<'a> {
                 if self.waiting[lane].is_empty() || self.lanes[lane].prefix == Prefix::Leading {
                     continue;
                 }
+                if !self.affords(lane) {
+                    continue;
+                }
                 let limit = self.limit_of[self.job.lanes[lane].endpoint];
                 let tokens = self.waiting[lane].front().map_or(0, |pending| pending.ask.body.len() / BYTES_PER_TOKEN);
                 match self.limits[limit].take(now, u32::try_from(tokens).unwrap_or(u32::MAX)) {
                     Err(at) => wake = [wake, at].into_iter().flatten().min(),
                     Ok(()) => {
                         if let Some(pending) = self.waiting[lane].pop_front() {
+                            if let Some(budget) = &mut self.budget {
+                                budget.reserve(pending.ask.worst_case);
+                            }
                             self.send(lane, pending, now);
                             sent = true;
                         }
@@ -278,6 +287,18 @@ impl<'a> Drive<'a> {
             }
         }
         wake
+    }
+
+    /// Whether the budget allows a lane's next request. When it does not, and nothing under way can
+    /// free any of it, the run has reached its limit.
+    fn affords(&mut self, lane: usize) -> bool {
+        let Some(budget) = &mut self.budget else { return true };
+        let Some(next) = self.waiting[lane].front() else { return true };
+        let fits = budget.fits(next.ask.worst_case);
+        if !fits && budget.is_used_up() {
+            self.summary.limit_reached = Some("the next request could exceed the budget".into());
+        }
+        fits
     }
 
     fn send(&mut self, lane: usize, mut pending: Pending, now: Instant) {
@@ -319,6 +340,10 @@ impl<'a> Drive<'a> {
         let Done { mut pending, arrived, in_flight } = done;
         let lane = pending.ask.trial.variant;
         let limit = self.limit_of[self.job.lanes[lane].endpoint];
+        if let Some(budget) = &mut self.budget {
+            let price = self.job.endpoints[self.job.lanes[lane].endpoint].price.as_ref();
+            budget.settle(pending.ask.worst_case, price, &arrived.reading.outcome);
+        }
         let failure = arrived.reading.outcome.failure().cloned();
         match failure.as_ref().map(|failure| failure.retry) {
             Some(Retry::RateLimited { after }) => self.limits[limit].rate_limited(now, after),

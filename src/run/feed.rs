@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Ask, EndpointSpec, Lane, RunError};
+use super::{Ask, EndpointSpec, Lane, RunError, budget};
 use crate::digest::Digest;
 use crate::plan::Order;
 use crate::prompt::Prepared;
@@ -12,6 +12,7 @@ use crate::replay::Recording;
 use crate::store::{CachedExchange, Store};
 use crate::suite::Example;
 use crate::trial::{CacheMode, Provenance, Purpose, Trial};
+use crate::units::Usd;
 
 /// Requests rendered ahead.
 const AHEAD: usize = 256;
@@ -107,7 +108,19 @@ impl Feed {
         {
             return Ok(Work::Reuse(trial, cached));
         }
-        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, path: http.path, body: http.body }))
+        let worst_case = self.worst_case(lane, http.body.len());
+        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, path: http.path, body: http.body, worst_case }))
+    }
+
+    /// Recorded answers cost nothing; a live endpoint's limits were checked before the run.
+    fn worst_case(&self, lane: &Lane, body_bytes: usize) -> Usd {
+        let endpoint = &self.endpoints[lane.endpoint];
+        match (endpoint.provenance, &endpoint.price, lane.most_output_tokens) {
+            (Provenance::Live, Some(price), Some(most)) => {
+                budget::worst_case(body_bytes, most, price).unwrap_or_default()
+            }
+            _ => Usd::ZERO,
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod assist;
 pub mod attempt;
+pub mod budget;
 mod drive;
 pub mod event;
 pub mod feed;
@@ -23,6 +24,7 @@ use crate::digest::Digest;
 use crate::provider::{Limits, Price, WireKind};
 use crate::store::StoreError;
 use crate::trial::{Provenance, Trial};
+use crate::units::Usd;
 use crate::variant::VariantId;
 
 /// Attempts of one trial, the first included.
@@ -59,6 +61,8 @@ pub struct Lane {
     pub endpoint: usize,
     /// Whether its first request goes alone, so that it writes the prompt cache for the others.
     pub leader_first: bool,
+    /// Most output tokens of a request, where the variant sets them.
+    pub most_output_tokens: Option<u64>,
 }
 
 /// A request ready to be sent.
@@ -74,6 +78,8 @@ pub struct Ask {
     pub path: &'static str,
     /// The body.
     pub body: bytes::Bytes,
+    /// The most that it can cost; nothing where there is no budget or no bill.
+    pub worst_case: Usd,
 }
 
 /// Why a run could not go on.
@@ -121,4 +127,6 @@ pub struct Job {
     pub run: i64,
     /// Stop after this long.
     pub max_time: Option<Duration>,
+    /// Never spend more than this; then every request's worst case is known.
+    pub max_cost: Option<Usd>,
 }

@@ -102,7 +102,9 @@ pub(super) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
 
 /// Opens a data file for streaming.
 pub(super) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, RowFault> {
-    match File::open(path) {
+    #[expect(clippy::disallowed_methods, reason = "the door for data files")]
+    let opened = File::open(path);
+    match opened {
         Ok(file) => Ok(Box::new(BufReader::with_capacity(64 * 1024, file))),
         Err(error) => {
             let message = format!("cannot open the file: {error}");

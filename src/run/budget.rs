@@ -1,0 +1,127 @@
+//! A limit of money: each request's worst case is reserved before it is sent.
+
+use crate::exchange::{FailureKind, Outcome};
+use crate::provider::Price;
+use crate::provider::price::request_cost;
+use crate::units::{Usd, UsdPerMillionTokens};
+
+/// Tokens that a chat template adds to a prompt beyond its text: generous.
+const TEMPLATE_TOKENS: u64 = 512;
+
+/// Money that may be spent, is reserved, and is spent.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limit: Usd,
+    reserved: Usd,
+    spent: Usd,
+}
+
+impl Budget {
+    pub(super) fn new(limit: Usd) -> Self {
+        Self { limit, reserved: Usd::ZERO, spent: Usd::ZERO }
+    }
+
+    /// Whether the limit allows a request of this worst case now.
+    pub(super) fn fits(&self, worst: Usd) -> bool {
+        self.spent + self.reserved + worst <= self.limit
+    }
+
+    /// Sets a request's worst case aside.
+    pub(super) fn reserve(&mut self, worst: Usd) {
+        self.reserved += worst;
+    }
+
+    /// Replaces a request's worst case by what it cost. What an answer cost that reports no usage
+    /// is not known, so the worst is taken; an error that the server gave is not billed.
+    pub(super) fn settle(&mut self, worst: Usd, price: Option<&Price>, outcome: &Outcome) {
+        self.reserved = Usd::from_pico(self.reserved.as_pico() - worst.as_pico());
+        self.spent += match outcome {
+            Outcome::Failed(failure) => match failure.kind {
+                FailureKind::Timeout | FailureKind::Cut | FailureKind::Malformed => worst,
+                _ => Usd::ZERO,
+            },
+            Outcome::Answered(said) | Outcome::Refused(said) | Outcome::Truncated(said) => {
+                price.and_then(|price| request_cost(&said.usage, price)).unwrap_or(worst)
+            }
+        };
+    }
+
+    /// Whether nothing that is under way can free any of it.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.reserved == Usd::ZERO
+    }
+}
+
+/// The most that a request can cost: a token for each byte of its body at the dearest input price,
+/// and its whole output limit. `None` when a price is unknown.
+pub fn worst_case(body_bytes: usize, most_output_tokens: u64, price: &Price) -> Option<Usd> {
+    let written = [price.cache_write_5m, price.cache_write_1h];
+    let input: UsdPerMillionTokens = written.into_iter().flatten().chain([price.input?]).max()?;
+    Some(input.times(body_bytes as u64 + TEMPLATE_TOKENS) + price.output?.times(most_output_tokens))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Completion, Failure, Retry, Stop, Usage};
+    use proptest::prelude::*;
+
+    fn price() -> Price {
+        Price {
+            input: UsdPerMillionTokens::from_f64(1.0),
+            output: UsdPerMillionTokens::from_f64(10.0),
+            ..Price::default()
+        }
+    }
+
+    fn answered(input: u64, output: u64) -> Outcome {
+        let usage = Usage { input_uncached_tokens: Some(input), output_tokens: Some(output), ..Usage::default() };
+        Outcome::Answered(Completion {
+            text: String::new(),
+            from_tool: false,
+            stop: Stop::End,
+            usage,
+            served_model: None,
+        })
+    }
+
+    #[test]
+    fn an_unknown_price_has_no_worst_case() {
+        assert_eq!(worst_case(10, 10, &Price::default()), None);
+    }
+
+    #[test]
+    fn a_rejected_request_frees_its_reserve_and_a_lost_one_does_not() {
+        let worst = worst_case(100, 10, &price()).unwrap();
+        let failed = |kind| Outcome::Failed(Failure { kind, status: None, message: String::new(), retry: Retry::No });
+        let mut budget = Budget::new(worst);
+        assert!(budget.fits(worst));
+        budget.reserve(worst);
+        assert!(!budget.fits(worst));
+        budget.settle(worst, Some(&price()), &failed(FailureKind::RateLimited));
+        assert!(budget.fits(worst));
+        budget.reserve(worst);
+        budget.settle(worst, Some(&price()), &failed(FailureKind::Timeout));
+        assert!(!budget.fits(worst) && budget.is_used_up());
+    }
+
+    proptest! {
+        #[test]
+        fn the_limit_holds_for_any_usage_within_the_worst_case(
+            requests in prop::collection::vec((1_usize..5000, 1_u64..500, 0.0_f64..=1.0), 1..60),
+            limit in 0_i64..200_000_000_000,
+        ) {
+            let limit = Usd::from_pico(i128::from(limit));
+            let mut budget = Budget::new(limit);
+            for (bytes, output, share) in requests {
+                let worst = worst_case(bytes, output, &price()).unwrap();
+                if budget.fits(worst) {
+                    budget.reserve(worst);
+                    let input = (bytes as f64 * share) as u64;
+                    budget.settle(worst, Some(&price()), &answered(input, (output as f64 * share) as u64));
+                }
+                prop_assert!(budget.spent + budget.reserved <= limit);
+            }
+        }
+    }
+}
