@@ -140,6 +140,8 @@ pub enum FailureKind {
     Malformed,
     /// The recording has no answer for this request.
     NotRecorded,
+    /// The variant was stopped: this was not asked, or was refused like all before it.
+    Stopped,
 }
 
 impl FailureKind {
@@ -167,6 +169,7 @@ impl FailureKind {
             Self::Timeout => "timeout",
             Self::Malformed => "malformed",
             Self::NotRecorded => "not-recorded",
+            Self::Stopped => "stopped",
         }
     }
 }

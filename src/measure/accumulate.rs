@@ -349,7 +349,7 @@ impl Tally {
 
 /// A failure that came before anything was asked of the model is no slow answer.
 fn says_something_of_speed(kind: FailureKind) -> bool {
-    !kind.stops_variant() && kind != FailureKind::NotRecorded
+    !kind.stops_variant() && !matches!(kind, FailureKind::NotRecorded | FailureKind::Stopped)
 }
 
 fn count_bounded(counts: &mut HashMap<String, u64>, text: String) {

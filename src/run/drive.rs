@@ -1,6 +1,6 @@
 //! The run's one owner of state: queues, limits, retries, counts.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,52 +13,25 @@ use super::attempt::{self, Arrived, Call};
 use super::budget::Budget;
 use super::event::{Event, Observer};
 use super::feed::Work;
+use super::lane::{Judgement, LaneState, Over, Pending, Prefix};
 use super::limit::Limit;
-use super::{Ask, Job, RunError, Summary};
-use crate::digest::Digest;
+use super::twins::{Place, Twins};
+use super::{Job, RunError, Summary};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
 use crate::store::{Committed, Write, Writer};
-use crate::trial::{Attempt, Exchange, Received, Trial, TrialRecord};
+use crate::trial::{Attempt, Exchange, Received, Timing, TrialRecord};
 
 /// Requests that may wait for one endpoint before reading ahead stops.
 const WAITING: usize = 512;
 
-/// A variant whose first requests are all refused as malformed is stopped after this many.
-const BAD_REQUESTS: u32 = 5;
-
 /// Bytes of a request for one token, for the tokens-a-minute limit: a guess on the safe side.
 const BYTES_PER_TOKEN: usize = 3;
-
-/// A request with what was tried before.
-struct Pending {
-    ask: Ask,
-    attempts: Vec<Attempt>,
-    first_sent: Option<Instant>,
-}
 
 /// What a task returns.
 struct Done {
     pending: Pending,
     arrived: Arrived,
     in_flight: u32,
-}
-
-/// Whether a variant's cache prefix is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Prefix {
-    /// Nobody has to wait.
-    Free,
-    /// The first request has not been sent.
-    Unsent,
-    /// The first request is under way.
-    Leading,
-}
-
-struct LaneState {
-    stopped: Option<Failure>,
-    prefix: Prefix,
-    answered: u32,
-    bad_requests: u32,
 }
 
 struct Drive<'a> {
@@ -70,8 +43,7 @@ struct Drive<'a> {
     delayed: BTreeMap<(Instant, u64), Pending>,
     lanes: Vec<LaneState>,
     names: Vec<Arc<str>>,
-    /// Identical requests of this run that wait for the one under way.
-    twins: HashMap<Digest, Vec<Trial>>,
+    twins: Twins,
     tasks: JoinSet<Done>,
     leading: mpsc::UnboundedSender<usize>,
     sequence: u64,
@@ -135,6 +107,7 @@ pub async fn drive(
             },
         }
     }
+    drive.record_held().await;
     let Drive { summary, writer: sender, tasks, observer, .. } = drive;
     drop((sender, tasks));
     let mut summary = finish_writing(writer, committed, observer, summary).await?;
@@ -185,12 +158,7 @@ impl<'a> Drive<'a> {
             })
         });
         let limit_of = limit_of.collect();
-        let lanes = job.lanes.iter().map(|lane| LaneState {
-            stopped: None,
-            prefix: if lane.leader_first { Prefix::Unsent } else { Prefix::Free },
-            answered: 0,
-            bad_requests: 0,
-        });
+        let lanes = job.lanes.iter().map(|lane| LaneState::new(lane.leader_first));
         Self {
             job,
             observer,
@@ -200,7 +168,7 @@ impl<'a> Drive<'a> {
             delayed: BTreeMap::new(),
             lanes: lanes.collect(),
             names: job.lanes.iter().map(|lane| Arc::from(lane.id.as_str())).collect(),
-            twins: HashMap::new(),
+            twins: Twins::default(),
             tasks: JoinSet::new(),
             leading,
             sequence: 0,
@@ -221,9 +189,10 @@ impl<'a> Drive<'a> {
     /// Stops sending; what waits is left for the next run.
     fn drain(&mut self, work: &mut mpsc::Receiver<Work>, interrupted: bool) {
         work.close();
-        let waiting: usize = self.waiting.iter_mut().map(|queue| queue.drain(..).count()).sum();
-        self.summary.unsent += (waiting + self.delayed.len()) as u64;
-        self.delayed.clear();
+        let waiting = self.waiting.iter_mut().flat_map(|queue| queue.drain(..));
+        for pending in waiting.chain(std::mem::take(&mut self.delayed).into_values()) {
+            self.summary.unsent += 1 + self.twins.leave(&pending.ask.key).len() as u64;
+        }
         self.summary.interrupted |= interrupted;
         self.observer.on(Event::Draining);
     }
@@ -240,13 +209,18 @@ impl<'a> Drive<'a> {
                 let record = TrialRecord { trial, exchange: cached.exchange, reused: true };
                 self.write(record, Some(cached.row), true, false).await;
             }
-            Work::Ask(ask) if self.lanes[ask.trial.variant].stopped.is_some() => self.summary.unsent += 1,
-            Work::Ask(ask) => match self.twins.get_mut(&ask.key) {
-                Some(waiting) => waiting.push(ask.trial),
-                None => {
-                    self.twins.insert(ask.key, Vec::new());
+            Work::Ask(ask) => match self.twins.place(ask) {
+                Place::Waits => {}
+                Place::Answered(trial, exchange) => {
+                    self.write(TrialRecord { trial, exchange, reused: true }, None, true, true).await;
+                }
+                Place::First(ask) => {
                     let lane = ask.trial.variant;
-                    self.waiting[lane].push_back(Pending { ask, attempts: Vec::new(), first_sent: None });
+                    let pending = Pending { ask, attempts: Vec::new(), first_sent: None };
+                    match self.lanes[lane].stopped.clone() {
+                        Some(failure) => self.leave_out(pending, &failure).await,
+                        None => self.waiting[lane].push_back(pending),
+                    }
                 }
             },
         }
@@ -362,39 +336,66 @@ impl<'a> Drive<'a> {
                 return;
             }
         }
-        self.judge_lane(lane, failure.as_ref());
-        self.record(pending, arrived, failure, in_flight, open).await;
+        let mut over = Over { pending, arrived, failure, in_flight };
+        if self.lanes[lane].stopped.is_some() {
+            over.count_as_missing();
+        }
+        match self.lanes[lane].judge(over.failure.as_ref()) {
+            Judgement::Undecided => self.lanes[lane].held.push(over),
+            Judgement::Sound => {
+                for held in std::mem::take(&mut self.lanes[lane].held) {
+                    self.record(held, open).await;
+                }
+                self.record(over, open).await;
+            }
+            Judgement::Hopeless(failure) => self.stop(lane, over, &failure).await,
+        }
     }
 
-    /// Stops a variant whose every further request would fail the same way.
-    fn judge_lane(&mut self, lane: usize, failure: Option<&Failure>) {
-        let state = &mut self.lanes[lane];
-        let Some(failure) = failure else {
-            state.answered += 1;
-            return;
+    /// Records what is held at the end of a run too short to tell: refused, so wrong.
+    async fn record_held(&mut self) {
+        for lane in 0..self.lanes.len() {
+            for held in std::mem::take(&mut self.lanes[lane].held) {
+                self.record(held, true).await;
+            }
+        }
+    }
+
+    /// Stops a variant: what it was refused and what it was not asked is missing.
+    async fn stop(&mut self, lane: usize, over: Over, failure: &Failure) {
+        self.lanes[lane].stopped = Some(failure.clone());
+        self.summary.stopped_variants.push((self.job.lanes[lane].id.clone(), failure.message.clone()));
+        self.observer.on(Event::VariantStopped { variant: lane, failure });
+        for mut held in std::mem::take(&mut self.lanes[lane].held).into_iter().chain([over]) {
+            held.count_as_missing();
+            self.record(held, true).await;
+        }
+        let mut unasked: Vec<Pending> = self.waiting[lane].drain(..).collect();
+        let delayed: Vec<_> = self.delayed.iter().filter(|(_, pending)| pending.ask.trial.variant == lane).collect();
+        let delayed: Vec<_> = delayed.into_iter().map(|(at, _)| *at).collect();
+        unasked.extend(delayed.iter().filter_map(|at| self.delayed.remove(at)));
+        for pending in unasked {
+            self.leave_out(pending, failure).await;
+        }
+    }
+
+    /// Records a trial of a stopped variant that was not asked.
+    async fn leave_out(&mut self, pending: Pending, stopped: &Failure) {
+        self.summary.unsent += 1;
+        let message = format!("not asked, since the variant was stopped: {}", stopped.message);
+        let failure = Failure { kind: FailureKind::Stopped, status: None, message, retry: Retry::No };
+        let arrived = Arrived {
+            received: Received::Broken { failure: failure.clone(), body: Vec::new() },
+            reading: crate::wire::failed(failure.clone()),
+            timing: Timing::default(),
+            sent_at_unix_ms: 0,
         };
-        if failure.kind == FailureKind::BadRequest && failure.status.is_some() {
-            state.bad_requests += 1;
-        }
-        let hopeless = failure.kind.stops_variant() || (state.answered == 0 && state.bad_requests >= BAD_REQUESTS);
-        if hopeless && state.stopped.is_none() {
-            state.stopped = Some(failure.clone());
-            self.summary.stopped_variants.push((self.job.lanes[lane].id.clone(), failure.message.clone()));
-            self.summary.unsent += self.waiting[lane].drain(..).count() as u64;
-            self.observer.on(Event::VariantStopped { variant: lane, failure });
-        }
+        self.record(Over { pending, arrived, failure: Some(failure), in_flight: 0 }, true).await;
     }
 
-    async fn record(
-        &mut self,
-        pending: Pending,
-        arrived: Arrived,
-        failure: Option<Failure>,
-        in_flight: u32,
-        open: bool,
-    ) {
-        let Pending { ask, attempts, .. } = pending;
-        let twins = self.twins.remove(&ask.key).unwrap_or_default();
+    async fn record(&mut self, over: Over, open: bool) {
+        let Over { pending: Pending { ask, attempts, .. }, arrived, failure, in_flight } = over;
+        let twins = self.twins.leave(&ask.key);
         // A failure that the user's stop kept from being asked again is left for the next run.
         if !open && failure.as_ref().is_some_and(|failure| failure.retry != Retry::No) {
             self.summary.unsent += 1 + twins.len() as u64;
@@ -415,6 +416,9 @@ impl<'a> Drive<'a> {
         });
         let settled = failure.as_ref().is_none_or(|failure| failure.kind.counts_as_wrong());
         let reusable = !matches!(arrived.reading.outcome, Outcome::Failed(_));
+        if reusable {
+            self.twins.answered(&exchange);
+        }
         if !settled {
             self.summary.missing += 1 + twins.len() as u64;
         }
@@ -442,6 +446,9 @@ impl<'a> Drive<'a> {
             Committed::Trials(records) => {
                 for record in &records {
                     self.summary.done += 1;
+                    if !record.reused {
+                        self.twins.committed(record.exchange.key);
+                    }
                     self.observer.on(Event::Finished(record));
                 }
                 Ok(())

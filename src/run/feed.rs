@@ -15,7 +15,7 @@ use crate::trial::{CacheMode, Provenance, Purpose, Trial};
 use crate::units::Usd;
 
 /// Requests rendered ahead.
-const AHEAD: usize = 256;
+pub(super) const AHEAD: usize = 256;
 
 /// What the run gets to do.
 #[derive(Debug)]

@@ -20,6 +20,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an answer: far beyond any model's output limit.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
+/// A shorter key is a placeholder of a local server, and may well be a word of an answer.
+const SHORTEST_KEY: usize = 8;
+
+/// What stands where a server echoed the key.
+const REDACTED: &[u8] = b"[key]";
+
 /// How an endpoint is reached.
 #[derive(Debug, Clone)]
 pub struct HttpEndpoint {
@@ -57,6 +63,7 @@ struct Endpoint {
     headers: HeaderMap,
     timeout: Duration,
     replay: bool,
+    key: Option<SecretString>,
 }
 
 /// Sends over HTTP.
@@ -96,6 +103,7 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         base_url: spec.base_url.trim_end_matches('/').to_owned(),
         timeout: Duration::try_from_secs_f64(spec.timeout_s).unwrap_or(Duration::from_secs(60)),
         replay: spec.replay,
+        key: spec.key.filter(|key| key.expose_secret().len() >= SHORTEST_KEY),
     })
 }
 
@@ -152,6 +160,9 @@ impl Endpoint {
         let received = tokio::time::timeout(self.timeout, self.exchange(request, &call, &mut body)).await;
         let total_ms = ms_since(start);
         let timing = Timing { event_ms: std::mem::take(&mut body.event_ms), total_ms };
+        if let Some(key) = &self.key {
+            redact(&mut body.bytes, key.expose_secret().as_bytes());
+        }
         match received {
             Err(_) => {
                 let message = format!("no whole answer within {} s", self.timeout.as_secs_f64());
@@ -207,6 +218,15 @@ impl Endpoint {
             }
         }
         Ok(Head { status, headers, streamed })
+    }
+}
+
+/// Replaces the key wherever a server echoes it: nothing that leaves this file has it.
+fn redact(body: &mut Vec<u8>, key: &[u8]) {
+    let mut from = 0;
+    while let Some(at) = body[from..].windows(key.len()).position(|window| window == key) {
+        body.splice(from + at..from + at + key.len(), REDACTED.iter().copied());
+        from += at + REDACTED.len();
     }
 }
 

@@ -13,7 +13,9 @@ mod drive;
 pub mod event;
 pub mod feed;
 pub mod http;
+mod lane;
 mod limit;
+mod twins;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -113,9 +113,13 @@ fn write_trial(connection: &Connection, run: i64, write: &Write) -> rusqlite::Re
         .execute(params![digest.as_bytes().as_slice(), document])?;
     let exchange = match write.exchange_row {
         Some(row) => row,
-        // The twin of a request of this run: its exchange was written just before.
+        // The twin of a request of this run: its exchange was written before. The index has answers only.
         None if record.reused => connection
-            .prepare_cached("SELECT max(id) FROM exchange WHERE key = ?1")?
+            .prepare_cached(if write.reusable {
+                "SELECT max(id) FROM exchange WHERE key = ?1 AND reusable = 1"
+            } else {
+                "SELECT max(id) FROM exchange WHERE key = ?1"
+            })?
             .query_row([record.exchange.key.as_bytes().as_slice()], |row| row.get(0))?,
         None => write_exchange(connection, &record.exchange, write.reusable)?,
     };

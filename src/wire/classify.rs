@@ -57,7 +57,8 @@ pub fn classify_error_object(error: &Value) -> Failure {
 fn kind_of_status(status: u16) -> FailureKind {
     match status {
         401 | 403 => FailureKind::Unauthorised,
-        404 => FailureKind::NotFound,
+        // A redirect is not followed, since it could carry the key to another host.
+        300..=399 | 404 => FailureKind::NotFound,
         429 => FailureKind::RateLimited,
         408 | 409 => FailureKind::Server,
         400..=499 => FailureKind::BadRequest,

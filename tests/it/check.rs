@@ -42,7 +42,11 @@ fn refused(project: &Project, words: &[&str]) {
 fn a_folder_that_is_not_there() {
     let project = project();
     for command in ["run", "check"] {
-        project.run([command, "suites/tyni"]).exits(2).says("no folder `suites/tyni`").says("did you mean `suites/tiny`?");
+        project
+            .run([command, "suites/tinny"])
+            .exits(2)
+            .says("no folder `suites/tinny`")
+            .says("did you mean `suites/tiny`?");
     }
     assert!(!project.path(".ceiling").exists());
 }
@@ -61,7 +65,7 @@ fn bytes_that_are_no_text() {
     spoiled.write(SUITE, b"[suite]\nname = \"t\xffny\"\n");
     refused(&spoiled, &["suite/not-utf8", "suites/tiny/suite.toml:2:10", "0xff", "save it as UTF-8"]);
     let spoiled = project();
-    let text = spoiled.read(EXAMPLES).replacen("e03\", \"input\": \"the", "e03\", \"input\": \"th?", 1);
+    let text = spoiled.read(EXAMPLES).replacen("\"e03\",\"input\":\"the", "\"e03\",\"input\":\"th?", 1);
     let bytes: Vec<u8> = text.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
     assert_ne!(bytes, text.as_bytes());
     spoiled.write(EXAMPLES, &bytes);

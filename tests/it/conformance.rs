@@ -81,7 +81,8 @@ fn every_request_is_one_that_the_official_schema_accepts() {
             assert!(faults.is_empty(), "{mode:?}, stream {stream}: {faults:#?}\n{body:#}");
         }
     }
-    for path in files(&fixtures, "request_", ".json").iter().filter(|path| path.to_string_lossy().contains("openai_chat"))
+    for path in
+        files(&fixtures, "request_", ".json").iter().filter(|path| path.to_string_lossy().contains("openai_chat"))
     {
         assert!(validator.is_valid(&json_of(path)), "{} against its own schema", path.display());
     }

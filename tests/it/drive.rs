@@ -40,18 +40,11 @@ async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<St
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store.db")).unwrap();
     let digest = Digest::of(b"plan");
-    let new = NewRun {
-        suite: "s",
-        folder: folder.path(),
-        plan_digest: digest,
-        options: "{}",
-        now_ms: 1,
-        resume: true,
-    };
+    let new = NewRun { suite: "s", folder: folder.path(), plan_digest: digest, options: "{}", now_ms: 1, resume: true };
     let (row, _) = store.begin_run(&new).unwrap();
     let transport = Arc::new(Scripted { asked: AtomicUsize::new(0), script });
     let job = Job {
-        lanes: vec![Lane { id: VariantId("v".into()), endpoint: 0, leader_first: false }],
+        lanes: vec![Lane { id: VariantId("v".into()), endpoint: 0, leader_first: false, most_output_tokens: None }],
         endpoints: vec![EndpointSpec {
             name: "p/m".into(),
             provider: "p".into(),
@@ -64,6 +57,7 @@ async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<St
         transport: Arc::clone(&transport) as Arc<dyn Transport>,
         run: row.id,
         max_time: None,
+        max_cost: None,
     };
     let example = Example {
         id: ExampleId("e".into()),
@@ -74,7 +68,14 @@ async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<St
     };
     let (sender, work) = tokio::sync::mpsc::channel(4);
     let trial = Trial { variant: 0, example: Arc::new(example), repeat: 0 };
-    let ask = Ask { trial, key: digest, request_digest: digest, path: "/x", body: bytes::Bytes::from_static(b"{}") };
+    let ask = Ask {
+        trial,
+        key: digest,
+        request_digest: digest,
+        path: "/x",
+        body: bytes::Bytes::from_static(b"{}"),
+        worst_case: ceiling::units::Usd::ZERO,
+    };
     assert!(sender.send(Work::Ask(ask)).await.is_ok());
     drop(sender);
     let writer = Writer::start(&store, row.id).unwrap();

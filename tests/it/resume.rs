@@ -64,7 +64,8 @@ fn half_way(project: &Project, server: &ScriptedServer) -> Child {
 /// What must be the same however often a run was stopped: all but times and names.
 fn scoreboard(output: &Output) -> Vec<Value> {
     let document = output.json();
-    let keys = ["variant", "n", "outcomes", "missing", "accuracy", "macro_f1", "usage", "confusion", "schema_validity_strict"];
+    let keys =
+        ["variant", "n", "outcomes", "missing", "accuracy", "macro_f1", "usage", "confusion", "schema_validity_strict"];
     let rows = document["variants"].as_array().unwrap();
     rows.iter().map(|row| keys.iter().map(|key| row[*key].clone()).collect()).collect()
 }
@@ -127,7 +128,9 @@ fn a_trial_is_shown_whole() {
     let project = Project::new().suite("tiny").live(&server);
     project.run(RUN).exits(0);
     let shown = project.run(["show", "last", "e01"]).exits(0);
-    for part in ["the ball number 1 looks green", "{\"label\":\"red\"}", "label 0.000", "label 1.000", "request", "usage"] {
+    for part in
+        ["the ball number 1 looks green", "{\"label\":\"red\"}", "label 0.000", "label 1.000", "request", "usage"]
+    {
         assert!(shown.stdout().contains(part), "no {part} in\n{}", shown.stdout());
     }
     let raw = project.run(["show", "tiny-1", "e01", "--variant", "plain", "--raw"]).exits(0);

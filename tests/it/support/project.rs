@@ -38,7 +38,7 @@ impl Project {
             let tags = json!({"parity": if place.is_multiple_of(2) { "even" } else { "odd" }});
             json!({"id": id, "input": format!("{thing} number {place} looks {colour}"),
                    "expected": {"label": colour}, "tags": tags})
-                .to_string()
+            .to_string()
                 + "\n"
         };
         let examples: String = (1..=EXAMPLES).map(|place| row(format!("e{place:02}"), "the ball", place)).collect();

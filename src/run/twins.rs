@@ -1,0 +1,69 @@
+//! Identical requests of one run: asked once, their answer shared.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::Ask;
+use super::feed::AHEAD;
+use crate::digest::Digest;
+use crate::trial::{Exchange, Trial};
+
+/// What becomes of a request.
+pub(super) enum Place {
+    /// It is the first of its kind.
+    First(Ask),
+    /// It waits for the one under way.
+    Waits,
+    /// The answer is there already.
+    Answered(Trial, Arc<Exchange>),
+}
+
+/// The requests of a run that others may be identical to.
+#[derive(Default)]
+pub(super) struct Twins {
+    /// Requests under way, with the trials that wait for their answer.
+    waiting: HashMap<Digest, Vec<Trial>>,
+    /// Answers that a request which was read before their commit does not know of.
+    answered: HashMap<Digest, Arc<Exchange>>,
+    /// Committed answers in their order, each with the number of requests taken until then.
+    committed: VecDeque<(u64, Digest)>,
+    taken: u64,
+}
+
+impl Twins {
+    /// The place of a request among those of the run.
+    pub(super) fn place(&mut self, ask: Ask) -> Place {
+        self.taken += 1;
+        // Whatever was read before the commit has been taken by now; later ones find the store's.
+        while let Some((_, key)) = self.committed.front().filter(|(taken, _)| taken + AHEAD as u64 + 1 < self.taken) {
+            self.answered.remove(key);
+            self.committed.pop_front();
+        }
+        if let Some(exchange) = self.answered.get(&ask.key) {
+            return Place::Answered(ask.trial, Arc::clone(exchange));
+        }
+        if let Some(waiting) = self.waiting.get_mut(&ask.key) {
+            waiting.push(ask.trial);
+            return Place::Waits;
+        }
+        self.waiting.insert(ask.key, Vec::new());
+        Place::First(ask)
+    }
+
+    /// Trials that waited for a request that is over.
+    pub(super) fn leave(&mut self, key: &Digest) -> Vec<Trial> {
+        self.waiting.remove(key).unwrap_or_default()
+    }
+
+    /// An answer that may serve others, not committed yet.
+    pub(super) fn answered(&mut self, exchange: &Arc<Exchange>) {
+        self.answered.insert(exchange.key, Arc::clone(exchange));
+    }
+
+    /// An answer is in the store.
+    pub(super) fn committed(&mut self, key: Digest) {
+        if self.answered.contains_key(&key) {
+            self.committed.push_back((self.taken, key));
+        }
+    }
+}
