@@ -316,3 +316,17 @@ fn chain(error: &reqwest::Error) -> String {
     }
     if message.is_empty() { "the connection failed".into() } else { message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echoed_key_is_replaced_wherever_it_stands() {
+        let mut body = b"sk-12345678 and sk-12345678sk-12345678".to_vec();
+        redact(&mut body, b"sk-12345678");
+        assert_eq!(body, b"[key] and [key][key]");
+        redact(&mut body, b"a key longer than what is left of the body after this");
+        assert_eq!(body, b"[key] and [key][key]");
+    }
+}

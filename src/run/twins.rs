@@ -67,3 +67,61 @@ impl Twins {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::{Example, ExampleId};
+    use crate::trial::{Provenance, Received, Timing};
+
+    fn ask(key: u8) -> Ask {
+        let example = Example {
+            id: ExampleId("e".into()),
+            input: serde_json::Value::Null,
+            expected: serde_json::Value::Null,
+            cluster: None,
+            tags: std::collections::BTreeMap::new(),
+        };
+        let digest = Digest::of(&[key]);
+        Ask {
+            trial: Trial { variant: 0, example: Arc::new(example), repeat: 0 },
+            key: digest,
+            request_digest: digest,
+            path: "/x",
+            body: bytes::Bytes::new(),
+            worst_case: crate::units::Usd::ZERO,
+        }
+    }
+
+    fn exchange(key: u8) -> Arc<Exchange> {
+        let digest = Digest::of(&[key]);
+        Arc::new(Exchange {
+            key: digest,
+            request_digest: digest,
+            endpoint: "p/m".into(),
+            request_body: Vec::new(),
+            received: Received::Answer { status: 200, body: Vec::new(), streamed: false },
+            timing: Timing::default(),
+            attempts: Vec::new(),
+            sent_at_unix_ms: 0,
+            in_flight: 1,
+            provenance: Provenance::Live,
+        })
+    }
+
+    #[test]
+    fn a_request_read_before_its_twins_commit_is_not_asked_again() {
+        let mut twins = Twins::default();
+        assert!(matches!(twins.place(ask(1)), Place::First(_)));
+        assert!(matches!(twins.place(ask(1)), Place::Waits));
+        assert_eq!(twins.leave(&Digest::of(&[1])).len(), 1);
+        twins.answered(&exchange(1));
+        assert!(matches!(twins.place(ask(1)), Place::Answered(..)), "answered, not committed");
+        twins.committed(Digest::of(&[1]));
+        assert!(matches!(twins.place(ask(1)), Place::Answered(..)), "committed, but this was read before");
+        for other in 0..=(AHEAD + 1) {
+            let _ = twins.place(ask(2 + (other % 200) as u8));
+        }
+        assert!(twins.answered.is_empty(), "an answer is not kept for ever: later requests find the store's");
+    }
+}

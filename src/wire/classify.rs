@@ -187,6 +187,12 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_is_not_asked_again() {
+        let failure = classify(307, &headers(&[("location", "https://elsewhere.example/v1")]), b"moved");
+        assert_eq!((failure.kind, failure.retry), (FailureKind::NotFound, Retry::No));
+    }
+
+    #[test]
     fn an_html_page_is_shown_on_one_line() {
         let failure = classify(502, &HeaderMap::new(), b"<html>\n<b>bad\x1b[31m</b>");
         assert_eq!(failure.message, "<html> <b>bad[31m</b>");

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// The shared fixtures, or a line that says what is skipped without them.
+#[expect(clippy::print_stdout, reason = "what a test skips must be seen")]
 fn fixtures(what: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("CEILING_SHARED").map_or(beside, PathBuf::from);
