@@ -29,7 +29,7 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
             format!("Not enough evidence: whether {} is enough is not shown.", noun(rung))
         }
         Rule::Next(rung, _) => format!("Try {} next: it is the cheapest step left.", noun(rung)),
-        Rule::NotPlateaued => "Keep prompting: only schema validity is missed, and the prompts have not levelled off.".to_owned(),
+        Rule::NotPlateaued => "Keep prompting: schema validity is missed, but the prompts have not levelled off, so training is not yet the question.".to_owned(),
         Rule::NoPayback => "Keep prompting: training would not pay back within the horizon.".to_owned(),
         Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
             "Not enough evidence: only training is left, and whether it pays back is not known.".to_owned()
