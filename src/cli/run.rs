@@ -68,6 +68,9 @@ pub struct RunArgs {
     pub max_time: Option<u64>,
 }
 
+/// A run of which a larger share is missing could not finish.
+const MOST_MISSING: f64 = 0.01;
+
 /// The order of trials, as a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OrderChoice {
@@ -343,6 +346,13 @@ impl Prepared<'_> {
         }
         if summary.unsent > 0 || !summary.stopped_variants.is_empty() {
             self.printer.note(&format!("{} trials could not be asked. {again}", summary.unsent));
+            return Exit::CouldNotFinish;
+        }
+        if summary.missing > 0 {
+            self.printer.note(&format!("{} trials are missing: their provider failed. {again}", summary.missing));
+        }
+        // Beyond this share no verdict of quality is given either (METHODS.md 0.4).
+        if summary.missing as f64 > MOST_MISSING * summary.done as f64 {
             return Exit::CouldNotFinish;
         }
         Exit::Done

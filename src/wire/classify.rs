@@ -41,6 +41,11 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
     Failure { kind, status: Some(status), message: said.message, retry: retry(kind, status, headers) }
 }
 
+/// Whether an error body says that a content filter declined.
+pub fn is_content_filter(body: &[u8]) -> bool {
+    said(body).words.iter().any(|word| matches!(word.as_str(), "content_filter" | "content_policy_violation"))
+}
+
 /// What an error object inside a stream or a 2xx body means.
 pub fn classify_error_object(error: &Value) -> Failure {
     let said = said_by(error);

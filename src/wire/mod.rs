@@ -94,7 +94,7 @@ pub fn read(kind: WireKind, received: &Received) -> Reading {
     match received {
         Received::Broken { failure, .. } => failed(failure.clone()),
         Received::Answer { status, body, .. } if !(200..300).contains(status) => {
-            error_reading(classify::classify(*status, &http::HeaderMap::new(), body))
+            error_reading(classify::classify(*status, &http::HeaderMap::new(), body), body)
         }
         Received::Answer { body, streamed: true, .. } => {
             let mut decoder = wire(kind).stream();
@@ -109,8 +109,8 @@ pub fn read(kind: WireKind, received: &Received) -> Reading {
 }
 
 /// A content filter that answers with an error status is a refusal, not a failure.
-fn error_reading(failure: Failure) -> Reading {
-    if failure.kind == FailureKind::BadRequest && failure.message.contains("content_filter") {
+fn error_reading(failure: Failure, body: &[u8]) -> Reading {
+    if failure.kind == FailureKind::BadRequest && classify::is_content_filter(body) {
         return Reading {
             outcome: Outcome::Refused(Completion {
                 text: String::new(),

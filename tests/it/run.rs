@@ -363,3 +363,58 @@ fn only_what_the_suite_sets_is_sent() {
         assert_eq!(colour_of(&one.body), "green");
     }
 }
+
+#[test]
+fn a_provider_that_is_down_leaves_a_run_to_go_on_with() {
+    let server = ScriptedServer::start(|request, number| match number {
+        // The header spares the test the waits between attempts.
+        0..24 => Answer::Whole(503, vec![("x-should-retry", "false".into())], "{\"error\":\"down\"}".into()),
+        _ => right(request),
+    });
+    let project = Project::new().suite("tiny").live(&server);
+    let down = project.run(LIVE).exits(4);
+    assert_eq!(row(&down, "plain")["missing"], EXAMPLES);
+    assert_eq!(outcomes(&row(&down, "plain")), EXAMPLES as u64);
+    assert!(!row(&down, "plain")["accuracy"]["point"].is_number(), "what is missing is neither right nor wrong");
+    assert!(down.stderr().contains("are missing") && down.stderr().contains("again"), "{}", down.stderr());
+    let up = project.run(LIVE).exits(0);
+    assert_eq!(up.json()["run"], down.json()["run"]);
+    assert_eq!(server.count(), 4 * EXAMPLES);
+    assert!(near(&row(&up, "plain")["accuracy"]["point"], 1.0));
+}
+
+#[test]
+fn a_content_filter_is_a_refusal_however_it_is_said() {
+    let server = ScriptedServer::start(|request, _| {
+        let is = |number: u32| last_user(request).contains(&format!("number {number} "));
+        let refusal =
+            |kind: Value| json!({"error": {"message": "filtered", "type": kind, "code": "content_filter"}}).to_string();
+        if is(1) {
+            Answer::Whole(400, vec![], refusal("invalid_request_error".into()))
+        } else if is(2) {
+            Answer::Whole(400, vec![], refusal(Value::Null))
+        } else if is(3) {
+            Answer::Stream(events(&["{\"label\":"], "content_filter", Value::Null))
+        } else {
+            right(request)
+        }
+    });
+    let project = Project::new().suite("tiny").live(&server);
+    let output = project.run(with(&LIVE, &["--variants", "plain"])).exits(0);
+    let plain = row(&output, "plain");
+    assert_eq!(plain["outcomes"], json!({"answered": 9, "refused": 3, "truncated": 0, "failed": 0}));
+    assert!(near(&plain["accuracy"]["point"], 9.0 / 12.0), "a refusal is a wrong answer: {plain}");
+}
+
+#[test]
+fn an_answer_cannot_write_to_the_terminal() {
+    let project = Project::new()
+        .suite("tiny")
+        .recorded(|_, _| say("{\"label\": \"\u{1b}[31mred\u{7}\u{202e}\"} \u{1b}]0;owned\u{7}"));
+    let mut said = project.run(["run", "suites/tiny"]).exits(0).said();
+    for more in [&["show", "last", "e01"][..], &["show", "last", "e01", "--raw"], &["runs"]] {
+        said.push_str(&project.run(more).exits(0).said());
+    }
+    let unsafe_one = said.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || *c == '\u{202e}');
+    assert_eq!(unsafe_one, None, "{said:?}");
+}
