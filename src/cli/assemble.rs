@@ -163,7 +163,7 @@ pub(super) async fn assemble(
             id: variant.id.clone(),
             endpoint,
             leader_first: variant.cache,
-            most_output_tokens: most_output_tokens(variant),
+            most_output_tokens: most_output_tokens(variant, model),
         });
         assembly.prepared.push(Arc::new(prepared));
     }
@@ -225,7 +225,7 @@ fn spec(
         None => http.base_url.clone(),
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
-    let most = concurrency.or(model.concurrency).unwrap_or(provider.limits.concurrency);
+    let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
         name: name.to_owned(),
@@ -234,6 +234,7 @@ fn spec(
         digest: Digest::of_parts([place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()]),
         provenance: if http.replay { Provenance::Recorded } else { Provenance::Live },
         limits: Limits { concurrency: most, ..provider.limits },
+        own_concurrency: model.concurrency.filter(|_| concurrency.is_none()),
         price: model.price,
     }
 }
@@ -241,9 +242,12 @@ fn spec(
 /// The recording's server is in this process: what a live endpoint's limit protects is not there.
 const REPLAY_CONCURRENCY: u32 = 64;
 
-/// The output limit that a variant sets, under either of its names.
-fn most_output_tokens(variant: &Variant) -> Option<u64> {
-    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| variant.params.get(*name)?.as_u64())
+/// Most output tokens of a request: the limit under either of its names, the endpoint's own fields
+/// last as in the body, times the answers that are asked for.
+fn most_output_tokens(variant: &Variant, model: &Model) -> Option<u64> {
+    let set = |name: &str| model.extra_body.get(name).or_else(|| variant.params.get(name))?.as_u64();
+    let answers = set("n").unwrap_or(1).max(set("best_of").unwrap_or(1));
+    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| set(name)).map(|most| most.saturating_mul(answers))
 }
 
 /// Checks that a limit of money can be kept: every live request's worst case must be known.

@@ -114,7 +114,7 @@ impl Observer for Progress<'_> {
                     self.scored += 1;
                     self.correct += score;
                 }
-                if !record.reused {
+                if !record.reused && graded.failure_message.is_none() {
                     self.spent = self.spent.zip(graded.cost).map(|(spent, cost)| spent + cost);
                 }
                 self.show();

@@ -189,7 +189,12 @@ impl Prepared<'_> {
             OrderChoice::Interleaved => Order::Interleaved,
             OrderChoice::ByVariant => Order::ByVariant,
             OrderChoice::Auto => default_order(
-                self.assembly.endpoints.iter().map(|endpoint| endpoint.limits.concurrency).min().unwrap_or(1),
+                self.assembly
+                    .endpoints
+                    .iter()
+                    .map(|endpoint| endpoint.own_concurrency.unwrap_or(endpoint.limits.concurrency))
+                    .min()
+                    .unwrap_or(1),
             ),
         };
         let feed = Feed {

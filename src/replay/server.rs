@@ -66,7 +66,12 @@ impl ReplayServer {
 }
 
 async fn accept(listener: TcpListener, recording: Arc<Recording>, pace: f64) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file handles, say: the next connection may find one.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let recording = Arc::clone(&recording);
         tokio::spawn(async move {

@@ -32,12 +32,17 @@ impl Budget {
     }
 
     /// Replaces a request's worst case by what it cost. What an answer cost that reports no usage
-    /// is not known, so the worst is taken; an error that the server gave is not billed.
+    /// is not known, so the worst is taken; a request that the server turned down is not billed.
     pub(super) fn settle(&mut self, worst: Usd, price: Option<&Price>, outcome: &Outcome) {
         self.reserved = Usd::from_pico(self.reserved.as_pico() - worst.as_pico());
         self.spent += match outcome {
             Outcome::Failed(failure) => match failure.kind {
-                FailureKind::Timeout | FailureKind::Cut | FailureKind::Malformed => worst,
+                // The server may have worked, and bill, for what did not arrive.
+                FailureKind::Timeout
+                | FailureKind::Cut
+                | FailureKind::Malformed
+                | FailureKind::Connect
+                | FailureKind::Server => worst,
                 _ => Usd::ZERO,
             },
             Outcome::Answered(said) | Outcome::Refused(said) | Outcome::Truncated(said) => {

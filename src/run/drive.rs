@@ -39,6 +39,8 @@ struct Drive<'a> {
     observer: &'a mut dyn Observer,
     limits: Vec<Limit>,
     limit_of: Vec<usize>,
+    /// Requests under way by endpoint.
+    in_flight: Vec<u32>,
     waiting: Vec<VecDeque<Pending>>,
     delayed: BTreeMap<(Instant, u64), Pending>,
     lanes: Vec<LaneState>,
@@ -69,16 +71,23 @@ pub async fn drive(
 ) -> Result<Summary, RunError> {
     let (leading, mut led) = mpsc::unbounded_channel();
     let mut drive = Drive::new(job, observer, writer.sender(), leading);
-    let deadline = job.max_time.map(|time| Instant::now() + time);
+    // A time too long to add up is no limit.
+    let deadline = job.max_time.and_then(|time| Instant::now().checked_add(time));
     let mut fault = None;
     let mut open = true;
     let mut exhausted = false;
     loop {
+        if open && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            drive.summary.limit_reached = Some("the time limit is reached".into());
+        }
         if open && (stop.is_cancelled() || fault.is_some() || drive.summary.limit_reached.is_some()) {
             open = false;
             drive.drain(&mut work, stop.is_cancelled());
         }
         let wake = drive.send_what_fits();
+        if open && drive.summary.limit_reached.is_some() {
+            continue;
+        }
         if !open && drive.tasks.is_empty() {
             break;
         }
@@ -100,14 +109,10 @@ pub async fn drive(
                 Some(next) => if let Err(error) = drive.take(next).await { fault = fault.or(Some(error)); },
                 None => exhausted = true,
             },
-            () = sleep_until(wake), if wake.is_some() => if deadline.is_some_and(|deadline| Instant::now() >= deadline) && open {
-                drive.summary.limit_reached = Some("the time limit is reached".into());
-                open = false;
-                drive.drain(&mut work, false);
-            },
+            () = sleep_until(wake), if wake.is_some() => {}
         }
     }
-    drive.record_held().await;
+    drive.end_held(exhausted && open).await;
     let Drive { summary, writer: sender, tasks, observer, .. } = drive;
     drop((sender, tasks));
     let mut summary = finish_writing(writer, committed, observer, summary).await?;
@@ -164,6 +169,7 @@ impl<'a> Drive<'a> {
             observer,
             limits,
             limit_of,
+            in_flight: vec![0; job.endpoints.len()],
             waiting: job.lanes.iter().map(|_| VecDeque::new()).collect(),
             delayed: BTreeMap::new(),
             lanes: lanes.collect(),
@@ -183,7 +189,7 @@ impl<'a> Drive<'a> {
     }
 
     fn has_room(&self) -> bool {
-        self.waiting.iter().map(VecDeque::len).sum::<usize>() < WAITING
+        self.waiting.iter().map(VecDeque::len).sum::<usize>() + self.delayed.len() < WAITING
     }
 
     /// Stops sending; what waits is left for the next run.
@@ -216,7 +222,7 @@ impl<'a> Drive<'a> {
                 }
                 Place::First(ask) => {
                     let lane = ask.trial.variant;
-                    let pending = Pending { ask, attempts: Vec::new(), first_sent: None };
+                    let pending = Pending { ask, attempts: Vec::new(), first_sent: None, leads: false };
                     match self.lanes[lane].stopped.clone() {
                         Some(failure) => self.leave_out(pending, &failure).await,
                         None => self.waiting[lane].push_back(pending),
@@ -244,9 +250,12 @@ impl<'a> Drive<'a> {
                 if !self.affords(lane) {
                     continue;
                 }
-                let limit = self.limit_of[self.job.lanes[lane].endpoint];
-                let tokens = self.waiting[lane].front().map_or(0, |pending| pending.ask.body.len() / BYTES_PER_TOKEN);
-                match self.limits[limit].take(now, u32::try_from(tokens).unwrap_or(u32::MAX)) {
+                let endpoint = self.job.lanes[lane].endpoint;
+                if self.job.endpoints[endpoint].own_concurrency.is_some_and(|most| self.in_flight[endpoint] >= most) {
+                    continue;
+                }
+                let tokens = self.tokens_of_next(lane);
+                match self.limits[self.limit_of[endpoint]].take(now, tokens) {
                     Err(at) => wake = [wake, at].into_iter().flatten().min(),
                     Ok(()) => {
                         if let Some(pending) = self.waiting[lane].pop_front() {
@@ -261,6 +270,13 @@ impl<'a> Drive<'a> {
             }
         }
         wake
+    }
+
+    /// About how many tokens a lane's next request will take, its whole output limit included.
+    fn tokens_of_next(&self, lane: usize) -> u32 {
+        let body = self.waiting[lane].front().map_or(0, |pending| pending.ask.body.len() / BYTES_PER_TOKEN);
+        let output = self.job.lanes[lane].most_output_tokens.unwrap_or(0);
+        u32::try_from(body as u64 + output).unwrap_or(u32::MAX)
     }
 
     /// Whether the budget allows a lane's next request. When it does not, and nothing under way can
@@ -280,15 +296,18 @@ impl<'a> Drive<'a> {
         let mut first_output = None;
         if self.lanes[lane].prefix == Prefix::Unsent {
             self.lanes[lane].prefix = Prefix::Leading;
+            pending.leads = true;
             let (told, mut heard) = mpsc::unbounded_channel();
             first_output = Some(told);
             let leading = self.leading.clone();
             tokio::spawn(async move {
-                // An answer without a first token ends the wait as well.
-                let _ = heard.recv().await;
-                let _ = leading.send(lane);
+                // Where no first token comes, the end of the request says how to go on.
+                if heard.recv().await.is_some() {
+                    let _ = leading.send(lane);
+                }
             });
         }
+        self.in_flight[self.job.lanes[lane].endpoint] += 1;
         let call = Call {
             endpoint: self.job.lanes[lane].endpoint,
             path: pending.ask.path,
@@ -313,12 +332,18 @@ impl<'a> Drive<'a> {
         let now = Instant::now();
         let Done { mut pending, arrived, in_flight } = done;
         let lane = pending.ask.trial.variant;
-        let limit = self.limit_of[self.job.lanes[lane].endpoint];
+        let endpoint = self.job.lanes[lane].endpoint;
+        let limit = self.limit_of[endpoint];
+        self.in_flight[endpoint] = self.in_flight[endpoint].saturating_sub(1);
         if let Some(budget) = &mut self.budget {
             let price = self.job.endpoints[self.job.lanes[lane].endpoint].price.as_ref();
             budget.settle(pending.ask.worst_case, price, &arrived.reading.outcome);
         }
         let failure = arrived.reading.outcome.failure().cloned();
+        if std::mem::take(&mut pending.leads) {
+            // A prefix that was not written is written by the next request.
+            self.lanes[lane].prefix = if failure.is_none() { Prefix::Free } else { Prefix::Unsent };
+        }
         match failure.as_ref().map(|failure| failure.retry) {
             Some(Retry::RateLimited { after }) => self.limits[limit].rate_limited(now, after),
             Some(_) => self.limits[limit].ended(),
@@ -343,7 +368,7 @@ impl<'a> Drive<'a> {
         match self.lanes[lane].judge(over.failure.as_ref()) {
             Judgement::Undecided => self.lanes[lane].held.push(over),
             Judgement::Sound => {
-                for held in std::mem::take(&mut self.lanes[lane].held) {
+                for held in self.lanes[lane].take_vindicated() {
                     self.record(held, open).await;
                 }
                 self.record(over, open).await;
@@ -352,11 +377,14 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Records what is held at the end of a run too short to tell: refused, so wrong.
-    async fn record_held(&mut self) {
+    /// Ends what is held: a variant that was only ever refused in a whole run is stopped; what an
+    /// interrupted run could not tell is left for the next one.
+    async fn end_held(&mut self, whole: bool) {
         for lane in 0..self.lanes.len() {
-            for held in std::mem::take(&mut self.lanes[lane].held) {
-                self.record(held, true).await;
+            let Some(last) = self.lanes[lane].held.pop() else { continue };
+            match last.failure.clone().filter(|_| whole) {
+                Some(failure) => self.stop(lane, last, &failure).await,
+                None => self.summary.unsent += 1 + std::mem::take(&mut self.lanes[lane].held).len() as u64,
             }
         }
     }
@@ -380,7 +408,8 @@ impl<'a> Drive<'a> {
     }
 
     /// Records a trial of a stopped variant that was not asked.
-    async fn leave_out(&mut self, pending: Pending, stopped: &Failure) {
+    async fn leave_out(&mut self, mut pending: Pending, stopped: &Failure) {
+        pending.ask.body = bytes::Bytes::new();
         self.summary.unsent += 1;
         let message = format!("not asked, since the variant was stopped: {}", stopped.message);
         let failure = Failure { kind: FailureKind::Stopped, status: None, message, retry: Retry::No };

@@ -85,8 +85,10 @@ impl HttpTransport {
 }
 
 fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
+    let timeout = Duration::try_from_secs_f64(spec.timeout_s).unwrap_or(Duration::from_secs(60));
     let mut builder = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
+        // Shorter than the whole: a host that is not there must not look like a slow answer.
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
         // A redirect could carry a key to another host.
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(1024)
@@ -101,7 +103,7 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         wire: spec.wire,
         headers: headers(&spec)?,
         base_url: spec.base_url.trim_end_matches('/').to_owned(),
-        timeout: Duration::try_from_secs_f64(spec.timeout_s).unwrap_or(Duration::from_secs(60)),
+        timeout,
         replay: spec.replay,
         key: spec.key.filter(|key| key.expose_secret().len() >= SHORTEST_KEY),
     })
@@ -223,10 +225,16 @@ impl Endpoint {
 
 /// Replaces the key wherever a server echoes it: nothing that leaves this file has it.
 fn redact(body: &mut Vec<u8>, key: &[u8]) {
+    let mut clean = Vec::new();
     let mut from = 0;
     while let Some(at) = body[from..].windows(key.len()).position(|window| window == key) {
-        body.splice(from + at..from + at + key.len(), REDACTED.iter().copied());
-        from += at + REDACTED.len();
+        clean.extend_from_slice(&body[from..from + at]);
+        clean.extend_from_slice(REDACTED);
+        from += at + key.len();
+    }
+    if from > 0 {
+        clean.extend_from_slice(&body[from..]);
+        *body = clean;
     }
 }
 

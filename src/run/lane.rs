@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::Ask;
 use super::attempt::Arrived;
-use crate::exchange::{Failure, FailureKind};
+use crate::exchange::{Failure, FailureKind, Retry};
 use crate::trial::Attempt;
 
 /// A variant whose first requests are all refused as malformed is stopped after this many.
@@ -16,6 +16,8 @@ pub(super) struct Pending {
     pub(super) ask: Ask,
     pub(super) attempts: Vec<Attempt>,
     pub(super) first_sent: Option<Instant>,
+    /// Whether others wait for this attempt to write their cache prefix.
+    pub(super) leads: bool,
 }
 
 /// Whether a variant's cache prefix is written.
@@ -40,7 +42,8 @@ pub(super) struct Over {
 impl Over {
     /// A refusal that all requests of the variant meet says nothing of this one.
     pub(super) fn count_as_missing(&mut self) {
-        if let Some(failure) = self.failure.as_mut().filter(|failure| failure.kind == FailureKind::BadRequest) {
+        let refusal = |failure: &&mut Failure| matches!(failure.kind, FailureKind::BadRequest | FailureKind::Malformed);
+        if let Some(failure) = self.failure.as_mut().filter(refusal) {
             failure.kind = FailureKind::Stopped;
         }
     }
@@ -81,11 +84,19 @@ impl LaneState {
         if self.stopped.is_some() {
             return Judgement::Sound;
         }
-        let refused = failure.kind == FailureKind::BadRequest && failure.status.is_some() && self.answered == 0;
+        // An address that answers something else than this wire refuses in its own way.
+        let refused = matches!(failure.kind, FailureKind::BadRequest | FailureKind::Malformed) && self.answered == 0;
         self.bad_requests += u32::from(refused);
-        if failure.kind.stops_variant() || self.bad_requests >= BAD_REQUESTS {
+        // A limit that lasts longer than a run is worth waiting for is met by every request.
+        let barred = failure.kind == FailureKind::RateLimited && failure.retry == Retry::No;
+        if barred || failure.kind.stops_variant() || self.bad_requests >= BAD_REQUESTS {
             return Judgement::Hopeless(failure.clone());
         }
         if refused { Judgement::Undecided } else { Judgement::Sound }
+    }
+
+    /// What was held, once an answer has shown that the variant can be asked: wrong answers after all.
+    pub(super) fn take_vindicated(&mut self) -> Vec<Over> {
+        if self.answered > 0 { std::mem::take(&mut self.held) } else { Vec::new() }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Limit {
     clock: DefaultClock,
     requests: Option<DefaultDirectRateLimiter>,
     tokens: Option<(DefaultDirectRateLimiter, u32)>,
+    /// A request's share of the requests a minute, taken and not used yet.
+    has_request_permit: bool,
 }
 
 impl Limit {
@@ -46,9 +48,10 @@ impl Limit {
             let quota = Quota::per_minute(n).allow_burst(NonZeroU32::new(burst.clamp(1, n.get()))?);
             Some(RateLimiter::direct_with_clock(quota, clock.clone()))
         };
-        // A burst of one second's share keeps any minute below the limit, give or take that second.
+        // A small burst keeps any minute below the limit, give or take that burst.
         let requests = limits.requests_per_minute.and_then(|n| per_minute(n, n / 60));
-        let tokens = limits.tokens_per_minute.and_then(|n| Some((per_minute(n, n)?, n)));
+        let burst = |n: u32| (n / 12).max(1);
+        let tokens = limits.tokens_per_minute.and_then(|n| Some((per_minute(n, burst(n))?, burst(n))));
         Self {
             most,
             allowed: most.min(START),
@@ -58,6 +61,7 @@ impl Limit {
             clock,
             requests,
             tokens,
+            has_request_permit: false,
         }
     }
 
@@ -78,16 +82,20 @@ impl Limit {
                 Ok(Err(not_until)) => Some(not_until.wait_time_from(clock.now())),
             },
         };
+        if !self.has_request_permit
+            && let Some(limiter) = &self.requests
+            && let Some(wait) = wait(limiter, 1)
+        {
+            return Err(Some(now + wait));
+        }
+        // Kept where the tokens are not there yet: asking again must not cost a second one.
+        self.has_request_permit = true;
         if let Some((limiter, most)) = &self.tokens
             && let Some(wait) = wait(limiter, tokens.clamp(1, *most))
         {
             return Err(Some(now + wait));
         }
-        if let Some(limiter) = &self.requests
-            && let Some(wait) = wait(limiter, 1)
-        {
-            return Err(Some(now + wait));
-        }
+        self.has_request_permit = false;
         self.in_flight += 1;
         Ok(())
     }
@@ -111,9 +119,9 @@ impl Limit {
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.episode_ends.is_none_or(|end| end <= now) {
             self.allowed = (self.allowed * CUT).max(1.0);
+            self.episode_ends = Some(now + EPISODE.max(after.unwrap_or_default()));
         }
-        let pause = after.unwrap_or(Duration::ZERO);
-        self.episode_ends = Some(now + EPISODE.max(pause));
+        let pause = after.unwrap_or_default();
         if after.is_some() {
             self.paused_until = self.paused_until.max(Some(now + pause));
         }

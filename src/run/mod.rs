@@ -48,8 +48,10 @@ pub struct EndpointSpec {
     pub digest: Digest,
     /// Whether the answers are live or recorded.
     pub provenance: Provenance,
-    /// The provider's limits, the model's own concurrency applied.
+    /// The provider's limits, which its endpoints share.
     pub limits: Limits,
+    /// Most requests at once for this endpoint alone.
+    pub own_concurrency: Option<u32>,
     /// Token prices, for the budget.
     pub price: Option<Price>,
 }

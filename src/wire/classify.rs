@@ -38,7 +38,12 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
     } else if said.words.iter().any(|word| word == "ceiling_not_recorded") {
         kind = FailureKind::NotRecorded;
     }
-    Failure { kind, status: Some(status), message: said.message, retry: retry(kind, status, headers) }
+    let message = match (said.message.is_empty(), header(headers, "location")) {
+        (false, _) => said.message,
+        (true, None) => format!("the server answered {status} without a word"),
+        (true, Some(location)) => format!("the server answered {status}, elsewhere: {}", text::one_line(location, 200)),
+    };
+    Failure { kind, status: Some(status), message, retry: retry(kind, status, headers) }
 }
 
 /// Whether an error body says that a content filter declined.
@@ -83,9 +88,11 @@ fn retry(kind: FailureKind, status: u16, headers: &HeaderMap) -> Retry {
             Some(after) if after > LONGEST_RETRY_AFTER => Retry::No,
             after => Retry::RateLimited { after },
         },
-        FailureKind::Server if matches!(status, 503 | 529) && retry_after(headers).is_some() => {
-            Retry::RateLimited { after: retry_after(headers) }
-        }
+        FailureKind::Server if matches!(status, 503 | 529) => match retry_after(headers) {
+            None => Retry::Transient,
+            Some(after) if after > LONGEST_RETRY_AFTER => Retry::No,
+            after => Retry::RateLimited { after },
+        },
         FailureKind::Server | FailureKind::Malformed => Retry::Transient,
         _ => Retry::No,
     }

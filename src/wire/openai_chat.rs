@@ -85,8 +85,8 @@ struct Response {
 #[derive(Deserialize)]
 struct Choice {
     index: Option<u64>,
-    #[serde(alias = "delta")]
     message: Option<Piece>,
+    delta: Option<Piece>,
     finish_reason: Option<String>,
 }
 
@@ -95,8 +95,9 @@ struct Choice {
 struct Piece {
     content: Option<String>,
     refusal: Option<String>,
-    #[serde(alias = "reasoning_content")]
     reasoning: Option<String>,
+    /// The older name; some servers send both.
+    reasoning_content: Option<String>,
     tool_calls: Option<Vec<ToolCall>>,
 }
 
@@ -172,7 +173,8 @@ enum Seen {
 impl Said {
     fn add(&mut self, piece: &Piece) -> Seen {
         let mut seen = Seen::Nothing;
-        if piece.reasoning.as_ref().is_some_and(|text| !text.is_empty()) {
+        let reasoning = [&piece.reasoning, &piece.reasoning_content];
+        if reasoning.into_iter().flatten().any(|text| !text.is_empty()) {
             seen = Seen::Reasoning;
         }
         if let Some(text) = piece.content.as_ref().filter(|text| !text.is_empty()) {
@@ -251,7 +253,7 @@ impl StreamDecoder for ChatStream {
         self.said.model = chunk.model.or(self.said.model.take());
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
             self.said.finish_reason = choice.finish_reason.or(self.said.finish_reason.take());
-            let seen = choice.message.map_or(Seen::Nothing, |piece| self.said.add(&piece));
+            let seen = choice.delta.or(choice.message).map_or(Seen::Nothing, |piece| self.said.add(&piece));
             if seen != Seen::Nothing {
                 self.first_output.get_or_insert(index);
             }

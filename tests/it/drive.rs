@@ -46,6 +46,7 @@ async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<St
     let job = Job {
         lanes: vec![Lane { id: VariantId("v".into()), endpoint: 0, leader_first: false, most_output_tokens: None }],
         endpoints: vec![EndpointSpec {
+            own_concurrency: None,
             name: "p/m".into(),
             provider: "p".into(),
             wire: WireKind::OpenaiChat,
