@@ -208,6 +208,10 @@ impl Prepared<'_> {
             fresh: self.args.fresh,
             store: Store::open_existing(self.store.path())?,
         };
+        tracing::info!(run = row.name, trials = total, ?order, "sending");
+        for endpoint in &self.assembly.endpoints {
+            tracing::info!(endpoint = endpoint.name, concurrency = endpoint.limits.concurrency, "asking");
+        }
         let summary = self.drive(feed, &row, total).await?;
         Ok((row, summary, unknown))
     }

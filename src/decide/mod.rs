@@ -1,6 +1,6 @@
 //! The ladder's verdict on what was measured: pure and total.
 //!
-//! Order of the work: who is eligible and in use ([`Evidence`](evidence)), the five triggers, the
+//! Order of the work: who is eligible and in use (`evidence`), the five triggers, the
 //! label ceiling, the rungs, the payback; then one pure rule function, [`ladder::ladder`]; then words.
 //! Every combination of evidence gives exactly one verdict. What is unknown never becomes yes or no.
 

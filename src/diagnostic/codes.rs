@@ -68,7 +68,7 @@ pub const CODES: &[Code] = &[
     row("suite/no-pool", "No pool", "Shots are drawn from the pool, never from the test examples.", "shots = 5 without `[data] pool`", "Name a pool."),
     row("suite/no-recording", "No recording", "A replayed provider answers from the suite's recording.jsonl, which is not there.", "model = \"smollm2/135m-instruct\"", "Make one with `ceiling record`, or use `--provider`."),
     row("suite/no-schema", "No schema", "Native structured output and tool calls need the schema.", "structured = \"json-schema\" without `[output] schema`", "Name a schema."),
-    row("suite/no-suite-file", "No suite.toml", "The folder is no suite.", "a folder without suite.toml", "Make one with `ceiling init`."),
+    row("suite/no-suite-file", "No suite.toml", "The folder is no suite.", "a folder without suite.toml", "Name the folder that holds suite.toml; the README has a small suite whole."),
     row("suite/no-variants", "No variants", "There is nothing to compare.", "a suite.toml without `[[variants]]`", "Add a variant or a matrix."),
     row("suite/not-utf8", "Not UTF-8", "The file holds bytes that are no text.", "a file saved as Latin-1", "Save it as UTF-8; the message has the byte's offset."),
     row("suite/not-yet", "Not supported yet", "The key is known, but this version does not serve it.", "retrieve = { k = 4 }", "Remove it, or use a later version."),

@@ -19,7 +19,7 @@ struct Document<'a> {
     suite: &'a str,
     provenance: RunProvenance,
     setting: Option<&'a str>,
-    examples_left_out: u64,
+    trials_left_out: u64,
     variants: Vec<Row<'a>>,
     verdict: &'a Verdict,
 }
@@ -94,7 +94,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         suite: &report.suite,
         provenance: measurements.provenance,
         setting: report.setting.as_deref(),
-        examples_left_out: report.left_out,
+        trials_left_out: report.left_out,
         variants: measurements.variants.iter().map(row).collect(),
         verdict: &report.verdict,
     })

@@ -354,6 +354,7 @@ impl<'a> Drive<'a> {
             let delay = attempt::next_delay(failure, pending.attempts.len() + 1, elapsed, self.sequence);
             if let Some(delay) = delay.filter(|_| open && self.lanes[lane].stopped.is_none()) {
                 self.summary.retries += 1;
+                tracing::debug!(variant = %self.job.lanes[lane].id, kind = failure.kind.as_str(), ?delay, "{}", failure.message);
                 self.observer.on(Event::Retrying { variant: lane, failure });
                 pending.attempts.push(attempt_of(failure, &arrived, delay));
                 self.sequence += 1;
@@ -393,6 +394,7 @@ impl<'a> Drive<'a> {
     async fn stop(&mut self, lane: usize, over: Over, failure: &Failure) {
         self.lanes[lane].stopped = Some(failure.clone());
         self.summary.stopped_variants.push((self.job.lanes[lane].id.clone(), failure.message.clone()));
+        tracing::info!(variant = %self.job.lanes[lane].id, kind = failure.kind.as_str(), "stopped: {}", failure.message);
         self.observer.on(Event::VariantStopped { variant: lane, failure });
         for mut held in std::mem::take(&mut self.lanes[lane].held).into_iter().chain([over]) {
             held.count_as_missing();

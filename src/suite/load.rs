@@ -90,7 +90,7 @@ fn no_suite(folder: &Path) -> Diagnostic {
     let near = crate::text::nearest(&name, known.iter().map(|(name, _)| name.as_str()));
     match known.iter().find(|(name, _)| Some(name.as_str()) == near) {
         Some((_, path)) => fault.help(format!("did you mean `{}`?", path.display())),
-        None if known.is_empty() => fault.help("`ceiling init NAME --from data.jsonl` makes one"),
+        None if known.is_empty() => fault.help("the README has a small suite whole"),
         None => fault.suggest(&name, known.iter().map(|(name, _)| name.as_str())),
     }
 }

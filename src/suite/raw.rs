@@ -30,17 +30,8 @@ const PARSE_MODES: &[(&str, ParseMode)] =
     &[("strict", ParseMode::Strict), ("fenced", ParseMode::Fenced), ("lenient", ParseMode::Lenient)];
 
 /// Rungs of the ladder that `[ladder] impossible` may name.
-const RUNGS: &[(&str, &str)] = &[
-    ("prompt", "prompt"),
-    ("few-shot", "few-shot"),
-    ("schema", "schema"),
-    ("cache", "cache"),
-    ("retrieval", "retrieval"),
-    ("lora", "lora"),
-    ("full", "full"),
-    ("dpo", "dpo"),
-    ("distilled", "distilled"),
-];
+const RUNGS: &[(&str, &str)] =
+    &[("schema", "schema"), ("cache", "cache"), ("rag", "rag"), ("dpo", "dpo"), ("lora", "lora"), ("full", "full")];
 
 /// The whole file.
 #[derive(Debug, Default)]

@@ -217,7 +217,7 @@ fn a_request_that_no_recording_knows_is_named() {
     let refused = project.run(["run", "suites/tiny"]).exits(2).says("variant `schema`").says("example `e99`");
     assert!(refused.stderr().contains("--recorded-only"), "{}", refused.stderr());
     let output = project.run(with(&RECORDED, &["--recorded-only"])).exits(0);
-    assert_eq!(output.json()["examples_left_out"], 2, "{}", output.json());
+    assert_eq!(output.json()["trials_left_out"], 2, "{}", output.json());
     assert_eq!(outcomes(&row(&output, "plain")), EXAMPLES as u64);
     project.run(["run", "suites/tiny", "--recorded-only"]).exits(0).says("left out");
 

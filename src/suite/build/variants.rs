@@ -148,7 +148,7 @@ impl Builder<'_> {
         let Some(mut endpoint) = EndpointId::parse(raw.model.get_ref()) else {
             let fault =
                 faults.at("suite/bad-model", span, format!("`{}` is not `provider/model`", raw.model.get_ref()));
-            faults.push(fault.help("for example `openai/gpt-5-mini`; `ceiling providers` lists them"));
+            faults.push(fault.help("for example `openai/gpt-5-mini`"));
             return None;
         };
         if let Some(other) = self.options.provider_overrides.get(&endpoint.provider) {
