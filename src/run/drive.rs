@@ -13,13 +13,13 @@ use super::attempt::{self, Arrived, Call};
 use super::budget::Budget;
 use super::event::{Event, Observer};
 use super::feed::Work;
-use super::lane::{Judgement, LaneState, Over, Pending, Prefix};
+use super::lane::{Judgement, LaneState, Over, Pending, Prefix, as_read, attempt_of};
 use super::limit::Limit;
 use super::twins::{Place, Twins};
 use super::{Job, RunError, Summary};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
 use crate::store::{Committed, Write, Writer};
-use crate::trial::{Attempt, Exchange, Received, Timing, TrialRecord};
+use crate::trial::{Exchange, Received, Timing, TrialRecord};
 
 /// Requests that may wait for one endpoint before reading ahead stops.
 const WAITING: usize = 512;
@@ -486,25 +486,5 @@ impl<'a> Drive<'a> {
             }
             Committed::Failed(message) => Err(RunError::Store(crate::store::StoreError::Writer(message))),
         }
-    }
-}
-
-/// An error answer whose headers are gone is kept with the failure that they meant.
-fn as_read(received: Received, failure: Option<&Failure>) -> Received {
-    match (received, failure) {
-        (Received::Answer { status, body, .. }, Some(failure)) if !(200..300).contains(&status) => {
-            Received::Broken { failure: failure.clone(), body }
-        }
-        (received, _) => received,
-    }
-}
-
-fn attempt_of(failure: &Failure, arrived: &Arrived, delay: Duration) -> Attempt {
-    Attempt {
-        kind: failure.kind,
-        status: failure.status,
-        message: failure.message.clone(),
-        took_ms: arrived.timing.total_ms,
-        waited_ms: delay.as_secs_f64() * 1000.0,
     }
 }

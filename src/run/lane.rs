@@ -1,12 +1,14 @@
 //! How a variant stands while it is asked: whether others wait for its cache prefix, and whether it
 //! can be asked at all.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::Ask;
 use super::attempt::Arrived;
 use crate::exchange::{Failure, FailureKind, Retry};
-use crate::trial::Attempt;
+use crate::trial::{Attempt, Received};
 
 /// A variant whose first requests are all refused as malformed is stopped after this many.
 const BAD_REQUESTS: u32 = 5;
@@ -98,5 +100,26 @@ impl LaneState {
     /// What was held, once an answer has shown that the variant can be asked: wrong answers after all.
     pub(super) fn take_vindicated(&mut self) -> Vec<Over> {
         if self.answered > 0 { std::mem::take(&mut self.held) } else { Vec::new() }
+    }
+}
+
+/// An error answer whose headers are gone is kept with the failure that they meant.
+pub(super) fn as_read(received: Received, failure: Option<&Failure>) -> Received {
+    match (received, failure) {
+        (Received::Answer { status, body, .. }, Some(failure)) if !(200..300).contains(&status) => {
+            Received::Broken { failure: failure.clone(), body }
+        }
+        (received, _) => received,
+    }
+}
+
+/// What is kept of an attempt that will be made again.
+pub(super) fn attempt_of(failure: &Failure, arrived: &Arrived, delay: Duration) -> Attempt {
+    Attempt {
+        kind: failure.kind,
+        status: failure.status,
+        message: failure.message.clone(),
+        took_ms: arrived.timing.total_ms,
+        waited_ms: delay.as_secs_f64() * 1000.0,
     }
 }

@@ -60,13 +60,11 @@ fn duplicates_name_both_lines_and_are_shown_twenty_times() {
 
 #[test]
 fn a_line_of_a_hundred_megabytes_is_a_fault_and_not_a_crash() {
-    let started = std::time::Instant::now();
     let mut text = vec![b'x'; 100_000_000];
     text.extend_from_slice(format!("\n{ROW}\n").as_bytes());
     let found = check_files(&[("test.jsonl", &text)]);
     assert_eq!(places(&found), [("suite/line-too-long", 1, 1)]);
     assert!(found.render(Style::Plain).len() < 1000, "{}", found.render(Style::Plain));
-    assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
 }
 
 #[test]
