@@ -13,6 +13,7 @@ use ceiling::run::{Ask, EndpointSpec, Job, Lane, MAX_ATTEMPTS, Summary, drive};
 use ceiling::store::{NewRun, Store, StoredTrial, Writer};
 use ceiling::suite::{Example, ExampleId};
 use ceiling::trial::{Provenance, Received, Timing, Trial};
+use ceiling::units::Usd;
 use ceiling::variant::VariantId;
 use ceiling::wire;
 use serde_json::json;
@@ -35,8 +36,17 @@ impl Transport for Scripted {
     }
 }
 
-/// Runs one trial; what came of it, what the store has, and how often was asked.
+/// What a script does to one trial without a budget.
 async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<StoredTrial>, usize) {
+    run_trials(1, None, script).await
+}
+
+/// Runs trials that may cost a dollar each; what came of it, what the store has, how often was asked.
+async fn run_trials(
+    count: usize,
+    max_cost: Option<Usd>,
+    script: fn(usize) -> (u16, &'static str),
+) -> (Summary, Vec<StoredTrial>, usize) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store.db")).unwrap();
     let digest = Digest::of(b"plan");
@@ -58,26 +68,21 @@ async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<St
         transport: Arc::clone(&transport) as Arc<dyn Transport>,
         run: row.id,
         max_time: None,
-        max_cost: None,
+        max_cost,
     };
-    let example = Example {
-        id: ExampleId("e".into()),
-        input: json!("i"),
-        expected: json!("x"),
-        cluster: None,
-        tags: std::collections::BTreeMap::new(),
-    };
-    let (sender, work) = tokio::sync::mpsc::channel(4);
-    let trial = Trial { variant: 0, example: Arc::new(example), repeat: 0 };
-    let ask = Ask {
-        trial,
-        key: digest,
-        request_digest: digest,
-        path: "/x",
-        body: bytes::Bytes::from_static(b"{}"),
-        worst_case: ceiling::units::Usd::ZERO,
-    };
-    assert!(sender.send(Work::Ask(ask)).await.is_ok());
+    let (sender, work) = tokio::sync::mpsc::channel(count);
+    for number in 0..count {
+        let key = Digest::of(&number.to_le_bytes());
+        let ask = Ask {
+            trial: Trial { variant: 0, example: Arc::new(example(number)), repeat: 0 },
+            key,
+            request_digest: key,
+            path: "/x",
+            body: bytes::Bytes::from_static(b"{}"),
+            worst_case: dollars(1.0),
+        };
+        assert!(sender.send(Work::Ask(ask)).await.is_ok());
+    }
     drop(sender);
     let writer = Writer::start(&store, row.id).unwrap();
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
@@ -90,6 +95,20 @@ async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<St
         })
         .unwrap();
     (summary, trials, transport.asked.load(Ordering::SeqCst))
+}
+
+fn example(number: usize) -> Example {
+    Example {
+        id: ExampleId(format!("e{number}")),
+        input: json!("i"),
+        expected: json!("x"),
+        cluster: None,
+        tags: std::collections::BTreeMap::new(),
+    }
+}
+
+fn dollars(amount: f64) -> Usd {
+    Usd::from_f64(amount).unwrap()
 }
 
 const CUT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"{\"},\"finish_reason\":null}]}\n\n";
@@ -127,4 +146,31 @@ async fn an_exhausted_quota_is_asked_once() {
         one_trial(|_| (429, "{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\"}}")).await;
     assert_eq!(asked, 1);
     assert_eq!(summary.stopped_variants.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_lost_requests_used_up_ends_the_run() {
+    let (summary, trials, asked) = run_trials(5, Some(dollars(2.5)), |_| (200, CUT)).await;
+    assert_eq!(asked, 2, "each may have cost its worst case, and a third does not fit");
+    assert!(summary.limit_reached.is_some());
+    assert!(trials.len() <= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_run_of_refusals_is_missing_not_wrong() {
+    let (summary, trials, _) = run_trials(3, None, |_| (400, "{\"error\":{\"message\":\"no such parameter\"}}")).await;
+    assert_eq!((summary.missing, summary.stopped_variants.len(), trials.len()), (3, 1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_among_answers_is_wrong() {
+    let refuse_first = |n| if n == 0 { (400, "{\"error\":{\"message\":\"too long\"}}") } else { (200, WHOLE) };
+    let (summary, trials, _) = run_trials(3, None, refuse_first).await;
+    assert_eq!((summary.missing, summary.stopped_variants.len(), trials.len()), (0, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_speaks_something_else_stops_its_variant() {
+    let (summary, ..) = run_trials(8, None, |_| (200, "data: <html>\n\n")).await;
+    assert_eq!((summary.missing, summary.stopped_variants.len()), (8, 1));
 }
