@@ -10,5 +10,6 @@ mod conformance;
 mod drive;
 mod resume;
 mod run;
+mod schemas;
 mod scorers;
 mod support;
