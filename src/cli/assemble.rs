@@ -225,13 +225,15 @@ fn spec(
         None => http.base_url.clone(),
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
+    let headers = http.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
         name: name.to_owned(),
         provider: provider.id.clone(),
         wire: provider.wire,
-        digest: Digest::of_parts([place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()]),
+        digest: Digest::of_parts(parts),
         provenance: if http.replay { Provenance::Recorded } else { Provenance::Live },
         limits: Limits { concurrency: most, ..provider.limits },
         own_concurrency: model.concurrency.filter(|_| concurrency.is_none()),

@@ -81,6 +81,8 @@ fn question_digest(argv: &[String], question: &Value) -> Digest {
 /// Asks what the store has no reply to yet. Replies are measured things: they are kept.
 fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Result<(), Error> {
     let runtime = super::runtime()?;
+    // The first connection has a cursor open: what it sees stays as it was, and it cannot write meanwhile.
+    let keeper = Store::open_existing(store.path())?;
     let variants = places(suite);
     let mut waiting: BTreeMap<Vec<String>, Vec<Value>> = BTreeMap::new();
     let ask = |argv: &[String], questions: Vec<Value>| -> Result<(), Error> {
@@ -90,12 +92,12 @@ fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Res
             .zip(replies)
             .map(|(question, reply)| (question_digest(argv, question), reply.to_string()))
             .collect();
-        Ok(store.keep_replies(&kept)?)
+        Ok(keeper.keep_replies(&kept)?)
     };
     store.each_trial(run, None, |trial| -> Result<(), Error> {
         let Some(&variant) = variants.get(trial.variant.as_str()) else { return Ok(()) };
         for question in grader.ask(variant, &trial.example, &trial.exchange) {
-            if store.reply(&question_digest(&question.argv, &question.question))?.is_some() {
+            if keeper.reply(&question_digest(&question.argv, &question.question))?.is_some() {
                 continue;
             }
             let questions = waiting.entry(question.argv.clone()).or_default();

@@ -1,7 +1,7 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -27,7 +27,7 @@ use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
-use crate::suite::Suite;
+use crate::suite::{Example, Suite};
 use crate::units::Usd;
 
 /// Flags of `ceiling run`.
@@ -94,6 +94,24 @@ fn parse_pace(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What the examples of a suite come to before anything is sent.
+struct Counted {
+    examples: u64,
+    /// Trials that no recording knows.
+    unknown: u64,
+    /// Digest of the examples and of the pool's rows, in order.
+    data: Digest,
+}
+
+/// How sending ended.
+struct Asked {
+    row: RunRow,
+    summary: Summary,
+    left_out: u64,
+    /// Whether the user wants to leave at once.
+    aborted: bool,
+}
+
 /// What a suite's run came to.
 struct Ended {
     exit: Exit,
@@ -102,10 +120,18 @@ struct Ended {
 
 /// Runs the suites one after another.
 pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
+    let interrupts = Interrupts::default();
+    // A runtime of its own, so that Ctrl-C is heeded whatever else is under way.
+    let watching = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::System { what: "failed to start".into(), error })?;
+    watching.spawn(interrupts.clone().watch());
     let mut exit = Exit::Done;
     let mut documents = Vec::new();
     for folder in &args.suites {
-        let ended = match run_suite(args, folder, printer) {
+        let ended = match run_suite(args, folder, printer, &interrupts) {
             Ok(ended) => ended,
             Err(error) if args.suites.len() == 1 => return Err(error),
             // Of several suites the others still run; what was wrong with this one stands in its place.
@@ -128,12 +154,13 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
     }
     match documents.len() {
         1 if args.suites.len() == 1 => printer.value(&documents[0]),
+        0 => {}
         _ => printer.value(&serde_json::Value::Array(documents)),
     }
     Ok(exit)
 }
 
-fn run_suite(args: &RunArgs, folder: &Path, printer: Printer) -> Result<Ended, Error> {
+fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Interrupts) -> Result<Ended, Error> {
     let providers = assemble::providers(folder)?;
     let loaded = assemble::load_checked(folder, &providers, &args.selection)?;
     if !printer.is_json() && printer.shows_progress() {
@@ -152,9 +179,13 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer) -> Result<Ended, E
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency).await?;
-        let prepared = Prepared { args, suite: &suite, assembly: &assembly, grader: &grader, store: &store, printer };
-        let (row, summary, left_out) = prepared.ask().await?;
-        tokio::task::block_in_place(|| prepared.conclude(&row, &summary, left_out, &providers))
+        let prepared =
+            Prepared { args, suite: &suite, assembly: &assembly, grader: &grader, store: &store, printer, interrupts };
+        let asked = prepared.ask().await?;
+        if asked.aborted {
+            return Ok(Ended { exit: prepared.exit(&asked.row, &asked.summary), report: None });
+        }
+        tokio::task::block_in_place(|| prepared.conclude(&asked.row, &asked.summary, asked.left_out, &providers))
     })
 }
 
@@ -171,17 +202,19 @@ struct Prepared<'a> {
     grader: &'a Grader,
     store: &'a Store,
     printer: Printer,
+    interrupts: &'a Interrupts,
 }
 
 impl Prepared<'_> {
     /// Sends what is missing.
-    async fn ask(&self) -> Result<(RunRow, Summary, u64), Error> {
-        let (examples, unknown) = tokio::task::block_in_place(|| self.count())?;
-        let total = examples * self.suite.variants.len() as u64 * u64::from(self.suite.repeats) - unknown;
+    async fn ask(&self) -> Result<Asked, Error> {
+        let counted = tokio::task::block_in_place(|| self.count())?;
+        let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
+        let total = counted.examples * each - counted.unknown;
         if self.max_cost().is_some() {
             assemble::check_budget(self.assembly)?;
         }
-        let (row, resumed) = self.begin()?;
+        let (row, resumed) = self.begin(counted.data)?;
         if resumed && row.trials > 0 {
             self.printer.note(&format!("going on with run {}, which has {} of {total} trials", row.name, row.trials));
         }
@@ -212,11 +245,12 @@ impl Prepared<'_> {
         for endpoint in &self.assembly.endpoints {
             tracing::info!(endpoint = endpoint.name, concurrency = endpoint.limits.concurrency, "asking");
         }
-        let summary = self.drive(feed, &row, total).await?;
-        Ok((row, summary, unknown))
+        let (summary, aborted) = self.drive(feed, &row, total).await?;
+        Ok(Asked { row, summary, left_out: counted.unknown, aborted })
     }
 
-    async fn drive(&self, feed: Feed, row: &RunRow, total: u64) -> Result<Summary, Error> {
+    /// The second value says whether the user wants to leave at once.
+    async fn drive(&self, feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
         let job = Job {
             lanes: self.assembly.lanes.clone(),
             endpoints: self.assembly.endpoints.clone(),
@@ -227,18 +261,18 @@ impl Prepared<'_> {
         };
         let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
         let mut progress = Progress::new(self.printer, self.grader, variants, total);
-        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let signals = tokio::spawn(watch_interrupts(stop.clone(), abort.clone()));
         let writer = Writer::start(self.store, row.id)?;
+        let (stop, abort) = self.interrupts.sending();
+        let aborting = abort.clone();
         let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
-        signals.abort();
+        self.interrupts.over();
         progress.finish();
         let mut summary = summary?;
         summary.unsent = total.saturating_sub(summary.done);
         let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
         let state = if finished { RunState::Finished } else { RunState::Stopped };
         self.store.set_state(row.id, state, Some(super::now_ms()))?;
-        Ok(summary)
+        Ok((summary, aborting.is_cancelled()))
     }
 
     fn max_cost(&self) -> Option<Usd> {
@@ -252,12 +286,17 @@ impl Prepared<'_> {
 
     /// Counts the examples, and the trials that are to be left out because no recording knows
     /// them. Without --recorded-only such a trial is a fault, and all of them are named at once.
-    fn count(&self) -> Result<(u64, u64), Error> {
+    fn count(&self) -> Result<Counted, Error> {
         let mut examples = 0;
+        let mut data = Digest::of(b"");
+        for row in &assemble::pool(self.suite)? {
+            data = with_row(data, b"pool", row);
+        }
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         for row in self.suite.examples.read() {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
             examples += 1;
+            data = with_row(data, b"examples", &example);
             let Some(recording) = &self.assembly.recording else { continue };
             for (place, prepared) in self.assembly.prepared.iter().enumerate() {
                 if !self.assembly.is_replayed(place) {
@@ -276,7 +315,7 @@ impl Prepared<'_> {
         if total > 0 && !self.args.recorded_only {
             return Err(self.not_recorded(total, &unknown));
         }
-        Ok((examples, total))
+        Ok(Counted { examples, unknown: total, data })
     }
 
     fn not_recorded(&self, total: u64, unknown: &[(u64, Option<String>)]) -> Error {
@@ -290,7 +329,7 @@ impl Prepared<'_> {
         )
     }
 
-    fn begin(&self) -> Result<(RunRow, bool), Error> {
+    fn begin(&self, data: Digest) -> Result<(RunRow, bool), Error> {
         let variants = self.suite.variants.iter().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join("\n");
         let endpoints =
             self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
@@ -303,16 +342,16 @@ impl Prepared<'_> {
             "provider": selection.provider,
             "repeats": self.suite.repeats,
             "recorded_only": self.args.recorded_only,
+            "fresh": self.args.fresh,
         })
         .to_string();
-        let parts = [self.suite.digest.to_string(), variants, endpoints, options.clone()];
+        let parts = [self.suite.digest.to_string(), variants, endpoints, data.to_string(), options.clone()];
         let new = NewRun {
             suite: &self.suite.name,
             folder: &self.suite.folder,
             plan_digest: Digest::of_parts(parts.iter().map(String::as_bytes)),
             options: &options,
             now_ms: super::now_ms(),
-            resume: !self.args.fresh,
         };
         Ok(self.store.begin_run(&new)?)
     }
@@ -354,18 +393,40 @@ impl Prepared<'_> {
             return Exit::CouldNotFinish;
         }
         if summary.unsent > 0 || !summary.stopped_variants.is_empty() {
-            self.printer.note(&format!("{} trials could not be asked. {again}", summary.unsent));
+            self.note_missing(summary, again);
             return Exit::CouldNotFinish;
         }
-        if summary.missing > 0 {
-            self.printer.note(&format!("{} trials are missing: their provider failed. {again}", summary.missing));
-        }
+        self.note_missing(summary, again);
         // Beyond this share no verdict of quality is given either (METHODS.md 0.4).
         if summary.missing as f64 > MOST_MISSING * summary.done as f64 {
             return Exit::CouldNotFinish;
         }
         Exit::Done
     }
+
+    /// Says how many trials are to go, and why; nothing where all are settled.
+    fn note_missing(&self, summary: &Summary, again: &str) {
+        if let Some(missing) = missing_trials(summary) {
+            self.printer.note(&format!("{missing}. {again}"));
+        }
+    }
+}
+
+fn missing_trials(summary: &Summary) -> Option<String> {
+    let unsent = format!("{} trials could not be asked", summary.unsent);
+    let failed = format!("{} trials are missing: their provider failed", summary.missing);
+    match (summary.unsent, summary.missing) {
+        (0, 0) => None,
+        (0, _) => Some(failed),
+        (_, 0) => Some(unsent),
+        _ => Some(format!("{unsent}, and {failed}")),
+    }
+}
+
+/// Adds a row to the digest of those before it.
+fn with_row(before: Digest, kind: &[u8], example: &Example) -> Digest {
+    let document = serde_json::to_vec(example).unwrap_or_default();
+    Digest::of_parts([before.as_bytes().as_slice(), kind, &document])
 }
 
 /// Opens the suite's examples anew for each pass.
@@ -378,12 +439,48 @@ fn open_examples(suite: &Suite) -> OpenExamples {
     })
 }
 
-/// First Ctrl-C: stop sending. Second: leave now.
-async fn watch_interrupts(stop: CancellationToken, abort: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
+/// What Ctrl-C does. While requests are sent, the first stops sending and the second leaves what is
+/// under way. At any other time it ends the process: once it was watched for, the system no longer
+/// does that.
+#[derive(Debug, Clone, Default)]
+struct Interrupts {
+    sending: Arc<Mutex<Option<(CancellationToken, CancellationToken)>>>,
+}
+
+impl Interrupts {
+    /// Sending begins; the tokens say when to stop, and when to leave at once.
+    fn sending(&self) -> (CancellationToken, CancellationToken) {
+        let tokens = (CancellationToken::new(), CancellationToken::new());
+        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens.clone());
+        tokens
     }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        abort.cancel();
+
+    /// Sending is over.
+    fn over(&self) {
+        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    async fn watch(self) {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
+                Some((stop, _)) => stop.cancel(),
+                None => std::process::exit(Exit::Interrupted.code().into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_without_noughts() {
+        let missing = |unsent, missing| missing_trials(&Summary { unsent, missing, ..Summary::default() });
+        assert_eq!(missing(0, 0), None);
+        assert_eq!(missing(3, 0).unwrap(), "3 trials could not be asked");
+        assert_eq!(missing(0, 2).unwrap(), "2 trials are missing: their provider failed");
+        assert!(missing(3, 2).unwrap().contains("asked, and 2 trials"));
     }
 }

@@ -17,6 +17,10 @@ use crate::units::Usd;
 /// missing trials (METHODS.md 0.4).
 const MAX_UNKNOWN: f64 = 0.01;
 
+/// A pause between requests that is longer than this is between two invocations of a run: the
+/// hardware was not at work for it.
+const LONGEST_GAP_MS: f64 = 60_000.0;
+
 /// What is summed for the cost while trials come in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CostTally {
@@ -28,9 +32,8 @@ pub(super) struct CostTally {
     /// Fresh answers of a live endpoint, and how many of them have no known cost.
     live: u64,
     live_unknown: u64,
-    /// Fresh exchanges: when the first was sent, when the last ended, in milliseconds.
-    span_ms: Option<(f64, f64)>,
-    completed: u64,
+    /// Fresh exchanges in the order of their examples: when sent, and how long they took, in milliseconds.
+    fresh: Vec<(i64, f32)>,
     /// Sum of the times of fresh recorded answers, and their number.
     recorded_ms: f64,
     recorded: u64,
@@ -66,17 +69,15 @@ impl CostTally {
         self.live += 1;
         self.live_unknown += unknown;
         self.spent += graded.cost.unwrap_or(Usd::ZERO);
-        let (start, end) = (facts.sent_at_unix_ms as f64, facts.sent_at_unix_ms as f64 + facts.took_ms);
-        let (first, last) = self.span_ms.unwrap_or((start, end));
-        self.span_ms = Some((first.min(start), last.max(end)));
-        self.completed += 1;
+        self.fresh.push((facts.sent_at_unix_ms, facts.took_ms as f32));
     }
 
     /// Requests a second of the fresh answers, with what it rests on. A replay's clock says nothing,
     /// so a recording counts by its answers' own times, one after another.
     fn throughput(&self, recording_comparable: bool) -> Option<(f64, &'static str)> {
-        if let Some((start, end)) = self.span_ms.filter(|_| self.completed > 1) {
-            return (end > start).then(|| (self.completed as f64 / (end - start) * 1000.0, "measured"));
+        if self.fresh.len() > 1 {
+            let at_work = at_work_ms(&self.fresh);
+            return (at_work > 0.0).then(|| (self.fresh.len() as f64 / at_work * 1000.0, "measured"));
         }
         let usable = recording_comparable && self.recorded > 0 && self.recorded_ms > 0.0;
         usable.then(|| (self.recorded as f64 / self.recorded_ms * 1000.0, "recorded, one request at a time"))
@@ -126,7 +127,7 @@ impl CostTally {
     fn by_hardware(&self, gpu: GpuCost, scores: &[Option<f32>], recording_comparable: bool) -> Cost {
         let nothing_paid = (self.live == 0).then_some(Usd::ZERO);
         let Some((per_second, how)) = self.throughput(recording_comparable) else {
-            let recorded = self.completed == 0 && (self.recorded > 0 || self.answers > 0);
+            let recorded = self.fresh.is_empty() && (self.recorded > 0 || self.answers > 0);
             let why = if recorded { "answers are recorded" } else { "too few fresh answers" };
             return Cost {
                 spent: nothing_paid,
@@ -151,6 +152,25 @@ impl CostTally {
             ..Cost::default()
         }
     }
+}
+
+/// From the first request to the last end, without the pauses between a run's invocations.
+fn at_work_ms(exchanges: &[(i64, f32)]) -> f64 {
+    let mut sorted = exchanges.to_vec();
+    sorted.sort_unstable_by_key(|&(start, _)| start);
+    let mut sum = 0.0;
+    let mut span: Option<(f64, f64)> = None;
+    for (start, took) in sorted {
+        let (start, end) = (start as f64, start as f64 + f64::from(took));
+        span = match span {
+            Some((first, last)) if start - last <= LONGEST_GAP_MS => Some((first, last.max(end))),
+            earlier => {
+                sum += earlier.map_or(0.0, |(first, last)| last - first);
+                Some((start, end))
+            }
+        };
+    }
+    sum + span.map_or(0.0, |(first, last)| last - first)
 }
 
 /// Mean and cost per correct answer from the costs by example.
@@ -193,4 +213,19 @@ fn fill_estimates(cost: &mut Cost, scores: &[Option<f32>], clusters: &[u32], alp
             method: Method::Fieller,
         })
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_of_a_resumed_run_is_no_work() {
+        let hour = 3_600_000;
+        // Two requests at once, then two an hour later, in no order.
+        let exchanges = [(hour + 1000, 1000.0), (0, 2000.0), (hour, 500.0), (500, 500.0)];
+        assert_eq!(at_work_ms(&exchanges), 4000.0);
+        assert_eq!(at_work_ms(&[(0, 10.0), (59_000, 10.0)]), 59_010.0);
+        assert_eq!(at_work_ms(&[]), 0.0);
+    }
 }

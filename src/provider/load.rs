@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::raw::{Kind, RawProvider, read_source};
+use super::raw::{RawProvider, read_source};
 use super::{EndpointId, Model, Provider};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::Family;
@@ -60,7 +60,7 @@ impl Providers {
         Some((provider, provider.models.get(&endpoint.model)?))
     }
 
-    /// The wire of a known provider that only a later version speaks.
+    /// What of a known provider only a later version speaks: its wire, mostly.
     pub fn not_yet(&self, name: &str) -> Option<&'static str> {
         self.not_yet.get(name).copied()
     }
@@ -105,7 +105,7 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
     }
     let mut providers = Providers::default();
     for (name, (raw, path)) in merged {
-        if let Some(Kind::NotYet(kind)) = raw.kind {
+        if let Some(kind) = raw.not_yet() {
             providers.not_yet.insert(name.clone(), kind);
         }
         match raw.build(&name) {

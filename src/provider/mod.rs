@@ -172,10 +172,9 @@ pub struct Provider {
     pub limits: Limits,
     /// Its models by name.
     pub models: BTreeMap<String, Model>,
-    /// The `api-version` that is sent as a query parameter, if the host wants one.
-    pub api_version: Option<String>,
-    /// The host's dialect of the wire, where the address does not tell.
-    pub dialect: Option<String>,
+    /// The host's dialect of the wire, where the address does not tell. Only known names; today
+    /// every dialect is spoken the same way.
+    pub dialect: Option<&'static str>,
     /// The day (YYYY-MM-DD) from which the prices are, if stated.
     pub as_of: Option<String>,
 }

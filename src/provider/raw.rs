@@ -41,6 +41,20 @@ const AUTH: &[(&str, AuthScheme)] = &[
     ("none", AuthScheme::None),
 ];
 
+/// Dialects of the chat wire that are known by name.
+const DIALECTS: &[(&str, &str)] = &[
+    ("openai", "openai"),
+    ("azure", "azure"),
+    ("groq", "groq"),
+    ("huggingface", "huggingface"),
+    ("llama-cpp", "llama-cpp"),
+    ("mistral", "mistral"),
+    ("ollama", "ollama"),
+    ("openrouter", "openrouter"),
+    ("together", "together"),
+    ("vllm", "vllm"),
+];
+
 /// Names under which people write a key into a file.
 const SECRETS: &[&str] = &["api_key", "apikey", "key", "token", "secret", "password", "bearer"];
 
@@ -56,8 +70,10 @@ pub(super) struct RawProvider {
     api_key_file: Option<String>,
     auth: Option<AuthScheme>,
     self_hosted: Option<bool>,
+    /// Of addresses that want it as a query parameter, which is not served yet.
     api_version: Option<String>,
-    dialect: Option<String>,
+    /// Known names only; today every dialect is spoken the same way.
+    dialect: Option<&'static str>,
     as_of: Option<String>,
     headers: BTreeMap<String, String>,
     concurrency: Option<u32>,
@@ -83,7 +99,7 @@ impl RawProvider {
             auth: root.choice("auth", AUTH).map(Spanned::into_inner),
             self_hosted: root.flag("self_hosted"),
             api_version: root.text("api_version").map(Spanned::into_inner),
-            dialect: root.text("dialect").map(Spanned::into_inner),
+            dialect: root.choice("dialect", DIALECTS).map(Spanned::into_inner),
             as_of: root.day("as_of"),
             ..Self::default()
         };
@@ -118,6 +134,15 @@ impl RawProvider {
         }
     }
 
+    /// What of this provider only a later version speaks, as a kind.
+    pub(super) fn not_yet(&self) -> Option<&'static str> {
+        match self.kind {
+            Some(Kind::NotYet(kind)) => Some(kind),
+            Some(Kind::Wire(_)) if self.api_version.is_some() => Some("openai-chat with api_version"),
+            _ => None,
+        }
+    }
+
     /// This file over an earlier one of the same name.
     pub(super) fn over(self, earlier: Self) -> Self {
         let mut headers = earlier.headers;
@@ -145,6 +170,9 @@ impl RawProvider {
 
     /// The provider; a message names what is missing. Wires that are not served yet give `None`.
     pub(super) fn build(self, id: &str) -> Result<Option<Provider>, &'static str> {
+        if self.not_yet().is_some() {
+            return Ok(None);
+        }
         let (wire, replayed) = match self.kind {
             None => return Err("kind"),
             Some(Kind::NotYet(_)) => return Ok(None),
@@ -180,7 +208,6 @@ impl RawProvider {
                 timeout_s: self.timeout_s.unwrap_or(defaults.timeout_s),
             },
             models: self.models,
-            api_version: self.api_version,
             dialect: self.dialect,
             as_of: self.as_of,
         }))

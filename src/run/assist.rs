@@ -2,14 +2,21 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{ChildStderr, Command};
 
 /// A scoring process that is silent for this long is not working.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Of what it writes to its error output, this much is kept.
+const KEPT_COMPLAINTS: usize = 4096;
+
+/// How long the rest of its error output is waited for after it was stopped: a child of its own may hold it open.
+const COMPLAINTS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a scoring process gave no replies.
 #[derive(Debug, thiserror::Error)]
@@ -76,14 +83,8 @@ pub async fn ask_process(argv: &[String], folder: &Path, questions: &[Value]) ->
             let _ = stdin.write_all(lines.as_bytes()).await;
         }
     });
-    let complaints = tokio::spawn(async move {
-        let mut said = Vec::new();
-        if let Some(stderr) = stderr {
-            let mut stderr = tokio::io::AsyncReadExt::take(stderr, 4096);
-            let _ = tokio::io::AsyncReadExt::read_to_end(&mut stderr, &mut said).await;
-        }
-        crate::text::one_line(&String::from_utf8_lossy(&said), 300)
-    });
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let complaints = tokio::spawn(read_complaints(stderr, Arc::clone(&said)));
     let mut replies = Vec::with_capacity(questions.len());
     if let Some(stdout) = stdout {
         let mut lines = BufReader::new(stdout).lines();
@@ -103,9 +104,47 @@ pub async fn ask_process(argv: &[String], folder: &Path, questions: &[Value]) ->
     }
     writing.abort();
     if replies.len() < questions.len() {
-        let said = complaints.await.unwrap_or_default();
+        let _ = child.start_kill();
+        let _ = tokio::time::timeout(COMPLAINTS_TIMEOUT, complaints).await;
+        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = crate::text::one_line(&String::from_utf8_lossy(&said), 300);
         let said = if said.is_empty() { said } else { format!("; it said: {said}") };
         return Err(AssistError::Ended { program, replies: replies.len(), questions: questions.len(), said });
     }
     Ok(replies)
+}
+
+/// Keeps the start of the error output and reads on to its end: a pipe that nobody reads stops the process.
+async fn read_complaints(stderr: Option<ChildStderr>, said: Arc<Mutex<Vec<u8>>>) {
+    let Some(mut stderr) = stderr else { return };
+    let mut buffer = vec![0; KEPT_COMPLAINTS];
+    while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = KEPT_COMPLAINTS.saturating_sub(said.len());
+        said.extend(buffer.iter().take(count.min(room)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(script: &str) -> Result<Vec<Value>, AssistError> {
+        let argv = ["sh", "-c", script].map(String::from);
+        ask_process(&argv, Path::new("."), &[Value::from(1), Value::from(2)]).await
+    }
+
+    #[tokio::test]
+    async fn a_talkative_process_is_heard_to_its_end() {
+        let script = r#"head -c 300000 /dev/zero >&2; while read -r _; do echo '{"score": 1}'; done"#;
+        assert_eq!(ask(script).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_ends_early_is_not_waited_for_by_its_children() {
+        // The sleeper holds the error output open.
+        let asked = ask("echo no model >&2; sleep 20 >/dev/null & exit 1");
+        let error = tokio::time::timeout(Duration::from_secs(15), asked).await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("ended after 0 of 2 replies; it said: no model"), "{error}");
+    }
 }

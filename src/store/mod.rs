@@ -9,7 +9,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -70,6 +70,14 @@ pub enum StoreError {
     /// A row that this program did not write.
     #[error("a row of the store cannot be read: {0}")]
     Row(String),
+}
+
+impl StoreError {
+    /// Whether it is only that nothing can be written.
+    fn is_write_protected(&self) -> bool {
+        let Self::Sqlite { error, .. } = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    }
 }
 
 /// How a run stands.
@@ -140,8 +148,6 @@ pub struct NewRun<'a> {
     pub options: &'a str,
     /// Now, milliseconds since 1970-01-01 UTC.
     pub now_ms: i64,
-    /// Whether an unfinished run of the same plan goes on.
-    pub resume: bool,
 }
 
 /// An open store.
@@ -165,7 +171,7 @@ impl Store {
         Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Opens a store that must exist.
+    /// Opens a store that must exist; where nothing can be written, for reading only.
     ///
     /// # Errors
     /// As [`Store::open`], and when there is none.
@@ -173,7 +179,37 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Missing(path.display().to_string()));
         }
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        match Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            Err(error) if error.is_write_protected() => Self::connect_read_only(path).ok_or(error),
+            opened => opened,
+        }
+    }
+
+    /// Opens a store whose file or folder is write-protected; `None` where it cannot be read so.
+    fn connect_read_only(path: &Path) -> Option<Self> {
+        Self::read_only(path, false).or_else(|| {
+            // Without the files of a WAL, SQLite wants to make them, unless it is told that nobody
+            // writes. Then it looks at no WAL either, so there must be nothing in one.
+            let mut wal = path.as_os_str().to_owned();
+            wal.push("-wal");
+            let pending = std::fs::metadata(wal).is_ok_and(|file| file.len() > 0);
+            if pending { None } else { Self::read_only(path, true) }
+        })
+    }
+
+    fn read_only(path: &Path, immutable: bool) -> Option<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = if immutable {
+            let path = path.to_str()?.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{path}?immutable=1"), flags).ok()?
+        } else {
+            Connection::open_with_flags(path, flags).ok()?
+        };
+        connection.busy_timeout(BUSY_TIMEOUT).ok()?;
+        let store = Self { path: path.to_owned(), connection };
+        // What an older version wrote cannot be brought up to date here.
+        (store.check().ok()? == MIGRATIONS.len()).then_some(store)
     }
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
@@ -187,12 +223,23 @@ impl Store {
     }
 
     fn check_and_migrate(&mut self) -> Result<(), StoreError> {
+        let version = self.check()?;
+        self.connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| self.sqlite(error))?;
+        self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(|error| self.sqlite(error))?;
+        if version < MIGRATIONS.len() {
+            self.migrate().map_err(|error| self.sqlite(error))?;
+        }
+        Ok(())
+    }
+
+    /// The version of the store's format, if this program can read it.
+    fn check(&self) -> Result<usize, StoreError> {
         let shown = self.path.display().to_string();
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
         let pragma =
             |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         let version = pragma(&self.connection, "user_version").map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign(shown.clone()),
+            Some(ErrorCode::NotADatabase) => StoreError::Foreign(shown.clone()),
             _ => sqlite(error),
         })?;
         let application = pragma(&self.connection, "application_id").map_err(sqlite)?;
@@ -205,17 +252,12 @@ impl Store {
         if version > MIGRATIONS.len() {
             return Err(StoreError::Newer { path: shown, found: version, known: MIGRATIONS.len() });
         }
-        self.connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
-        self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(sqlite)?;
-        if version < MIGRATIONS.len() {
-            self.migrate().map_err(sqlite)?;
-        }
-        Ok(())
+        Ok(version)
     }
 
     /// Applies what is missing in one transaction; another process may have been quicker.
     fn migrate(&mut self) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         for migration in MIGRATIONS.iter().skip(version as usize) {
             transaction.execute_batch(migration)?;
@@ -234,23 +276,33 @@ impl Store {
         &self.path
     }
 
-    /// Starts a run, or goes on with the last unfinished one of the same plan. The second value
-    /// says whether it goes on.
+    /// Starts a run, or goes on with the newest one of the same plan if that is unfinished. The
+    /// second value says whether it goes on.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn begin_run(&self, new: &NewRun<'_>) -> Result<(RunRow, bool), StoreError> {
-        let unfinished: Option<String> = self
+        // Whoever else begins a run waits, so that no two of them take one name.
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+            .map_err(|error| self.sqlite(error))?;
+        let begun = self.resume_or_insert(new)?;
+        transaction.commit().map_err(|error| self.sqlite(error))?;
+        Ok(begun)
+    }
+
+    fn resume_or_insert(&self, new: &NewRun<'_>) -> Result<(RunRow, bool), StoreError> {
+        let newest: Option<String> = self
             .connection
             .query_row(
-                "SELECT name FROM run WHERE plan_digest = ?1 AND state != 'finished' ORDER BY id DESC LIMIT 1",
+                "SELECT name FROM run WHERE plan_digest = ?1 ORDER BY id DESC LIMIT 1",
                 params![new.plan_digest.as_bytes().as_slice()],
                 |row| row.get(0),
             )
             .optional()
             .map_err(|error| self.sqlite(error))?;
-        if let Some(name) = unfinished.filter(|_| new.resume) {
-            let row = self.run(&name)?;
+        if let Some(row) = newest.map(|name| self.run(&name)).transpose()?
+            && row.state != RunState::Finished
+        {
             self.set_state(row.id, RunState::Running, None)?;
             return Ok((row, true));
         }
@@ -315,14 +367,8 @@ mod tests {
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("s.db")).unwrap();
-        let new = NewRun {
-            suite: "s",
-            folder: Path::new("f"),
-            plan_digest: Digest::of(b"p"),
-            options: "{}",
-            now_ms: 1,
-            resume: true,
-        };
+        let new =
+            NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1 };
         let (first, resumed) = store.begin_run(&new).unwrap();
         assert!(!resumed);
         let (second, resumed) = store.begin_run(&new).unwrap();
@@ -330,5 +376,24 @@ mod tests {
         store.set_state(first.id, RunState::Finished, Some(2)).unwrap();
         let (third, resumed) = store.begin_run(&new).unwrap();
         assert!(!resumed && third.name != first.name);
+        // An older run is behind it, however it stands.
+        store.set_state(first.id, RunState::Stopped, Some(3)).unwrap();
+        store.set_state(third.id, RunState::Finished, Some(4)).unwrap();
+        assert!(!store.begin_run(&new).unwrap().1);
+    }
+
+    #[test]
+    fn a_store_that_nobody_can_write_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("50% of #1?.db");
+        let new =
+            NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1 };
+        Store::open(&path).unwrap().begin_run(&new).unwrap();
+        for immutable in [false, true] {
+            let store = Store::read_only(&path, immutable).unwrap();
+            assert_eq!(store.runs().unwrap().len(), 1);
+            let error = store.begin_run(&new).unwrap_err();
+            assert!(error.is_write_protected(), "{error}");
+        }
     }
 }

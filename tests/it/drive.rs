@@ -50,7 +50,7 @@ async fn run_trials(
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store.db")).unwrap();
     let digest = Digest::of(b"plan");
-    let new = NewRun { suite: "s", folder: folder.path(), plan_digest: digest, options: "{}", now_ms: 1, resume: true };
+    let new = NewRun { suite: "s", folder: folder.path(), plan_digest: digest, options: "{}", now_ms: 1 };
     let (row, _) = store.begin_run(&new).unwrap();
     let transport = Arc::new(Scripted { asked: AtomicUsize::new(0), script });
     let job = Job {

@@ -54,7 +54,11 @@ fn trials(project: &Project) -> u64 {
 
 /// Starts a run and waits until the first answers are committed and two requests are held.
 fn half_way(project: &Project, server: &ScriptedServer) -> Child {
-    let mut child = project.start(RUN);
+    half_way_with(project, server, &[])
+}
+
+fn half_way_with(project: &Project, server: &ScriptedServer, more: &[&str]) -> Child {
+    let mut child = project.start(RUN.iter().chain(more));
     while trials(project) < BEFORE as u64 || server.count() < BEFORE + 2 {
         assert!(child.try_wait().unwrap().is_none(), "the run ended early");
     }
@@ -102,8 +106,7 @@ fn ctrl_c_keeps_what_is_under_way_and_says_how_to_go_on() {
     let (server, gate) = holding();
     let project = Project::new().suite("tiny").live(&server);
     let mut child = half_way(&project, &server);
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    interrupt(&child);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains("no more requests are sent") {
@@ -120,6 +123,78 @@ fn ctrl_c_keeps_what_is_under_way_and_says_how_to_go_on() {
     assert!(again.stderr().contains("going on with run tiny-1"), "{}", again.stderr());
     assert_eq!(server.count(), 2 * EXAMPLES, "nothing is asked twice");
     assert_eq!(scoreboard(&again), undisturbed());
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let (server, gate) = holding();
+    let project = Project::new().suite("tiny").live(&server);
+    let mut child = half_way(&project, &server);
+    interrupt(&child);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("no more requests are sent") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended without draining: {said}");
+    }
+    interrupt(&child);
+    let output = Output::of(child.wait_with_output().unwrap()).exits(130);
+    assert_eq!(output.stdout(), "", "nothing is measured");
+    gate.open();
+}
+
+#[test]
+fn ctrl_c_while_a_scorer_is_at_work_ends_the_run() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let scorer = "kind = \"command\"\ncommand = [\"sh\", \"score.sh\"]\nat = \"/label\"";
+    project.edit("suites/tiny/suite.toml", "kind = \"exact\"\nat = \"/label\"", scorer);
+    project.write("suites/tiny/score.sh", b"echo > started; exec sleep 20");
+    let child = project.start(RUN);
+    while !project.path("suites/tiny/started").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    interrupt(&child);
+    Output::of(child.wait_with_output().unwrap()).exits(130);
+}
+
+#[test]
+fn edited_data_start_a_new_run_of_the_examples_that_there_are() {
+    let (server, gate) = holding();
+    let project = Project::new().suite("tiny").live(&server);
+    let mut child = half_way(&project, &server);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gate.open();
+    let text = project.read("suites/tiny/examples.jsonl");
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.contains("e01"));
+    project.write("suites/tiny/examples.jsonl", rest.as_bytes());
+    let output = project.run(RUN.iter().chain(&["--json"])).exits(0).json();
+    assert_eq!((&output["run"], &output["variants"][0]["n"]), (&"tiny-2".into(), &(EXAMPLES - 1).into()));
+}
+
+#[test]
+fn a_fresh_run_goes_on_after_it_was_killed() {
+    let (server, gate) = holding();
+    let project = Project::new().suite("tiny").live(&server);
+    let mut child = half_way_with(&project, &server, &["--fresh"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gate.open();
+    let run = |name: &str| {
+        let output = project.run(RUN.iter().chain(&["--fresh", "--json"])).exits(0);
+        assert_eq!(output.json()["run"], name);
+    };
+    run("tiny-1");
+    assert_eq!(server.count(), 2 * EXAMPLES + 2);
+    // It is whole now: the next one asks everything again.
+    run("tiny-2");
+    assert_eq!(server.count(), 4 * EXAMPLES + 2);
 }
 
 #[test]

@@ -96,3 +96,20 @@ fn bytes_that_are_no_text_have_their_offset() {
     assert_eq!((fault.code, fault.line, fault.column), ("provider/not-utf8", 2, 3));
     assert!(fault.message.contains("offset 18"), "{}", fault.message);
 }
+
+#[test]
+fn a_dialect_is_one_of_the_known_names() {
+    let text = "kind = \"openai-chat\"\nbase_url = \"https://a.b/v1\"\n";
+    let unknown = fault(&format!("{text}dialect = \"lama-cpp\"\n"));
+    assert_eq!((unknown.code, unknown.line), ("provider/unknown-value", 3));
+    assert!(unknown.help.unwrap().contains("`llama-cpp`"));
+    let providers = load_file("mine", format!("{text}dialect = \"vllm\"\n").as_bytes()).unwrap();
+    assert_eq!(providers.get("mine").unwrap().dialect, Some("vllm"));
+}
+
+#[test]
+fn an_api_version_is_not_served_yet() {
+    let providers = load_file("azure-openai", b"api_version = \"2024-10-21\"\n").unwrap();
+    assert!(providers.get("azure-openai").is_none());
+    assert_eq!(providers.not_yet("azure-openai"), Some("openai-chat with api_version"));
+}
