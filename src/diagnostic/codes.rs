@@ -33,7 +33,7 @@ pub const CODES: &[Code] = &[
     row("provider/missing-key", "A key is missing", "The provider file lacks a key that it needs.", "a file without `kind`", "Add the key. A file of a shipped provider's name inherits what it does not set."),
     row("provider/no-key", "No API key", "The environment variable or file that holds the provider's key is not there.", "api_key_env = \"OPENAI_API_KEY\" with no such variable", "Set the variable, or send the models to another provider with `--provider`."),
     row("provider/not-utf8", "Not UTF-8", "The provider file holds bytes that are no text.", "a file saved as Latin-1", "Save it as UTF-8."),
-    row("provider/not-yet", "A wire that is not supported yet", "The provider's kind is known, but this version does not speak it.", "kind = \"anthropic\"", "Use an OpenAI-compatible address of the provider, or a later version."),
+    row("provider/not-yet", "A wire that is not supported yet", "The provider's kind or its `api_version` is known, but this version does not speak it.", "kind = \"anthropic\"", "Use an OpenAI-compatible address of the provider, or a later version."),
     row("provider/out-of-range", "A number out of range", "The number makes no sense for this key.", "concurrency = 0", "Write a number in the range that the message names."),
     row("provider/plain-http", "Unencrypted address", "Keys and data would cross the network unencrypted.", "base_url = \"http://10.0.0.2/v1\"", "Use https, or set `allow_http = true` if the network is yours. Loopback needs neither."),
     row("provider/syntax", "Not TOML", "The provider file cannot be parsed.", "kind = = \"replay\"", "Correct the line."),
