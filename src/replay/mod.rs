@@ -200,11 +200,18 @@ impl Entry {
     }
 
     /// An entry from a stream's data events, `[DONE]` left out, and their times.
+    ///
+    /// A server that stamps each chunk with the second of its making would make every chunk an
+    /// object: the first stamp stands for all, since the times are kept beside the chunks.
     pub fn from_events(mut entry: Entry, events: &[(f64, Value)]) -> Entry {
         let objects: Vec<&Map<String, Value>> = events.iter().filter_map(|(_, event)| event.as_object()).collect();
         if let Some(first) = objects.first().filter(|_| objects.len() == events.len()) {
             let shared = first.iter().filter(|(key, value)| {
-                key.as_str() != "choices" && objects.iter().all(|other| other.get(key.as_str()) == Some(value))
+                let same = |other: &&Map<String, Value>| match key.as_str() {
+                    "created" => other.contains_key("created"),
+                    name => other.get(name) == Some(value),
+                };
+                key.as_str() != "choices" && objects.iter().all(same)
             });
             entry.envelope = shared.map(|(key, value)| (key.clone(), value.clone())).collect();
         }
