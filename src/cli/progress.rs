@@ -36,8 +36,7 @@ impl<'a> Progress<'a> {
         let shown = printer.shows_progress();
         let target = if shown { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} · {per_sec:.0} · {msg} · ETA {eta}")
-        {
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} · {msg} · ETA {eta}") {
             bar.set_style(style);
         }
         let lines = shown && bar.is_hidden();
@@ -64,7 +63,7 @@ impl<'a> Progress<'a> {
     }
 
     fn message(&self) -> String {
-        let mut parts = Vec::new();
+        let mut parts = vec![format!("{:.0}/s", self.bar.per_sec())];
         if self.scored > 0 {
             let n = self.scored as f64;
             let interval = wilson(self.correct, n, 0.05);
@@ -87,14 +86,8 @@ impl<'a> Progress<'a> {
         let elapsed = self.bar.elapsed();
         if self.lines && (elapsed - self.last_line.min(elapsed) >= LINE_EVERY || self.done == self.total) {
             self.last_line = elapsed;
-            let rate = self.bar.per_sec();
             let eta = self.bar.eta().as_secs();
-            self.printer.note(&format!(
-                "{}/{} · {rate:.0}/s · {} · ETA {eta} s",
-                self.done,
-                self.total,
-                self.message()
-            ));
+            self.printer.note(&format!("{}/{} · {} · ETA {eta} s", self.done, self.total, self.message()));
         } else if !self.lines {
             self.bar.set_message(self.message());
         }
