@@ -1,8 +1,8 @@
 //! The run's driver against a scripted transport, in paused time: what would take minutes of
 //! waiting between attempts takes none.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ceiling::digest::Digest;
 use ceiling::provider::{Limits, WireKind};
@@ -19,16 +19,28 @@ use ceiling::wire;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-/// Answers the how-manieth request with what the script says.
+/// Answers the how-manieth request with what the script says, half of `takes` after its first
+/// token; notes when each was sent.
 struct Scripted {
-    asked: AtomicUsize,
-    script: fn(usize) -> (u16, &'static str),
+    sent_ms: Mutex<Vec<u128>>,
+    start: tokio::time::Instant,
+    takes: Duration,
+    script: Script,
 }
 
+type Script = fn(usize) -> (u16, &'static str);
+
 impl Transport for Scripted {
-    fn send(&self, _call: Call) -> BoxFuture<'_, Arrived> {
-        let (status, body) = (self.script)(self.asked.fetch_add(1, Ordering::SeqCst));
+    fn send(&self, call: Call) -> BoxFuture<'_, Arrived> {
+        let mut sent = self.sent_ms.lock().unwrap();
+        let (status, body) = (self.script)(sent.len());
+        sent.push(self.start.elapsed().as_millis());
         Box::pin(async move {
+            tokio::time::sleep(self.takes / 2).await;
+            if let (Some(told), 200) = (&call.first_output, status) {
+                told.send(()).unwrap();
+            }
+            tokio::time::sleep(self.takes / 2).await;
             let received = Received::Answer { status, body: body.into(), streamed: status == 200 };
             let reading = wire::read(WireKind::OpenaiChat, &received);
             Arrived { received, reading, timing: Timing::default(), sent_at_unix_ms: 1 }
@@ -36,25 +48,54 @@ impl Transport for Scripted {
     }
 }
 
+/// What a job is made of, where it matters.
+struct World {
+    trials: usize,
+    max_cost: Option<Usd>,
+    max_time: Option<Duration>,
+    leader_first: bool,
+    concurrency: u32,
+    takes: Duration,
+}
+
+impl World {
+    fn of(trials: usize) -> Self {
+        let takes = Duration::ZERO;
+        Self { trials, max_cost: None, max_time: None, leader_first: false, concurrency: 16, takes }
+    }
+}
+
 /// What a script does to one trial without a budget.
-async fn one_trial(script: fn(usize) -> (u16, &'static str)) -> (Summary, Vec<StoredTrial>, usize) {
-    run_trials(1, None, script).await
+async fn one_trial(script: Script) -> (Summary, Vec<StoredTrial>, usize) {
+    run_trials(World::of(1), script).await
 }
 
 /// Runs trials that may cost a dollar each; what came of it, what the store has, how often was asked.
-async fn run_trials(
-    count: usize,
-    max_cost: Option<Usd>,
-    script: fn(usize) -> (u16, &'static str),
-) -> (Summary, Vec<StoredTrial>, usize) {
+async fn run_trials(world: World, script: Script) -> (Summary, Vec<StoredTrial>, usize) {
+    let (summary, trials, sent_ms) = run_timed(world, script).await;
+    (summary, trials, sent_ms.len())
+}
+
+/// The same with the virtual time at which each request was sent.
+async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, Vec<u128>) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store.db")).unwrap();
     let digest = Digest::of(b"plan");
     let new = NewRun { suite: "s", folder: folder.path(), plan_digest: digest, options: "{}", now_ms: 1 };
     let (row, _) = store.begin_run(&new).unwrap();
-    let transport = Arc::new(Scripted { asked: AtomicUsize::new(0), script });
+    let transport = Arc::new(Scripted {
+        sent_ms: Mutex::default(),
+        start: tokio::time::Instant::now(),
+        takes: world.takes,
+        script,
+    });
     let job = Job {
-        lanes: vec![Lane { id: VariantId("v".into()), endpoint: 0, leader_first: false, most_output_tokens: None }],
+        lanes: vec![Lane {
+            id: VariantId("v".into()),
+            endpoint: 0,
+            leader_first: world.leader_first,
+            most_output_tokens: None,
+        }],
         endpoints: vec![EndpointSpec {
             own_concurrency: None,
             name: "p/m".into(),
@@ -62,16 +103,16 @@ async fn run_trials(
             wire: WireKind::OpenaiChat,
             digest,
             provenance: Provenance::Live,
-            limits: Limits::default(),
+            limits: Limits { concurrency: world.concurrency, ..Limits::default() },
             price: None,
         }],
         transport: Arc::clone(&transport) as Arc<dyn Transport>,
         run: row.id,
-        max_time: None,
-        max_cost,
+        max_time: world.max_time,
+        max_cost: world.max_cost,
     };
-    let (sender, work) = tokio::sync::mpsc::channel(count);
-    for number in 0..count {
+    let (sender, work) = tokio::sync::mpsc::channel(world.trials);
+    for number in 0..world.trials {
         let key = Digest::of(&number.to_le_bytes());
         let ask = Ask {
             trial: Trial { variant: 0, example: Arc::new(example(number)), repeat: 0 },
@@ -94,7 +135,8 @@ async fn run_trials(
             Ok(())
         })
         .unwrap();
-    (summary, trials, transport.asked.load(Ordering::SeqCst))
+    let sent_ms = transport.sent_ms.lock().unwrap().clone();
+    (summary, trials, sent_ms)
 }
 
 fn example(number: usize) -> Example {
@@ -150,7 +192,8 @@ async fn an_exhausted_quota_is_asked_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_budget_that_lost_requests_used_up_ends_the_run() {
-    let (summary, trials, asked) = run_trials(5, Some(dollars(2.5)), |_| (200, CUT)).await;
+    let (summary, trials, asked) =
+        run_trials(World { max_cost: Some(dollars(2.5)), ..World::of(5) }, |_| (200, CUT)).await;
     assert_eq!(asked, 2, "each may have cost its worst case, and a third does not fit");
     assert!(summary.limit_reached.is_some());
     assert!(trials.len() <= 2);
@@ -158,19 +201,51 @@ async fn a_budget_that_lost_requests_used_up_ends_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_short_run_of_refusals_is_missing_not_wrong() {
-    let (summary, trials, _) = run_trials(3, None, |_| (400, "{\"error\":{\"message\":\"no such parameter\"}}")).await;
+    let (summary, trials, _) =
+        run_trials(World::of(3), |_| (400, "{\"error\":{\"message\":\"no such parameter\"}}")).await;
     assert_eq!((summary.missing, summary.stopped_variants.len(), trials.len()), (3, 1, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_among_answers_is_wrong() {
     let refuse_first = |n| if n == 0 { (400, "{\"error\":{\"message\":\"too long\"}}") } else { (200, WHOLE) };
-    let (summary, trials, _) = run_trials(3, None, refuse_first).await;
+    let (summary, trials, _) = run_trials(World::of(3), refuse_first).await;
     assert_eq!((summary.missing, summary.stopped_variants.len(), trials.len()), (0, 0, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_address_that_speaks_something_else_stops_its_variant() {
-    let (summary, ..) = run_trials(8, None, |_| (200, "data: <html>\n\n")).await;
+    let (summary, ..) = run_trials(World::of(8), |_| (200, "data: <html>\n\n")).await;
     assert_eq!((summary.missing, summary.stopped_variants.len()), (8, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_ends_sending_and_keeps_what_is_under_way() {
+    let world = World {
+        max_time: Some(Duration::from_secs(25)),
+        concurrency: 1,
+        takes: Duration::from_secs(10),
+        ..World::of(9)
+    };
+    let (summary, trials, sent_ms) = run_timed(world, |_| (200, WHOLE)).await;
+    assert_eq!(sent_ms, [0, 10_000, 20_000]);
+    assert!(summary.limit_reached.is_some() && !summary.interrupted);
+    assert_eq!(trials.len(), 3, "the one under way was awaited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_request_that_writes_a_prefix_goes_alone_until_its_first_token() {
+    let world = World { leader_first: true, takes: Duration::from_secs(10), ..World::of(4) };
+    let (_, trials, sent_ms) = run_timed(world, |_| (200, WHOLE)).await;
+    assert_eq!(sent_ms, [0, 5_000, 5_000, 5_000]);
+    assert_eq!(trials.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_wait_for_another_leader_when_the_first_fails() {
+    let world = World { leader_first: true, takes: Duration::from_secs(10), ..World::of(3) };
+    let fail_first = |n| if n == 0 { (400, "{\"error\":{\"message\":\"too long\"}}") } else { (200, WHOLE) };
+    let (_, trials, sent_ms) = run_timed(world, fail_first).await;
+    assert_eq!(sent_ms, [0, 10_000, 15_000], "the second leads, the third waits for its first token");
+    assert_eq!(trials.len(), 3);
 }
