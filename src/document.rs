@@ -254,17 +254,21 @@ impl<'d> Section<'d> {
         self.items(key, "a string or a list of strings", |value| value.as_str().map(str::to_owned))
     }
 
+    /// A key's values: those of its list, or the one it has.
+    fn one_or_more(&self, key: &str) -> Vec<&'d Spanned<DeValue<'d>>> {
+        match self.value(key) {
+            None => Vec::new(),
+            Some(value) => match value.get_ref() {
+                DeValue::Array(items) => items.iter().collect(),
+                _ => vec![value],
+            },
+        }
+    }
+
     /// One value or a list of them, each read by `read`.
     pub fn items<T>(&self, key: &str, wanted: &str, read: impl Fn(&'d DeValue<'d>) -> Option<T>) -> Vec<Spanned<T>> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let items: Vec<_> = match value.get_ref() {
-            DeValue::Array(items) => items.iter().collect(),
-            _ => vec![value],
-        };
         let mut found = Vec::new();
-        for item in items {
+        for item in self.one_or_more(key) {
             match read(item.get_ref()) {
                 Some(read) => found.push(Spanned::new(item.span(), read)),
                 None => self.mismatch(key, item, wanted),
@@ -335,15 +339,8 @@ impl<'d> Section<'d> {
 
     /// Whole numbers or tables: one, or a list.
     pub fn wholes_or_tables(&self, key: &str) -> Vec<WholeOrTable<'d>> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let items: Vec<_> = match value.get_ref() {
-            DeValue::Array(items) => items.iter().collect(),
-            _ => vec![value],
-        };
         let mut found = Vec::new();
-        for item in items {
+        for item in self.one_or_more(key) {
             match (item.get_ref(), item.get_ref().as_integer().and_then(as_whole)) {
                 (DeValue::Table(table), _) => {
                     let section = Section::new(self.document, table, self.child_title(key), item.span());

@@ -166,3 +166,12 @@ fn flags_that_are_not_there_are_wrong_input() {
     project.run(["run", "suites/tiny", "--variants", "palin"]).exits(2).says("`plain`");
     project.run(["run", "suites/tiny", "--provider", "toy=nobody"]).exits(2).says("`nobody`");
 }
+
+#[test]
+fn a_provider_that_the_command_line_names_is_blamed_by_its_flag_and_for_the_chosen_variants_alone() {
+    let project = Project::new().suite("tiny");
+    let output = project.run(["run", "suites/tiny", "--provider", "toy=ollama", "--variants", "plain"]).exits(2);
+    let said = output.stderr();
+    assert!(said.contains("`ollama` has no model `small` (asked instead of `toy`, as --provider says)"), "{said}");
+    assert_eq!(said.matches("suite/unknown-model").count(), 1, "{said}");
+}

@@ -106,12 +106,7 @@ fn ctrl_c_keeps_what_is_under_way_and_says_how_to_go_on() {
     let (server, gate) = holding();
     let project = Project::new().suite("tiny").live(&server);
     let mut child = half_way(&project, &server);
-    interrupt(&child);
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("no more requests are sent") {
-        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended without draining: {said}");
-    }
+    let (mut stderr, mut said) = interrupted(&mut child);
     gate.open();
     while stderr.read_line(&mut said).unwrap() > 0 {}
     let output = Output::of(child.wait_with_output().unwrap()).exits(130);
@@ -125,6 +120,17 @@ fn ctrl_c_keeps_what_is_under_way_and_says_how_to_go_on() {
     assert_eq!(scoreboard(&again), undisturbed());
 }
 
+/// Interrupts the program and waits until it says that it sends no more; the rest of what it says.
+fn interrupted(child: &mut Child) -> (BufReader<std::process::ChildStderr>, String) {
+    interrupt(child);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("no more requests are sent") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended without draining: {said}");
+    }
+    (stderr, said)
+}
+
 fn interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
@@ -135,12 +141,7 @@ fn a_second_ctrl_c_leaves_at_once() {
     let (server, gate) = holding();
     let project = Project::new().suite("tiny").live(&server);
     let mut child = half_way(&project, &server);
-    interrupt(&child);
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("no more requests are sent") {
-        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended without draining: {said}");
-    }
+    let (_stderr, _) = interrupted(&mut child);
     interrupt(&child);
     let output = Output::of(child.wait_with_output().unwrap()).exits(130);
     assert_eq!(output.stdout(), "", "nothing is measured");

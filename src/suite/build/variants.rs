@@ -151,29 +151,38 @@ impl Builder<'_> {
             faults.push(fault.help("for example `openai/gpt-5-mini`"));
             return None;
         };
-        if let Some(other) = self.options.provider_overrides.get(&endpoint.provider) {
+        let name = raw.name.get_ref();
+        let chosen = self.options.variants.as_ref().is_none_or(|names| names.contains(name));
+        let mut instead = String::new();
+        // A variant that is not run is not asked of the other provider.
+        if let Some(other) = self.options.provider_overrides.get(&endpoint.provider).filter(|_| chosen) {
+            instead = format!(" (asked instead of `{}`, as --provider says)", endpoint.provider);
             endpoint.provider.clone_from(other);
         }
         if let Some(kind) = self.providers.not_yet(&endpoint.provider) {
-            let message =
-                format!("the provider `{}` is of kind `{kind}`, which is not supported yet", endpoint.provider);
+            let message = format!(
+                "the provider `{}` is of kind `{kind}`, which is not supported yet{instead}",
+                endpoint.provider
+            );
             faults.error("provider/not-yet", span, message);
             return None;
         }
         let Some(provider) = self.providers.get(&endpoint.provider) else {
-            let fault =
-                faults.at("suite/unknown-provider", span, format!("there is no provider `{}`", endpoint.provider));
+            let fault = faults.at(
+                "suite/unknown-provider",
+                span,
+                format!("there is no provider `{}`{instead}", endpoint.provider),
+            );
             let suggested = fault.suggest(&endpoint.provider, self.providers.names());
             faults.push(suggested.label("the part before the first `/` is the provider"));
             return None;
         };
         if !provider.models.contains_key(&endpoint.model) {
-            let message = format!("the provider `{}` has no model `{}`", endpoint.provider, endpoint.model);
+            let message = format!("the provider `{}` has no model `{}`{instead}", endpoint.provider, endpoint.model);
             let fault = faults.at("suite/unknown-model", span, message);
             faults.push(fault.suggest(&endpoint.model, provider.models.keys().map(String::as_str)));
             return None;
         }
-        let name = raw.name.get_ref();
         match provider.service {
             Service::Replay if !self.has_recording => {
                 let message = format!("variant `{name}` is answered from a recording, and there is no recording.jsonl");
