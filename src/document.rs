@@ -89,6 +89,15 @@ pub enum WholeOrTable<'d> {
     Table(Section<'d>),
 }
 
+/// A flag, or a table that says more.
+#[derive(Debug)]
+pub enum FlagOrTable<'d> {
+    /// A flag.
+    Flag(bool),
+    /// A table.
+    Table(Section<'d>),
+}
+
 /// One table of a file.
 #[derive(Debug)]
 pub struct Section<'d> {
@@ -348,6 +357,22 @@ impl<'d> Section<'d> {
                 }
                 (_, Some(whole)) => found.push(WholeOrTable::Whole(Spanned::new(item.span(), whole))),
                 _ => self.mismatch(key, item, "a whole number or a table"),
+            }
+        }
+        found
+    }
+
+    /// Flags or tables: one, or a list.
+    pub fn flags_or_tables(&self, key: &str) -> Vec<FlagOrTable<'d>> {
+        let mut found = Vec::new();
+        for item in self.one_or_more(key) {
+            match (item.get_ref(), item.get_ref().as_bool()) {
+                (DeValue::Table(table), _) => {
+                    let section = Section::new(self.document, table, self.child_title(key), item.span());
+                    found.push(FlagOrTable::Table(section));
+                }
+                (_, Some(flag)) => found.push(FlagOrTable::Flag(flag)),
+                _ => self.mismatch(key, item, "true, false or a table"),
             }
         }
         found

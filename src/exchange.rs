@@ -47,8 +47,34 @@ pub enum OutputMode {
 pub struct NamedSchema {
     /// `[output] name` of the suite; "answer" unless it says otherwise.
     pub name: String,
-    /// The schema as the suite's file has it, key order kept.
+    /// The suite's schema as the endpoint accepts it (see [`crate::wire::fit`]), key order kept.
     pub schema: Value,
+}
+
+/// How long a provider keeps a cached prompt prefix, where it has a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum CacheLifetime {
+    /// Five minutes, or the provider's only lifetime.
+    #[default]
+    #[serde(rename = "5m")]
+    FiveMinutes,
+    /// An hour.
+    #[serde(rename = "1h")]
+    Hour,
+}
+
+/// How the provider's prompt cache is asked for; a provider that caches by itself ignores most of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheAsk {
+    /// How long what is written stays readable, where the provider has a choice.
+    pub lifetime: CacheLifetime,
+    /// Whether the prefix is marked even where the provider would cache by itself.
+    pub explicit: bool,
+    /// Groups the requests that share a prefix, for providers that route by it.
+    pub key: String,
+    /// The provider's name for a prefix that was stored beforehand (Gemini's `cachedContents/ID`).
+    /// It is no part of what is asked, and not in the digest.
+    pub stored: Option<String>,
 }
 
 /// One request: everything that the model sees, without address or key.
@@ -58,6 +84,10 @@ pub struct Request {
     pub model: String,
     /// System first, then shots, then the example.
     pub messages: Vec<Message>,
+    /// How many of the first messages are the same for every example: what a prompt cache can keep.
+    pub stable_messages: usize,
+    /// How the prompt cache is asked for, if it is.
+    pub cache: Option<CacheAsk>,
     /// Sampling parameters exactly as the suite sets them; only these are sent.
     pub params: serde_json::Map<String, Value>,
     /// The asked shape of the answer.
@@ -104,6 +134,8 @@ pub enum Stop {
 pub struct Completion {
     /// The visible text; for a forced tool call, the arguments as JSON text.
     pub text: String,
+    /// Reasoning that the model showed, kept apart from the answer; empty where there was none.
+    pub reasoning: String,
     /// Whether `text` is a tool's arguments.
     pub from_tool: bool,
     /// Why it stopped.

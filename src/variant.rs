@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::exchange::CacheLifetime;
 use crate::provider::EndpointId;
 
 /// A variant's name, unique in its suite.
@@ -48,6 +49,36 @@ pub struct Shots {
     pub select: Select,
     /// Seed of the random choices.
     pub seed: u64,
+}
+
+/// The prompt cache of a variant; `cache` in suite.toml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PromptCache {
+    /// How long a written prefix stays readable.
+    pub lifetime: CacheLifetime,
+    /// Whether the prefix is marked or stored even where the provider caches by itself.
+    pub explicit: bool,
+}
+
+/// From where a variant's documents come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetrieveFrom {
+    /// BM25 over the documents' words.
+    Bm25,
+    /// Cosine similarity of vectors from this endpoint.
+    Embeddings(EndpointId),
+    /// The documents that the example names: the upper bound of any retrieval.
+    Oracle,
+}
+
+/// Retrieval of documents into the prompt; `retrieve` in suite.toml.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Retrieve {
+    /// How many documents.
+    pub k: u32,
+    /// How they are found.
+    pub from: RetrieveFrom,
 }
 
 /// How the answer's shape is asked for; `structured` in suite.toml.
@@ -121,8 +152,10 @@ pub struct Variant {
     pub shots: Option<Shots>,
     /// How the shape is asked for.
     pub structured: Structured,
-    /// Whether the stable prefix is marked for the provider's prompt cache.
-    pub cache: bool,
+    /// The provider's prompt cache, if it is asked for.
+    pub cache: Option<PromptCache>,
+    /// Documents in the prompt, if any.
+    pub retrieve: Option<Retrieve>,
     /// Set for a tuned model.
     pub tuned: Option<Tuning>,
     /// Request parameters, sent as they stand.
@@ -139,8 +172,11 @@ impl Variant {
         if self.structured != Structured::Text {
             interventions.push(Intervention::Schema);
         }
-        if self.cache {
+        if self.cache.is_some() {
             interventions.push(Intervention::Cache);
+        }
+        if self.retrieve.is_some() {
+            interventions.push(Intervention::Retrieval);
         }
         if self.tuned.is_some() {
             interventions.push(Intervention::Tuning);

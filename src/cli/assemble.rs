@@ -138,7 +138,7 @@ pub(super) async fn assemble(
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for variant in &suite.variants {
         let (provider, model) = found(providers, variant)?;
-        let prepared = Prepared::new(suite, variant, provider.wire, model, &pool)?;
+        let prepared = Prepared::new(suite, variant, provider.wire, (&model.served_as, provider.target(model)), &pool)?;
         let name = variant.endpoint.to_string();
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
@@ -162,7 +162,7 @@ pub(super) async fn assemble(
         assembly.lanes.push(Lane {
             id: variant.id.clone(),
             endpoint,
-            leader_first: variant.cache,
+            leader_first: variant.cache.is_some(),
             most_output_tokens: most_output_tokens(variant, model),
         });
         assembly.prepared.push(Arc::new(prepared));

@@ -14,7 +14,7 @@ use crate::provider::WireKind;
 use crate::replay::{self, Entry, Header, LatencyClaim, round_ms};
 use crate::store::{Store, StoredTrial};
 use crate::trial::Received;
-use crate::wire::{self, sse::SseDecoder};
+use crate::wire::{self, Frames, sse::SseDecoder};
 
 /// Flags of `ceiling record`.
 #[derive(Debug, Clone, Args)]

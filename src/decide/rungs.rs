@@ -114,7 +114,7 @@ fn adds_only(base: &Variant, variant: &Variant, rung: Rung) -> bool {
         && base.tuned == variant.tuned
         && without_limit(base) == without_limit(variant);
     let schema = base.structured == Structured::Text && variant.structured != Structured::Text;
-    let cache = !base.cache && variant.cache;
+    let cache = base.cache.is_none() && variant.cache.is_some();
     same && match rung {
         Rung::Schema => schema && base.cache == variant.cache,
         Rung::Cache => cache && base.structured == variant.structured,
@@ -126,7 +126,7 @@ fn adds_only(base: &Variant, variant: &Variant, rung: Rung) -> bool {
 fn uses(variant: &Variant, rung: Rung) -> bool {
     match rung {
         Rung::Schema => variant.structured != Structured::Text,
-        Rung::Cache => variant.cache,
+        Rung::Cache => variant.cache.is_some(),
         Rung::Rag => false,
         Rung::Dpo | Rung::Lora | Rung::Full => {
             variant.tuned.as_ref().is_some_and(|tuned| rung_of(tuned.method) == rung)

@@ -5,10 +5,12 @@ pub mod template;
 
 use serde_json::{Map, Value};
 
-use crate::exchange::{Message, NamedSchema, OutputMode, Request, Role};
-use crate::provider::{Model, WireKind};
+use crate::digest::Digest;
+use crate::exchange::{CacheAsk, Message, NamedSchema, OutputMode, Request, Role};
+use crate::provider::{Target, WireKind};
 use crate::suite::{Example, Prompt, Suite};
 use crate::variant::{Structured, Variant};
+use crate::wire::fit::Fitted;
 use crate::wire::{self, HttpRequest};
 use shots::ShotSource;
 use template::{Shared, Template, TemplateError};
@@ -92,7 +94,9 @@ pub fn try_prompt(
 pub struct Prepared {
     wire: WireKind,
     served_as: String,
-    extra_body: Map<String, Value>,
+    target: Target,
+    fitted: Option<Fitted>,
+    cache: Option<CacheAsk>,
     parts: Parts,
     shared: Shared,
     shots: ShotSource,
@@ -106,7 +110,7 @@ impl Prepared {
         suite: &Suite,
         variant: &Variant,
         wire: WireKind,
-        model: &Model,
+        (served_as, target): (&str, Target),
         pool: &[Example],
     ) -> Result<Self, PromptError> {
         let schema = suite.schema.as_ref().map(|schema| schema.document());
@@ -131,18 +135,31 @@ impl Prepared {
                 ])
             })?,
         };
-        let named =
-            || NamedSchema { name: suite.output_name.clone(), schema: schema.cloned().unwrap_or(Value::Bool(true)) };
+        let fitted = schema
+            .filter(|_| matches!(variant.structured, Structured::JsonSchema | Structured::Tool))
+            .map(|schema| wire::fit::fit(schema, wire::wire(wire).schema_profile(&target)));
+        let named = || NamedSchema {
+            name: suite.output_name.clone(),
+            schema: fitted.as_ref().map_or(Value::Bool(true), |fitted| fitted.schema.clone()),
+        };
         let output = match variant.structured {
             Structured::Text => OutputMode::Text,
             Structured::JsonObject => OutputMode::JsonObject,
             Structured::JsonSchema => OutputMode::JsonSchema(named()),
             Structured::Tool => OutputMode::Tool(named()),
         };
+        let cache = variant.cache.map(|cache| CacheAsk {
+            lifetime: cache.lifetime,
+            explicit: cache.explicit,
+            key: cache_key(suite, variant),
+            stored: None,
+        });
         Ok(Self {
             wire,
-            served_as: model.served_as.clone(),
-            extra_body: model.extra_body.clone(),
+            served_as: served_as.to_owned(),
+            target,
+            fitted,
+            cache,
             parts,
             shared,
             shots,
@@ -157,12 +174,14 @@ impl Prepared {
         if let Some(system) = self.parts.render("system", &example.input, &self.shared)? {
             messages.push(Message { role: Role::System, content: system });
         }
-        self.shots.append(example, &mut messages);
+        let stable_messages = self.shots.append(example, &mut messages);
         let user = self.parts.render("user", &example.input, &self.shared)?.unwrap_or_default();
         messages.push(Message { role: Role::User, content: user });
         Ok(Request {
             model: self.served_as.clone(),
             messages,
+            stable_messages,
+            cache: self.cache.clone(),
             params: self.params.clone(),
             output: self.output.clone(),
             stream: true,
@@ -171,11 +190,22 @@ impl Prepared {
 
     /// The request as HTTP.
     pub fn encode(&self, example: &Example) -> Result<HttpRequest, PromptError> {
-        Ok(wire::wire(self.wire).encode(&self.render(example)?, &self.extra_body))
+        Ok(wire::wire(self.wire).encode(&self.render(example)?, &self.target))
+    }
+
+    /// The schema as the endpoint takes it, where it is asked for.
+    pub fn fitted(&self) -> Option<&Fitted> {
+        self.fitted.as_ref()
     }
 
     /// The wire that reads the answers.
     pub fn wire(&self) -> WireKind {
         self.wire
     }
+}
+
+/// Tells apart the prefixes of a suite's variants; short, since providers limit it to 64 characters.
+fn cache_key(suite: &Suite, variant: &Variant) -> String {
+    let digest = Digest::of_parts([suite.digest.as_bytes().as_slice(), variant.id.0.as_bytes()]).to_string();
+    format!("ceiling-{}", digest.get(..24).unwrap_or(&digest))
 }

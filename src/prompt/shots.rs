@@ -68,16 +68,22 @@ impl ShotSource {
         Ok(Self::Same(chosen.into_iter().map(render).collect::<Result<_, _>>()?))
     }
 
-    /// Adds the example's shots to the conversation.
-    pub(super) fn append(&self, example: &Example, messages: &mut Vec<Message>) {
+    /// Adds the example's shots to the conversation; how many of its messages are now the same for
+    /// every example.
+    pub(super) fn append(&self, example: &Example, messages: &mut Vec<Message>) -> usize {
+        let before = messages.len();
         match self {
-            Self::None => {}
-            Self::Same(shots) => messages.extend(shots.iter().flatten().cloned()),
+            Self::None => before,
+            Self::Same(shots) => {
+                messages.extend(shots.iter().flatten().cloned());
+                messages.len()
+            }
             Self::Similar { k, rows, index } => {
                 let key = plain(&example.input);
                 // The likest stands last, next to the example.
                 let nearest = nearest(index, rows, &key, example, *k);
                 messages.extend(nearest.into_iter().rev().flat_map(|row| row.shot.iter().cloned()));
+                before
             }
         }
     }

@@ -45,11 +45,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 #[derive(Debug, Clone, Default)]
 pub struct Providers {
     served: BTreeMap<String, Provider>,
-    not_yet: BTreeMap<String, &'static str>,
 }
 
 impl Providers {
-    /// The provider of this name, if its wire is served.
+    /// The provider of this name.
     pub fn get(&self, name: &str) -> Option<&Provider> {
         self.served.get(name)
     }
@@ -58,11 +57,6 @@ impl Providers {
     pub fn endpoint(&self, endpoint: &EndpointId) -> Option<(&Provider, &Model)> {
         let provider = self.get(&endpoint.provider)?;
         Some((provider, provider.models.get(&endpoint.model)?))
-    }
-
-    /// What of a known provider only a later version speaks: its wire, mostly.
-    pub fn not_yet(&self, name: &str) -> Option<&'static str> {
-        self.not_yet.get(name).copied()
     }
 
     /// The names of all providers that can be used, sorted.
@@ -105,12 +99,8 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
     }
     let mut providers = Providers::default();
     for (name, (raw, path)) in merged {
-        if let Some(kind) = raw.not_yet() {
-            providers.not_yet.insert(name.clone(), kind);
-        }
         match raw.build(&name) {
-            Ok(Some(provider)) => providers.insert(provider),
-            Ok(None) => {}
+            Ok(provider) => providers.insert(provider),
             Err(key) if faults.iter().any(|fault| fault.file == path) => {
                 // What is missing may only be unreadable; the file's own faults come first.
                 let _ = key;

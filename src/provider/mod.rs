@@ -48,6 +48,79 @@ impl Serialize for EndpointId {
 pub enum WireKind {
     /// OpenAI Chat Completions and its dialects.
     OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
+    /// Anthropic Messages.
+    Anthropic,
+    /// Google Gemini generateContent, on AI Studio and on Vertex.
+    Gemini,
+    /// AWS Bedrock Converse.
+    Bedrock,
+}
+
+/// How a host speaks its wire, where hosts differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// Nothing is known of the host: the plain wire, a schema as it is.
+    #[default]
+    Plain,
+    /// The wire's own vendor.
+    Openai,
+    /// Azure OpenAI, with its deployments and `api-version`.
+    Azure,
+    /// Groq.
+    Groq,
+    /// Hugging Face Inference Providers.
+    Huggingface,
+    /// llama.cpp's server.
+    LlamaCpp,
+    /// Mistral.
+    Mistral,
+    /// Ollama.
+    Ollama,
+    /// OpenRouter.
+    Openrouter,
+    /// Together.
+    Together,
+    /// vLLM, wherever it runs.
+    Vllm,
+    /// Gemini on Vertex, with its project paths.
+    Vertex,
+}
+
+/// What a wire must know of an endpoint to speak with it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Target {
+    /// How the host speaks its wire.
+    pub dialect: Dialect,
+    /// A version that the address wants (`api-version` of Azure).
+    pub api_version: Option<String>,
+    /// The `anthropic-version` header, where the provider file sets one.
+    pub anthropic_version: Option<String>,
+    /// Fields merged into every request body, last.
+    pub extra_body: serde_json::Map<String, Value>,
+    /// What the model takes.
+    pub facts: ModelFacts,
+}
+
+/// What is known of a model's knobs and limits; `None` is unknown, and then nothing is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelFacts {
+    /// Whether it takes `temperature`, `top_p` and the like.
+    pub sampling: Option<bool>,
+    /// Whether a tool call can be forced.
+    pub forced_tool: Option<bool>,
+    /// Whether it reasons before it answers.
+    pub reasoning: Option<bool>,
+    /// Reasoning efforts that it takes besides low, medium and high.
+    pub extra_efforts: Option<Vec<String>>,
+    /// The shortest prefix, in tokens, that the provider's cache keeps.
+    pub cache_min_tokens: Option<u64>,
+    /// Most tokens of prompt and answer together.
+    pub context_tokens: Option<u64>,
+    /// Most tokens of an answer.
+    pub max_output_tokens: Option<u64>,
 }
 
 /// How a key is sent.
@@ -60,6 +133,10 @@ pub enum AuthScheme {
     XApiKey,
     /// `api-key: KEY`.
     ApiKey,
+    /// `x-goog-api-key: KEY`.
+    XGoogApiKey,
+    /// AWS Signature Version 4, from the AWS environment variables (feature `sigv4`).
+    Sigv4,
     /// No key.
     None,
 }
@@ -87,6 +164,40 @@ pub struct Price {
     /// Prompt tokens written to the cache for an hour.
     pub cache_write_1h: Option<UsdPerMillionTokens>,
     /// Generated tokens, reasoning included.
+    pub output: Option<UsdPerMillionTokens>,
+    /// The same through the provider's batch API.
+    pub batch: BatchPrice,
+    /// Trained tokens (tokens of the file times epochs).
+    pub training: Option<UsdPerMillionTokens>,
+    /// Rates for the whole request once its prompt is long.
+    pub long_prompt: Option<LongPromptPrice>,
+}
+
+/// Batch prices in USD per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BatchPrice {
+    /// Uncached prompt tokens.
+    pub input: Option<UsdPerMillionTokens>,
+    /// Prompt tokens read from the cache.
+    pub cache_read: Option<UsdPerMillionTokens>,
+    /// Generated tokens.
+    pub output: Option<UsdPerMillionTokens>,
+}
+
+/// Prices of a request whose prompt, its cached part included, passes a length; USD per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongPromptPrice {
+    /// Prompt tokens beyond which the whole request is billed so.
+    pub above_tokens: u64,
+    /// Uncached prompt tokens.
+    pub input: Option<UsdPerMillionTokens>,
+    /// Prompt tokens read from the cache.
+    pub cache_read: Option<UsdPerMillionTokens>,
+    /// Prompt tokens written to the cache (one lifetime, or the shorter one).
+    pub cache_write_5m: Option<UsdPerMillionTokens>,
+    /// Prompt tokens written to the cache for an hour.
+    pub cache_write_1h: Option<UsdPerMillionTokens>,
+    /// Generated tokens.
     pub output: Option<UsdPerMillionTokens>,
 }
 
@@ -118,6 +229,8 @@ pub struct Model {
     pub gpu: Option<GpuCost>,
     /// The day (YYYY-MM-DD) on which it stops answering, if known.
     pub retires: Option<String>,
+    /// What it takes.
+    pub facts: ModelFacts,
 }
 
 /// How much a provider may be asked.
@@ -172,9 +285,25 @@ pub struct Provider {
     pub limits: Limits,
     /// Its models by name.
     pub models: BTreeMap<String, Model>,
-    /// The host's dialect of the wire, where the address does not tell. Only known names; today
-    /// every dialect is spoken the same way.
-    pub dialect: Option<&'static str>,
+    /// The host's dialect of the wire.
+    pub dialect: Dialect,
+    /// A version that the address wants.
+    pub api_version: Option<String>,
+    /// The `anthropic-version` header, if the file sets one.
+    pub anthropic_version: Option<String>,
     /// The day (YYYY-MM-DD) from which the prices are, if stated.
     pub as_of: Option<String>,
+}
+
+impl Provider {
+    /// What the wire must know to speak with one of this provider's models.
+    pub fn target(&self, model: &Model) -> Target {
+        Target {
+            dialect: self.dialect,
+            api_version: self.api_version.clone(),
+            anthropic_version: self.anthropic_version.clone(),
+            extra_body: model.extra_body.clone(),
+            facts: model.facts.clone(),
+        }
+    }
 }

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use toml::Spanned;
 
 use super::load::FAMILY;
-use super::{AuthScheme, GpuCost, KeySource, Limits, Model, Price, Provider, Service, WireKind};
+use super::{
+    AuthScheme, BatchPrice, Dialect, GpuCost, KeySource, Limits, LongPromptPrice, Model, ModelFacts, Price, Provider,
+    Service, WireKind,
+};
 use crate::diagnostic::Source;
 use crate::document::{Document, Section};
 use crate::units::UsdPerMillionTokens;
@@ -21,38 +24,49 @@ pub(super) enum Kind {
     Wire(WireKind),
     /// A recording.
     Replay,
-    /// A wire that only a later version speaks.
-    NotYet(&'static str),
 }
 
 const KINDS: &[(&str, Kind)] = &[
     ("openai-chat", Kind::Wire(WireKind::OpenaiChat)),
+    ("openai-responses", Kind::Wire(WireKind::OpenaiResponses)),
+    ("anthropic", Kind::Wire(WireKind::Anthropic)),
+    ("gemini", Kind::Wire(WireKind::Gemini)),
+    ("bedrock", Kind::Wire(WireKind::Bedrock)),
     ("replay", Kind::Replay),
-    ("openai-responses", Kind::NotYet("openai-responses")),
-    ("anthropic", Kind::NotYet("anthropic")),
-    ("gemini", Kind::NotYet("gemini")),
-    ("bedrock", Kind::NotYet("bedrock")),
+];
+
+/// Wires that a replay provider may speak: the one that was recorded.
+const WIRES: &[(&str, WireKind)] = &[
+    ("openai-chat", WireKind::OpenaiChat),
+    ("openai-responses", WireKind::OpenaiResponses),
+    ("anthropic", WireKind::Anthropic),
+    ("gemini", WireKind::Gemini),
+    ("bedrock", WireKind::Bedrock),
 ];
 
 const AUTH: &[(&str, AuthScheme)] = &[
     ("bearer", AuthScheme::Bearer),
     ("x-api-key", AuthScheme::XApiKey),
     ("api-key", AuthScheme::ApiKey),
+    ("x-goog-api-key", AuthScheme::XGoogApiKey),
+    ("sigv4", AuthScheme::Sigv4),
     ("none", AuthScheme::None),
 ];
 
-/// Dialects of the chat wire that are known by name.
-const DIALECTS: &[(&str, &str)] = &[
-    ("openai", "openai"),
-    ("azure", "azure"),
-    ("groq", "groq"),
-    ("huggingface", "huggingface"),
-    ("llama-cpp", "llama-cpp"),
-    ("mistral", "mistral"),
-    ("ollama", "ollama"),
-    ("openrouter", "openrouter"),
-    ("together", "together"),
-    ("vllm", "vllm"),
+/// Dialects by name.
+const DIALECTS: &[(&str, Dialect)] = &[
+    ("plain", Dialect::Plain),
+    ("openai", Dialect::Openai),
+    ("azure", Dialect::Azure),
+    ("groq", Dialect::Groq),
+    ("huggingface", Dialect::Huggingface),
+    ("llama-cpp", Dialect::LlamaCpp),
+    ("mistral", Dialect::Mistral),
+    ("ollama", Dialect::Ollama),
+    ("openrouter", Dialect::Openrouter),
+    ("together", Dialect::Together),
+    ("vllm", Dialect::Vllm),
+    ("vertex", Dialect::Vertex),
 ];
 
 /// Names under which people write a key into a file.
@@ -70,10 +84,11 @@ pub(super) struct RawProvider {
     api_key_file: Option<String>,
     auth: Option<AuthScheme>,
     self_hosted: Option<bool>,
-    /// Of addresses that want it as a query parameter, which is not served yet.
+    /// The wire of a replay provider.
+    wire: Option<WireKind>,
     api_version: Option<String>,
-    /// Known names only; today every dialect is spoken the same way.
-    dialect: Option<&'static str>,
+    anthropic_version: Option<String>,
+    dialect: Option<Dialect>,
     as_of: Option<String>,
     headers: BTreeMap<String, String>,
     concurrency: Option<u32>,
@@ -89,8 +104,6 @@ impl RawProvider {
         let root = document.root();
         refuse_secrets(&root, SECRETS);
         let allow_http = root.flag("allow_http").unwrap_or(false);
-        // Only the Anthropic wire needs it, and that is not served yet.
-        root.text("anthropic_version");
         let mut raw = Self {
             kind: root.choice("kind", KINDS).map(Spanned::into_inner),
             base_url: base_url(&root, allow_http),
@@ -98,7 +111,9 @@ impl RawProvider {
             api_key_file: root.text("api_key_file").map(Spanned::into_inner),
             auth: root.choice("auth", AUTH).map(Spanned::into_inner),
             self_hosted: root.flag("self_hosted"),
+            wire: root.choice("wire", WIRES).map(Spanned::into_inner),
             api_version: root.text("api_version").map(Spanned::into_inner),
+            anthropic_version: root.text("anthropic_version").map(Spanned::into_inner),
             dialect: root.choice("dialect", DIALECTS).map(Spanned::into_inner),
             as_of: root.day("as_of"),
             ..Self::default()
@@ -134,15 +149,6 @@ impl RawProvider {
         }
     }
 
-    /// What of this provider only a later version speaks, as a kind.
-    pub(super) fn not_yet(&self) -> Option<&'static str> {
-        match self.kind {
-            Some(Kind::NotYet(kind)) => Some(kind),
-            Some(Kind::Wire(_)) if self.api_version.is_some() => Some("openai-chat with api_version"),
-            _ => None,
-        }
-    }
-
     /// This file over an earlier one of the same name.
     pub(super) fn over(self, earlier: Self) -> Self {
         let mut headers = earlier.headers;
@@ -156,7 +162,9 @@ impl RawProvider {
             api_key_file: self.api_key_file.or(earlier.api_key_file),
             auth: self.auth.or(earlier.auth),
             self_hosted: self.self_hosted.or(earlier.self_hosted),
+            wire: self.wire.or(earlier.wire),
             api_version: self.api_version.or(earlier.api_version),
+            anthropic_version: self.anthropic_version.or(earlier.anthropic_version),
             dialect: self.dialect.or(earlier.dialect),
             as_of: self.as_of.or(earlier.as_of),
             headers,
@@ -168,15 +176,11 @@ impl RawProvider {
         }
     }
 
-    /// The provider; a message names what is missing. Wires that are not served yet give `None`.
-    pub(super) fn build(self, id: &str) -> Result<Option<Provider>, &'static str> {
-        if self.not_yet().is_some() {
-            return Ok(None);
-        }
+    /// The provider; a message names what is missing.
+    pub(super) fn build(self, id: &str) -> Result<Provider, &'static str> {
         let (wire, replayed) = match self.kind {
             None => return Err("kind"),
-            Some(Kind::NotYet(_)) => return Ok(None),
-            Some(Kind::Replay) => (WireKind::OpenaiChat, true),
+            Some(Kind::Replay) => (self.wire.unwrap_or(WireKind::OpenaiChat), true),
             Some(Kind::Wire(wire)) => (wire, false),
         };
         let key = match (self.api_key_file, self.api_key_env) {
@@ -184,7 +188,13 @@ impl RawProvider {
             (None, Some(variable)) => KeySource::Environment(variable),
             (None, None) => KeySource::None,
         };
-        let default_auth = if key == KeySource::None { AuthScheme::None } else { AuthScheme::Bearer };
+        let default_auth = match (&key, wire) {
+            (KeySource::None, _) => AuthScheme::None,
+            (_, WireKind::Anthropic) => AuthScheme::XApiKey,
+            (_, WireKind::Gemini) if self.dialect != Some(Dialect::Vertex) => AuthScheme::XGoogApiKey,
+            (_, WireKind::OpenaiChat) if self.dialect == Some(Dialect::Azure) => AuthScheme::ApiKey,
+            _ => AuthScheme::Bearer,
+        };
         let service = if replayed {
             Service::Replay
         } else {
@@ -196,7 +206,7 @@ impl RawProvider {
             }
         };
         let defaults = Limits::default();
-        Ok(Some(Provider {
+        Ok(Provider {
             id: id.to_owned(),
             wire,
             service,
@@ -208,9 +218,11 @@ impl RawProvider {
                 timeout_s: self.timeout_s.unwrap_or(defaults.timeout_s),
             },
             models: self.models,
-            dialect: self.dialect,
+            dialect: self.dialect.unwrap_or_default(),
+            api_version: self.api_version,
+            anthropic_version: self.anthropic_version,
             as_of: self.as_of,
-        }))
+        })
     }
 }
 
@@ -272,28 +284,69 @@ fn read_model(section: Section<'_>, name: &str, allow_http: bool) -> Model {
         price: section.section("price").map(read_price),
         gpu: section.section("gpu").and_then(read_gpu),
         retires: section.day("retires"),
+        facts: read_facts(&section),
     };
     section.finish();
     model
 }
 
-fn read_price(section: Section<'_>) -> Price {
-    let price = |key: &str| section.number_in(key, 0.0, f64::INFINITY).and_then(UsdPerMillionTokens::from_f64);
-    let cache_write = price("cache_write");
-    let read = Price {
-        input: price("input"),
-        cache_read: price("cache_read"),
-        cache_write_5m: price("cache_write_5m").or(cache_write),
-        cache_write_1h: price("cache_write_1h"),
-        output: price("output"),
-    };
-    // Known and checked, but nothing is billed by them yet.
-    for key in ["batch_input", "batch_output", "batch_cache_read", "training"] {
-        price(key);
+/// The knobs and limits of a model, under the names of the price list.
+fn read_facts(section: &Section<'_>) -> ModelFacts {
+    let tokens = |key: &str| section.whole(key, 1).map(Spanned::into_inner);
+    let efforts = section.has("extra_efforts").then(|| section.texts("extra_efforts"));
+    ModelFacts {
+        sampling: section.flag("sampling"),
+        forced_tool: section.flag("forced_tool"),
+        reasoning: section.flag("reasoning"),
+        extra_efforts: efforts.map(|efforts| efforts.into_iter().map(Spanned::into_inner).collect()),
+        cache_min_tokens: tokens("cache_min_tokens"),
+        context_tokens: tokens("context_tokens"),
+        max_output_tokens: tokens("max_output_tokens"),
     }
-    section.json_object("long_prompt");
+}
+
+fn read_price(section: Section<'_>) -> Price {
+    let batch = BatchPrice {
+        input: rate(&section, "batch_input"),
+        cache_read: rate(&section, "batch_cache_read"),
+        output: rate(&section, "batch_output"),
+    };
+    let price = Price {
+        input: rate(&section, "input"),
+        cache_read: rate(&section, "cache_read"),
+        cache_write_5m: write_rate(&section),
+        cache_write_1h: rate(&section, "cache_write_1h"),
+        output: rate(&section, "output"),
+        batch,
+        training: rate(&section, "training"),
+        long_prompt: section.section("long_prompt").and_then(read_long_prompt),
+    };
     section.finish();
-    read
+    price
+}
+
+fn read_long_prompt(section: Section<'_>) -> Option<LongPromptPrice> {
+    let above = section.required("above_tokens", section.whole("above_tokens", 1));
+    let price = LongPromptPrice {
+        above_tokens: above.map_or(u64::MAX, Spanned::into_inner),
+        input: rate(&section, "input"),
+        cache_read: rate(&section, "cache_read"),
+        cache_write_5m: write_rate(&section),
+        cache_write_1h: rate(&section, "cache_write_1h"),
+        output: rate(&section, "output"),
+    };
+    section.finish();
+    Some(price)
+}
+
+fn rate(section: &Section<'_>, key: &str) -> Option<UsdPerMillionTokens> {
+    section.number_in(key, 0.0, f64::INFINITY).and_then(UsdPerMillionTokens::from_f64)
+}
+
+/// Written for five minutes, or for the provider's only lifetime.
+fn write_rate(section: &Section<'_>) -> Option<UsdPerMillionTokens> {
+    let only = rate(section, "cache_write");
+    rate(section, "cache_write_5m").or(only)
 }
 
 fn read_gpu(section: Section<'_>) -> Option<GpuCost> {

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::exchange::{Failure, FailureKind, Retry};
 use crate::trial::{Received, Timing};
-use crate::wire::Reading;
+use crate::wire::{Reading, Route};
 
 /// A request to an endpoint.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Index of the endpoint.
     pub endpoint: usize,
-    /// Path below its base address.
-    pub path: &'static str,
+    /// Where it goes below its base address.
+    pub route: Route,
     /// The body.
     pub body: bytes::Bytes,
     /// Which repeat of the trial.

@@ -82,6 +82,7 @@ mod tests {
     fn answered(input: u64, output: u64) -> Outcome {
         let usage = Usage { input_uncached_tokens: Some(input), output_tokens: Some(output), ..Usage::default() };
         Outcome::Answered(Completion {
+            reasoning: String::new(),
             text: String::new(),
             from_tool: false,
             stop: Stop::End,

@@ -310,7 +310,7 @@ impl<'a> Drive<'a> {
         self.in_flight[self.job.lanes[lane].endpoint] += 1;
         let call = Call {
             endpoint: self.job.lanes[lane].endpoint,
-            path: pending.ask.path,
+            route: pending.ask.route.clone(),
             body: pending.ask.body.clone(),
             repeat: pending.ask.trial.repeat,
             first_output,

@@ -109,7 +109,7 @@ impl Feed {
             return Ok(Work::Reuse(trial, cached));
         }
         let worst_case = self.worst_case(lane, http.body.len());
-        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, path: http.path, body: http.body, worst_case }))
+        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, route: http.route, body: http.body, worst_case }))
     }
 
     /// Recorded answers cost nothing; a live endpoint's limits were checked before the run.

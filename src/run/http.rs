@@ -12,7 +12,7 @@ use crate::provider::{AuthScheme, WireKind};
 use crate::replay::server::{RECORDED_TIMES, REPEAT};
 use crate::text;
 use crate::trial::{Received, Timing};
-use crate::wire::{self, Reading, classify, sse::SseDecoder};
+use crate::wire::{self, Frames, Framing, Reading};
 
 /// Time to make a connection; a server that takes longer is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +22,9 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// A shorter key is a placeholder of a local server, and may well be a word of an answer.
 const SHORTEST_KEY: usize = 8;
+
+/// Content types of streamed answers.
+const STREAM_TYPES: &[&str] = &["text/event-stream", "application/vnd.amazon.eventstream"];
 
 /// What stands where a server echoed the key.
 const REDACTED: &[u8] = b"[key]";
@@ -122,7 +125,9 @@ fn headers(spec: &HttpEndpoint) -> Result<HeaderMap, TransportError> {
             AuthScheme::Bearer => (AUTHORIZATION, format!("Bearer {}", key.expose_secret())),
             AuthScheme::XApiKey => (HeaderName::from_static("x-api-key"), key.expose_secret().to_owned()),
             AuthScheme::ApiKey => (HeaderName::from_static("api-key"), key.expose_secret().to_owned()),
-            AuthScheme::None => return Ok(headers),
+            AuthScheme::XGoogApiKey => (HeaderName::from_static("x-goog-api-key"), key.expose_secret().to_owned()),
+            // The signature is made for each request.
+            AuthScheme::None | AuthScheme::Sigv4 => return Ok(headers),
         };
         let mut value = HeaderValue::from_str(&text).map_err(|_| TransportError::Header(name.to_string()))?;
         value.set_sensitive(true);
@@ -151,14 +156,17 @@ impl Endpoint {
     async fn send(&self, call: Call) -> Arrived {
         let mut request = self
             .client
-            .post(format!("{}{}", self.base_url, call.path))
+            .post(format!("{}{}", self.base_url, call.route.path))
             .headers(self.headers.clone())
             .body(call.body.clone());
+        for (name, value) in &call.route.headers {
+            request = request.header(*name, value.as_ref());
+        }
         if self.replay {
             request = request.header(REPEAT, call.repeat);
         }
         let (sent_at_unix_ms, start) = now();
-        let mut body = Body::new(start);
+        let mut body = Body::new(start, wire::wire(self.wire).framing());
         let received = tokio::time::timeout(self.timeout, self.exchange(request, &call, &mut body)).await;
         let total_ms = ms_since(start);
         let timing = Timing { event_ms: std::mem::take(&mut body.event_ms), total_ms };
@@ -186,7 +194,7 @@ impl Endpoint {
         if let (Outcome::Failed(failure), Received::Answer { status, body, .. }) = (&mut reading.outcome, received)
             && !(200..300).contains(status)
         {
-            *failure = classify::classify(*status, headers, body);
+            *failure = wire::wire(self.wire).classify(*status, headers, body);
         }
         reading
     }
@@ -198,7 +206,7 @@ impl Endpoint {
         let streamed = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
-            .is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
+            .is_some_and(|kind| STREAM_TYPES.iter().any(|known| kind.trim_start().starts_with(known)));
         let mut decoder = (streamed && call.first_output.is_some()).then(|| wire::wire(self.wire).stream());
         while let Some(chunk) = response.chunk().await.map_err(|error| cut_failure(&error, status))? {
             if body.bytes.len() + chunk.len() > MAX_BODY_BYTES {
@@ -250,12 +258,12 @@ struct Body {
     start: Instant,
     bytes: Vec<u8>,
     event_ms: Vec<f64>,
-    events: SseDecoder,
+    events: Box<dyn Frames>,
 }
 
 impl Body {
-    fn new(start: Instant) -> Self {
-        Self { start, bytes: Vec::new(), event_ms: Vec::new(), events: SseDecoder::default() }
+    fn new(start: Instant, framing: Framing) -> Self {
+        Self { start, bytes: Vec::new(), event_ms: Vec::new(), events: framing.decoder() }
     }
 
     /// Notes one time for all events that this chunk completes; the time is taken first.

@@ -28,6 +28,7 @@ use crate::store::StoreError;
 use crate::trial::{Provenance, Trial};
 use crate::units::Usd;
 use crate::variant::VariantId;
+use crate::wire::Route;
 
 /// Attempts of one trial, the first included.
 pub const MAX_ATTEMPTS: usize = 6;
@@ -78,8 +79,8 @@ pub struct Ask {
     pub key: Digest,
     /// Digest of what is asked.
     pub request_digest: Digest,
-    /// Path below the endpoint's base address.
-    pub path: &'static str,
+    /// Where it goes below the endpoint's base address.
+    pub route: Route,
     /// The body.
     pub body: bytes::Bytes,
     /// The most that it can cost; nothing where there is no budget or no bill.

@@ -87,7 +87,7 @@ mod tests {
             trial: Trial { variant: 0, example: Arc::new(example), repeat: 0 },
             key: digest,
             request_digest: digest,
-            path: "/x",
+            route: crate::wire::Route::fixed("/x"),
             body: bytes::Bytes::new(),
             worst_case: crate::units::Usd::ZERO,
         }

@@ -7,7 +7,8 @@
 use toml::Spanned;
 
 use super::raw::{RawMatrix, RawShots, RawVariant};
-use crate::variant::{Select, Structured};
+use crate::exchange::CacheLifetime;
+use crate::variant::{PromptCache, Select, Structured};
 
 /// Most combinations that are taken for meant.
 pub(super) const MOST: usize = 10_000;
@@ -46,7 +47,7 @@ fn combine(
     prompt: Option<&Spanned<String>>,
     shots: Option<&RawShots>,
     structured: Option<&Spanned<Structured>>,
-    cache: Option<&bool>,
+    cache: Option<&Option<PromptCache>>,
 ) -> RawVariant {
     let [prompts, many_shots, structures, caches] = matrix.lists;
     let mut parts = vec![model_part(matrix, model.get_ref())];
@@ -60,9 +61,9 @@ fn combine(
     if structures {
         parts.extend(structured_part(shape).map(str::to_owned));
     }
-    let cached = cache.copied().unwrap_or(false);
-    if caches && cached {
-        parts.push("cached".to_owned());
+    let cache = cache.copied().flatten();
+    if let Some(cache) = cache.filter(|_| caches) {
+        parts.push(cached_part(cache).to_owned());
     }
     RawVariant {
         name: Spanned::new(matrix.span.clone(), parts.join("-")),
@@ -70,7 +71,8 @@ fn combine(
         prompt: prompt.cloned(),
         shots: shots.cloned(),
         structured: structured.cloned().unwrap_or_else(|| Spanned::new(matrix.span.clone(), shape)),
-        cache: cached,
+        cache,
+        retrieve: matrix.retrieve.clone(),
         tuned: matrix.tuned.clone(),
         params: matrix.params.clone(),
     }
@@ -95,6 +97,15 @@ fn shots_part(shots: &RawShots) -> String {
         format!("few-shot-{}-{select}", shots.shots.k)
     } else {
         format!("few-shot-{}", shots.shots.k)
+    }
+}
+
+fn cached_part(cache: PromptCache) -> &'static str {
+    match (cache.lifetime, cache.explicit) {
+        (CacheLifetime::FiveMinutes, false) => "cached",
+        (CacheLifetime::FiveMinutes, true) => "cached-explicit",
+        (CacheLifetime::Hour, false) => "cached-1h",
+        (CacheLifetime::Hour, true) => "cached-1h-explicit",
     }
 }
 

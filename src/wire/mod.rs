@@ -4,25 +4,67 @@
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
 pub mod classify;
+pub mod fit;
 pub mod openai_chat;
 pub mod sse;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use http::HeaderMap;
 
 use crate::digest::Digest;
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, Request, Retry};
-use crate::provider::WireKind;
+use crate::provider::{Target, WireKind};
 use crate::trial::Received;
 
 /// An HTTP request without address and key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpRequest {
-    /// Path below the provider's base address.
-    pub path: &'static str,
+    /// Where it goes, and what goes with it.
+    pub route: Route,
     /// The JSON body.
     pub body: Bytes,
     /// Digest of what is asked: the body without stream flags and the endpoint's extra fields.
     pub digest: Digest,
+}
+
+/// Where a request goes below the provider's base address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The path, with its query.
+    pub path: Cow<'static, str>,
+    /// Headers that the wire asks for beside the endpoint's own.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+}
+
+impl Route {
+    /// A path without further headers.
+    pub const fn fixed(path: &'static str) -> Self {
+        Self { path: Cow::Borrowed(path), headers: Vec::new() }
+    }
+}
+
+/// How a streamed body is cut into events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+}
+
+impl Framing {
+    /// A decoder for one body.
+    pub fn decoder(self) -> Box<dyn Frames> {
+        match self {
+            Self::Sse => Box::new(sse::SseDecoder::default()),
+        }
+    }
+}
+
+/// Cuts a body into events, pushed in as it comes; the same events at any split of the bytes.
+pub trait Frames: Send {
+    /// Takes the next bytes and hands over the data of each event that they complete.
+    fn feed(&mut self, bytes: &[u8], event: &mut dyn FnMut(&str));
 }
 
 /// The digest by which the response cache and a recording know a request (DESIGN.md 13.4): the
@@ -72,20 +114,44 @@ pub trait StreamDecoder: Send {
 
 /// A protocol. Pure: the same bytes always give the same outcome.
 pub trait Wire: Send + Sync {
-    /// The request as HTTP; `extra` is merged into the body last.
-    fn encode(&self, request: &Request, extra: &serde_json::Map<String, serde_json::Value>) -> HttpRequest;
+    /// The request as HTTP, as the endpoint wants it.
+    fn encode(&self, request: &Request, target: &Target) -> HttpRequest;
+
+    /// The digest of what a received request asks: the one that `encode` gave when it was sent.
+    /// A path that names the model or the way of answering is part of it, where the body does not.
+    fn digest(&self, path: &str, body: &serde_json::Map<String, serde_json::Value>) -> Digest {
+        let _ = path;
+        request_digest(body)
+    }
 
     /// A whole, successful (2xx) answer that was not streamed.
     fn decode(&self, body: &[u8]) -> Outcome;
 
     /// A decoder for one streamed answer.
     fn stream(&self) -> Box<dyn StreamDecoder>;
+
+    /// How a streamed body is cut into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    /// What an answer with an error status means.
+    fn classify(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+        classify::classify(status, headers, body)
+    }
+
+    /// What of JSON Schema the endpoint's structured output takes.
+    fn schema_profile(&self, target: &Target) -> fit::Profile;
 }
 
 /// The wire that a provider's `kind` names.
 pub fn wire(kind: WireKind) -> &'static dyn Wire {
     match kind {
         WireKind::OpenaiChat => &openai_chat::OpenaiChat,
+        WireKind::OpenaiResponses => &openai_chat::OpenaiChat,
+        WireKind::Anthropic => &openai_chat::OpenaiChat,
+        WireKind::Gemini => &openai_chat::OpenaiChat,
+        WireKind::Bedrock => &openai_chat::OpenaiChat,
     }
 }
 
@@ -94,11 +160,11 @@ pub fn read(kind: WireKind, received: &Received) -> Reading {
     match received {
         Received::Broken { failure, .. } => failed(failure.clone()),
         Received::Answer { status, body, .. } if !(200..300).contains(status) => {
-            error_reading(classify::classify(*status, &http::HeaderMap::new(), body), body)
+            error_reading(wire(kind).classify(*status, &HeaderMap::new(), body), body)
         }
         Received::Answer { body, streamed: true, .. } => {
             let mut decoder = wire(kind).stream();
-            let mut events = sse::SseDecoder::default();
+            let mut events = wire(kind).framing().decoder();
             events.feed(body, &mut |data| decoder.event(data));
             decoder.finish()
         }
@@ -114,6 +180,7 @@ fn error_reading(failure: Failure, body: &[u8]) -> Reading {
         return Reading {
             outcome: Outcome::Refused(Completion {
                 text: String::new(),
+                reasoning: String::new(),
                 from_tool: false,
                 stop: crate::exchange::Stop::Refusal,
                 usage: crate::exchange::Usage::default(),

@@ -5,15 +5,16 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{HttpRequest, Reading, StreamDecoder, Wire, classify, failed, malformed};
+use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, failed, fit, malformed};
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, OutputMode, Request, Retry, Stop, Usage};
+use crate::provider::{Dialect, Target};
 
 /// The wire.
 #[derive(Debug)]
 pub struct OpenaiChat;
 
 impl Wire for OpenaiChat {
-    fn encode(&self, request: &Request, extra: &Map<String, Value>) -> HttpRequest {
+    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
         let mut body = Map::new();
         body.insert("model".into(), request.model.clone().into());
         body.insert("messages".into(), json!(request.messages));
@@ -22,14 +23,14 @@ impl Wire for OpenaiChat {
         }
         encode_output(&request.output, &mut body);
         let digest = super::request_digest(&body);
-        for (key, value) in extra {
+        for (key, value) in &target.extra_body {
             body.insert(key.clone(), value.clone());
         }
         if request.stream {
             body.insert("stream".into(), true.into());
             body.insert("stream_options".into(), json!({"include_usage": true}));
         }
-        HttpRequest { path: "/chat/completions", body: Value::Object(body).to_string().into(), digest }
+        HttpRequest { route: Route::fixed("/chat/completions"), body: Value::Object(body).to_string().into(), digest }
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {
@@ -51,6 +52,13 @@ impl Wire for OpenaiChat {
 
     fn stream(&self) -> Box<dyn StreamDecoder> {
         Box::new(ChatStream::default())
+    }
+
+    fn schema_profile(&self, target: &Target) -> fit::Profile {
+        match target.dialect {
+            Dialect::Openai | Dialect::Azure => fit::Profile::OpenaiStrict,
+            _ => fit::Profile::AsIs,
+        }
     }
 }
 
@@ -154,6 +162,7 @@ impl UsageWire {
 #[derive(Debug, Default)]
 struct Said {
     text: String,
+    reasoning: String,
     arguments: String,
     refused: bool,
     called: bool,
@@ -174,7 +183,8 @@ impl Said {
     fn add(&mut self, piece: &Piece) -> Seen {
         let mut seen = Seen::Nothing;
         let reasoning = [&piece.reasoning, &piece.reasoning_content];
-        if reasoning.into_iter().flatten().any(|text| !text.is_empty()) {
+        if let Some(text) = reasoning.into_iter().flatten().find(|text| !text.is_empty()) {
+            self.reasoning.push_str(text);
             seen = Seen::Reasoning;
         }
         if let Some(text) = piece.content.as_ref().filter(|text| !text.is_empty()) {
@@ -212,6 +222,7 @@ impl Said {
         };
         Outcome::from_completion(Completion {
             text: if self.called { self.arguments } else { self.text },
+            reasoning: self.reasoning,
             from_tool: self.called,
             stop,
             usage: self.usage.unwrap_or_default(),

@@ -16,10 +16,9 @@ pub struct SseDecoder {
     started: bool,
 }
 
-impl SseDecoder {
-    /// Takes the next bytes and hands over the data of each event that they complete. Bytes that
-    /// are not UTF-8 become replacement characters.
-    pub fn feed(&mut self, bytes: &[u8], event: &mut dyn FnMut(&str)) {
+impl super::Frames for SseDecoder {
+    /// Bytes that are not UTF-8 become replacement characters.
+    fn feed(&mut self, bytes: &[u8], event: &mut dyn FnMut(&str)) {
         for &byte in bytes {
             match byte {
                 b'\n' if std::mem::take(&mut self.skip_line_feed) => {}
@@ -36,7 +35,9 @@ impl SseDecoder {
             }
         }
     }
+}
 
+impl SseDecoder {
     fn end_line(&mut self, event: &mut dyn FnMut(&str)) {
         let mut line = std::mem::take(&mut self.line);
         if !std::mem::replace(&mut self.started, true) && line.starts_with(b"\xef\xbb\xbf") {
@@ -72,6 +73,7 @@ fn field_value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Frames;
     use proptest::prelude::*;
 
     fn events(chunks: &[&[u8]]) -> Vec<String> {

@@ -192,7 +192,7 @@ fn every_wire_and_scorer_is_tested() {
         assert!(has_tests(&path), "{path} has no tests");
     }
     // Wires are tested by the fixtures, and by what the fixtures do not have.
-    let conformance = include_str!("conformance.rs");
+    let conformance = include_str!("conformance/mod.rs");
     for (path, text) in &files {
         if path.starts_with("wire/") && text.contains("impl Wire for") {
             let kind = path.trim_start_matches("wire/").trim_end_matches(".rs");

@@ -118,7 +118,7 @@ async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, 
             trial: Trial { variant: 0, example: Arc::new(example(number)), repeat: 0 },
             key,
             request_digest: key,
-            path: "/x",
+            route: ceiling::wire::Route::fixed("/x"),
             body: bytes::Bytes::from_static(b"{}"),
             worst_case: dollars(1.0),
         };

@@ -17,7 +17,7 @@ fn any_variant(n: usize) -> impl Strategy<Value = VariantMeasurements> {
         measured.scores = scores.into_iter().map(|s| s.map(|s| f32::from(s) / 4.0)).collect();
         measured.valid = valid.into_iter().map(|s| s.map(f32::from)).collect();
         measured.variant.structured = if schema { Structured::Tool } else { Structured::Text };
-        measured.variant.cache = cache;
+        measured.variant.cache = cache.then(crate::variant::PromptCache::default);
         measured.self_hosted = own;
         measured.missing = missing / 3;
         if priced {

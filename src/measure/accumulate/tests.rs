@@ -13,7 +13,8 @@ fn variant(name: &str) -> Variant {
         prompt: 0,
         shots: None,
         structured: Structured::Text,
-        cache: false,
+        cache: None,
+        retrieve: None,
         tuned: None,
         params: Default::default(),
     }

@@ -2,6 +2,7 @@
 
 use super::super::{AuthScheme, KeySource, Service};
 use super::*;
+use crate::provider::Dialect;
 
 fn load_file(name: &str, text: &[u8]) -> Result<Providers, Diagnostics> {
     let folder = tempfile::tempdir().unwrap();
@@ -26,7 +27,7 @@ fn every_provider_file_is_built_in_and_loads() {
     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     assert_eq!(files, names);
     let providers = load(&[]).unwrap();
-    assert_eq!(providers.names().count() + providers.not_yet.len(), BUILT_IN.len());
+    assert_eq!(providers.names().count(), BUILT_IN.len());
     let openai = providers.get("openai").unwrap();
     let Service::Http { auth, key, .. } = &openai.service else { panic!("not http") };
     assert_eq!((*auth, key), (AuthScheme::Bearer, &KeySource::Environment("OPENAI_API_KEY".into())));
@@ -79,14 +80,11 @@ fn every_unknown_key_is_named_with_its_nearest() {
 }
 
 #[test]
-fn what_is_missing_or_not_served_is_said() {
+fn what_is_missing_is_said() {
     assert_eq!(fault("kind = \"openai-chat\"\n").code, "provider/missing-key");
     assert_eq!(fault("base_url = \"https://a.b\"\n").message, "`kind` is missing");
     let unknown = fault("kind = \"openai-chats\"\nbase_url = \"https://a.b\"\n");
     assert_eq!((unknown.code, unknown.column), ("provider/unknown-value", 8));
-    let providers = load_file("claude", b"kind = \"anthropic\"\nbase_url = \"https://a.b\"\n").unwrap();
-    assert!(providers.get("claude").is_none());
-    assert_eq!(providers.not_yet("claude"), Some("anthropic"));
 }
 
 #[test]
@@ -104,12 +102,5 @@ fn a_dialect_is_one_of_the_known_names() {
     assert_eq!((unknown.code, unknown.line), ("provider/unknown-value", 3));
     assert!(unknown.help.unwrap().contains("`llama-cpp`"));
     let providers = load_file("mine", format!("{text}dialect = \"vllm\"\n").as_bytes()).unwrap();
-    assert_eq!(providers.get("mine").unwrap().dialect, Some("vllm"));
-}
-
-#[test]
-fn an_api_version_is_not_served_yet() {
-    let providers = load_file("azure-openai", b"api_version = \"2024-10-21\"\n").unwrap();
-    assert!(providers.get("azure-openai").is_none());
-    assert_eq!(providers.not_yet("azure-openai"), Some("openai-chat with api_version"));
+    assert_eq!(providers.get("mine").unwrap().dialect, Dialect::Vllm);
 }

@@ -138,6 +138,7 @@ impl Builder<'_> {
             prompt: prompt?,
             structured,
             cache: raw.cache,
+            retrieve: raw.retrieve.map(|retrieve| retrieve.retrieve),
             tuned: raw.tuned,
             params: raw.params,
         })
@@ -158,14 +159,6 @@ impl Builder<'_> {
         if let Some(other) = self.options.provider_overrides.get(&endpoint.provider).filter(|_| chosen) {
             instead = format!(" (asked instead of `{}`, as --provider says)", endpoint.provider);
             endpoint.provider.clone_from(other);
-        }
-        if let Some(kind) = self.providers.not_yet(&endpoint.provider) {
-            let message = format!(
-                "the provider `{}` is of kind `{kind}`, which is not supported yet{instead}",
-                endpoint.provider
-            );
-            faults.error("provider/not-yet", span, message);
-            return None;
         }
         let Some(provider) = self.providers.get(&endpoint.provider) else {
             let fault = faults.at(

@@ -5,8 +5,10 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use crate::document::{Section, WholeOrTable};
-use crate::variant::{Select, Shots, Structured, Tuning, TuningMethod};
+use crate::document::{FlagOrTable, Section, WholeOrTable};
+use crate::exchange::CacheLifetime;
+use crate::provider::EndpointId;
+use crate::variant::{PromptCache, Retrieve, RetrieveFrom, Select, Shots, Structured, Tuning, TuningMethod};
 
 pub(crate) const STRUCTURED: &[(&str, Structured)] = &[
     ("text", Structured::Text),
@@ -21,6 +23,18 @@ const SELECT: &[(&str, Select)] = &[
     ("balanced", Select::Balanced),
     ("similar", Select::Similar),
 ];
+
+const LIFETIMES: &[(&str, CacheLifetime)] = &[("5m", CacheLifetime::FiveMinutes), ("1h", CacheLifetime::Hour)];
+
+/// Where documents come from; `embeddings` needs an endpoint beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    Bm25,
+    Embeddings,
+    Oracle,
+}
+
+const FROM: &[(&str, From)] = &[("bm25", From::Bm25), ("embeddings", From::Embeddings), ("oracle", From::Oracle)];
 
 const METHODS: &[(&str, TuningMethod)] = &[
     ("lora", TuningMethod::Lora),
@@ -40,6 +54,13 @@ pub(crate) struct RawShots {
     pub(crate) span: Range<usize>,
 }
 
+/// Retrieval as written, with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct RawRetrieve {
+    pub(crate) retrieve: Retrieve,
+    pub(crate) span: Range<usize>,
+}
+
 /// One variant.
 #[derive(Debug, Clone)]
 pub(crate) struct RawVariant {
@@ -48,7 +69,8 @@ pub(crate) struct RawVariant {
     pub(crate) prompt: Option<Spanned<String>>,
     pub(crate) shots: Option<RawShots>,
     pub(crate) structured: Spanned<Structured>,
-    pub(crate) cache: bool,
+    pub(crate) cache: Option<PromptCache>,
+    pub(crate) retrieve: Option<RawRetrieve>,
     pub(crate) tuned: Option<Tuning>,
     pub(crate) params: Map<String, Value>,
 }
@@ -61,7 +83,8 @@ pub(crate) struct RawMatrix {
     pub(crate) prompt: Vec<Spanned<String>>,
     pub(crate) shots: Vec<RawShots>,
     pub(crate) structured: Vec<Spanned<Structured>>,
-    pub(crate) cache: Vec<bool>,
+    pub(crate) cache: Vec<Option<PromptCache>>,
+    pub(crate) retrieve: Option<RawRetrieve>,
     /// Which of prompt, shots, structured and cache are lists, and so part of the names.
     pub(crate) lists: [bool; 4],
     pub(crate) tuned: Option<Tuning>,
@@ -84,7 +107,13 @@ impl RawVariant {
             section.report(section.error("suite/wrong-type", span, message));
         }
         let structured = section.choice("structured", STRUCTURED);
-        let cache = section.flag("cache").unwrap_or(false);
+        if section.is_list("cache") {
+            let message = "`cache` of a variant is true, false or one table; lists belong in `[matrix]`";
+            let span = section.key_span("cache").unwrap_or_else(|| section.span());
+            section.report(section.error("suite/wrong-type", span, message));
+        }
+        let cache = read_cache(&section).into_iter().next().flatten();
+        let retrieve = section.section("retrieve").and_then(read_retrieve);
         let (tuned, params) = read_common(&section);
         let span = section.span();
         section.finish();
@@ -95,6 +124,7 @@ impl RawVariant {
             shots: shots.into_iter().next(),
             structured: structured.unwrap_or_else(|| Spanned::new(span, Structured::Text)),
             cache,
+            retrieve,
             tuned,
             params,
         })
@@ -106,14 +136,14 @@ impl RawMatrix {
         let model = section.texts("model");
         section.required("model", (!model.is_empty()).then_some(()));
         let (tuned, params) = read_common(&section);
-        let cache = section.items("cache", "true, false or a list of them", toml::de::DeValue::as_bool);
         let matrix = Self {
             span: section.span(),
             model,
             prompt: section.texts("prompt"),
             shots: read_shots(&section),
             structured: section.choices("structured", STRUCTURED),
-            cache: cache.into_iter().map(Spanned::into_inner).collect(),
+            cache: read_cache(&section),
+            retrieve: section.section("retrieve").and_then(read_retrieve),
             lists: ["prompt", "shots", "structured", "cache"].map(|key| section.is_list(key)),
             tuned,
             params,
@@ -148,13 +178,53 @@ fn read_shots(section: &Section<'_>) -> Vec<RawShots> {
     read
 }
 
+fn read_cache(section: &Section<'_>) -> Vec<Option<PromptCache>> {
+    let items = section.flags_or_tables("cache").into_iter();
+    let read = items.map(|item| match item {
+        FlagOrTable::Flag(flag) => flag.then(PromptCache::default),
+        FlagOrTable::Table(table) => {
+            let lifetime = table.choice("ttl", LIFETIMES).map(Spanned::into_inner).unwrap_or_default();
+            let explicit = table.flag("explicit").unwrap_or(false);
+            table.finish();
+            Some(PromptCache { lifetime, explicit })
+        }
+    });
+    read.collect()
+}
+
+fn read_retrieve(section: Section<'_>) -> Option<RawRetrieve> {
+    let span = section.span();
+    let k = section.required("k", section.whole_u32("k", 1));
+    let endpoint = section.text("embeddings");
+    let from = section.choice("from", FROM).map(Spanned::into_inner);
+    let from = match (from, endpoint) {
+        (None | Some(From::Embeddings), Some(endpoint)) => match EndpointId::parse(endpoint.get_ref()) {
+            Some(id) => RetrieveFrom::Embeddings(id),
+            None => {
+                let message = format!("`{}` is not `provider/model`", endpoint.get_ref());
+                section.report(section.error("suite/bad-model", endpoint.span(), message));
+                RetrieveFrom::Bm25
+            }
+        },
+        (Some(From::Embeddings), None) => {
+            let fault =
+                section.error("suite/missing-key", span.clone(), "`embeddings` is missing: who makes the vectors");
+            section.report(fault.help("name an endpoint: `embeddings = \"openai/text-embedding-3-small\"`"));
+            RetrieveFrom::Bm25
+        }
+        (Some(From::Oracle), _) => RetrieveFrom::Oracle,
+        (Some(From::Bm25) | None, _) => RetrieveFrom::Bm25,
+    };
+    section.finish();
+    Some(RawRetrieve { retrieve: Retrieve { k: k?, from }, span })
+}
+
 /// A number of shots; the pool's size is checked later, so that any too large one is still too large.
 fn clamp(k: u64) -> u32 {
     u32::try_from(k).unwrap_or(u32::MAX)
 }
 
 fn read_common(section: &Section<'_>) -> (Option<Tuning>, Map<String, Value>) {
-    section.not_yet(&["retrieve"]);
     let tuned = section.section("tuned").and_then(read_tuning);
     let Some(params) = section.json_object("params").map(Spanned::into_inner) else { return (tuned, Map::new()) };
     if let Some(table) = section.section("params") {
