@@ -12,6 +12,12 @@ pub enum Profile {
     AsIs,
     /// OpenAI's strict subset.
     OpenaiStrict,
+    /// The smaller strict subset of OpenAI's fine-tuned models.
+    OpenaiTuned,
+    /// Anthropic's subset.
+    Anthropic,
+    /// What Gemini documents for `responseJsonSchema`.
+    Gemini,
 }
 
 /// One thing that was changed, for the user.
