@@ -48,10 +48,17 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     Ok(loaded)
 }
 
+/// Documents that a template is tried with.
+const SAMPLE_DOCUMENTS: usize = 2;
+
 /// Tries a prompt on some inputs; the first fault of each part is enough.
 fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value]) -> Vec<TemplateFault> {
     let schema = suite.schema.as_ref().map(|schema| schema.document());
-    let fault = inputs.iter().find_map(|input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input).err());
+    let documents = suite.documents.as_ref().map(|source| {
+        source.read().filter_map(Result::ok).map(|row| row.document).take(SAMPLE_DOCUMENTS).collect::<Vec<_>>()
+    });
+    let try_one = |input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input, documents.as_deref()).err();
+    let fault = inputs.iter().find_map(try_one);
     fault
         .into_iter()
         .filter_map(|error| match error {
@@ -60,7 +67,7 @@ fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value])
                 line: error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
                 message: error.message,
             }),
-            PromptError::PoolTooSmall { .. } => None,
+            PromptError::PoolTooSmall { .. } | PromptError::NoVector { .. } => None,
         })
         .collect()
 }

@@ -76,8 +76,7 @@ impl Parts {
         };
         let system = if prompt.system.is_empty() { None } else { Some(part("system", &prompt.system)?) };
         let user = part("user", &prompt.user)?;
-        let name_documents =
-            [system.as_ref().is_some_and(|system| system.names("documents")), user.names("documents")];
+        let name_documents = [system.as_ref().is_some_and(|system| system.names("documents")), user.names("documents")];
         Ok(Self { name: prompt.name.clone(), system, user, name_documents })
     }
 
@@ -89,11 +88,10 @@ impl Parts {
         documents: &Documents,
     ) -> Result<Option<String>, PromptError> {
         let template = if part == "system" { self.system.as_ref() } else { Some(&self.user) };
-        template.map(|template| template.render(input, shared, documents)).transpose().map_err(|error| PromptError::Template {
-            prompt: self.name.clone(),
-            part,
-            error,
-        })
+        template
+            .map(|template| template.render(input, shared, documents))
+            .transpose()
+            .map_err(|error| PromptError::Template { prompt: self.name.clone(), part, error })
     }
 }
 

@@ -38,8 +38,7 @@ impl Library {
 
     /// The places of the documents that an example names, in the order of the files.
     pub fn named(&self, example: &Example) -> Vec<usize> {
-        let mut places: Vec<usize> =
-            example.documents.iter().filter_map(|id| self.places.get(id)).copied().collect();
+        let mut places: Vec<usize> = example.documents.iter().filter_map(|id| self.places.get(id)).copied().collect();
         places.sort_unstable();
         places.dedup();
         places

@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn documents_are_a_list_where_the_suite_has_some() {
-        let document = |title: Option<&str>| Document { id: "d".into(), title: title.map(str::to_owned), text: "t".into() };
+        let document =
+            |title: Option<&str>| Document { id: "d".into(), title: title.map(str::to_owned), text: "t".into() };
         let documents = [document(None), document(Some("T"))];
         let render = |source: &str, input: Value, has: bool, documents: &[Document]| {
             let shared = Shared::new(None, &[]).with_documents(has);

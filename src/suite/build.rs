@@ -307,8 +307,8 @@ impl Sources {
             limit: options.limit,
             ..examples
         });
-        let documents = (!data.documents.is_empty())
-            .then(|| DocumentSource::new(folder.document_files(&data.documents, faults)));
+        let documents =
+            (!data.documents.is_empty()).then(|| DocumentSource::new(folder.document_files(&data.documents, faults)));
         Self { examples, pool, dev, documents }
     }
 }

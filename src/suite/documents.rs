@@ -114,11 +114,7 @@ fn document_of(value: &Value, place: &RowPlace<'_>) -> Result<Document, RowFault
         None | Some(Value::Null) => None,
         Some(title) => Some(title.as_str().ok_or_else(|| fault(place, "`title` must be a text"))?),
     };
-    Ok(Document {
-        id,
-        title: title.filter(|title| !title.trim().is_empty()).map(str::to_owned),
-        text: text.to_owned(),
-    })
+    Ok(Document { id, title: title.filter(|title| !title.trim().is_empty()).map(str::to_owned), text: text.to_owned() })
 }
 
 fn fault(place: &RowPlace<'_>, message: &str) -> RowFault {
@@ -139,7 +135,9 @@ mod tests {
 
     #[test]
     fn rows_are_documents_in_their_order() {
-        let rows = read(b"{\"id\": \"a\", \"text\": \"one\"}\n\n{\"id\": 2, \"title\": \"T\", \"text\": \"two\", \"more\": 1}\n");
+        let rows = read(
+            b"{\"id\": \"a\", \"text\": \"one\"}\n\n{\"id\": 2, \"title\": \"T\", \"text\": \"two\", \"more\": 1}\n",
+        );
         let rows: Vec<DocumentRow> = rows.into_iter().map(Result::unwrap).collect();
         assert_eq!(rows[0].document, Document { id: "a".into(), title: None, text: "one".into() });
         assert_eq!((rows[1].document.id.as_str(), rows[1].line), ("2", 3));

@@ -4,6 +4,7 @@
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
 pub mod classify;
+pub mod embeddings;
 pub mod fit;
 pub mod openai_chat;
 pub mod sse;

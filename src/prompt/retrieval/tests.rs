@@ -74,8 +74,7 @@ fn vectors_are_looked_up_by_the_text_of_the_input() {
 fn documents_stand_in_front_of_a_prompt_that_does_not_place_them() {
     let library = library();
     let text = in_front([&library.documents()[1], &library.documents()[2]].into_iter(), "What is it?");
-    let expected =
-        "Use these documents where they help:\n\n[1] Cheese is made of milk.\n\n[2] The moon\nIt has no cheese.\n\nWhat is it?";
+    let expected = "Use these documents where they help:\n\n[1] Cheese is made of milk.\n\n[2] The moon\nIt has no cheese.\n\nWhat is it?";
     assert_eq!(text, expected);
     assert_eq!(in_front(std::iter::empty(), "What is it?"), "What is it?");
 }

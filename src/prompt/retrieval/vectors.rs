@@ -32,7 +32,8 @@ impl DocumentVectors {
         }
         self.check(vector)?;
         let length = length(vector);
-        self.values.extend(vector.iter().map(|value| if length > 0.0 { (f64::from(*value) / length) as f32 } else { 0.0 }));
+        self.values
+            .extend(vector.iter().map(|value| if length > 0.0 { (f64::from(*value) / length) as f32 } else { 0.0 }));
         self.count += 1;
         Ok(())
     }
@@ -47,9 +48,8 @@ impl DocumentVectors {
         }
         self.check(query)?;
         // The query's own length changes no order.
-        let dot = |document: &[f32]| document.iter().zip(query).map(|(a, b)| a * b).sum::<f32>();
         let mut scored: Vec<(f32, u32)> =
-            self.values.chunks_exact(self.dimensions.max(1)).map(dot).zip(0..).collect();
+            self.values.chunks_exact(self.dimensions.max(1)).map(|document| dot(document, query)).zip(0..).collect();
         let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if k < scored.len() {
             scored.select_nth_unstable_by(k, better);
@@ -66,6 +66,19 @@ impl DocumentVectors {
             Err(VectorError::Dimensions { expected: self.dimensions, found: vector.len() })
         }
     }
+}
+
+/// In eight sums side by side: the same in every run, and what a processor does at once.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 8];
+    let (a_parts, b_parts) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_parts.zip(b_parts) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f32>() + rest
 }
 
 /// In double precision, so that neither very small nor very large values leave the range.

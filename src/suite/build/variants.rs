@@ -181,8 +181,7 @@ impl Builder<'_> {
 
     /// The right documents are not known in use: such a variant is a bound, never the one in use.
     fn refuse_oracle(&self, variants: &[RawVariant], incumbent: &Spanned<String>, faults: &mut Faults<'_>) {
-        let is_oracle =
-            |raw: &RawVariant| raw.retrieve.as_ref().is_some_and(|written| written.retrieve.is_oracle());
+        let is_oracle = |raw: &RawVariant| raw.retrieve.as_ref().is_some_and(|written| written.retrieve.is_oracle());
         if variants.iter().any(|raw| raw.name.get_ref() == incumbent.get_ref() && is_oracle(raw)) {
             let message = format!(
                 "`{}` is given the documents that examples name, so that it cannot be in use",
