@@ -45,6 +45,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         usage: UsageTotals::default(),
         cost: Cost::default(),
         slices: Vec::new(),
+        retrieval: None,
         valid: vec![Some(1.0); n],
         scores,
     }

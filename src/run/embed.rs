@@ -112,7 +112,7 @@ enum Closed {
 }
 
 /// Called with the vectors of each answer and what was bought so far; it keeps them.
-pub type Keep<'a> = dyn FnMut(&[(Digest, Vec<f32>)], &Bought) -> Result<(), RunError> + Send + 'a;
+pub type Keep<'a> = dyn FnMut(&[(Digest, Vec<f32>)], &Bought) -> Result<(), RunError> + 'a;
 
 /// Buys the vectors of `texts`. The first value says what was bought, however it ended.
 ///
