@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::assemble;
+use super::interrupts::Interrupts;
 use super::printer::Printer;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -106,14 +106,14 @@ impl Retrieval {
         store: &Store,
         allowance: &Allowance,
         printer: Printer,
-        (stop, abort): (CancellationToken, CancellationToken),
+        interrupts: &Interrupts,
     ) -> Result<Self, Error> {
         let Some(library) = library(suite)? else { return Ok(Self::default()) };
         let (mut purchases, mut spent) = (Vec::new(), Usd::ZERO);
         for endpoint in endpoints(suite).keys() {
             let left = allowance.max_cost.map(|most| Usd::from_pico((most.as_pico() - spent.as_pico()).max(0)));
-            let market = Market { suite, providers, store, library: &library, allowance, printer };
-            let bought = market.buy(endpoint, left, (stop.clone(), abort.clone())).await?;
+            let market = Market { suite, providers, store, library: &library, allowance, printer, interrupts };
+            let bought = market.buy(endpoint, left).await?;
             spent += bought.spent;
             if bought.texts > 0 {
                 purchases.push(EmbeddingPurchase {
@@ -283,16 +283,12 @@ struct Market<'a> {
     library: &'a Library,
     allowance: &'a Allowance,
     printer: Printer,
+    interrupts: &'a Interrupts,
 }
 
 impl Market<'_> {
     /// Buys what the store lacks of one endpoint's vectors.
-    async fn buy(
-        &self,
-        endpoint: &EndpointId,
-        max_cost: Option<Usd>,
-        (stop, abort): (CancellationToken, CancellationToken),
-    ) -> Result<Bought, Error> {
+    async fn buy(&self, endpoint: &EndpointId, max_cost: Option<Usd>) -> Result<Bought, Error> {
         let by = endpoint_digest(self.providers, endpoint)?;
         // Counted first, so that progress has an end; what is there already needs no key and no network.
         let missing = tokio::task::block_in_place(|| -> Result<u64, RunError> {
@@ -308,7 +304,9 @@ impl Market<'_> {
             progress.show(bought);
             Ok(())
         };
+        let (stop, abort) = self.interrupts.sending();
         let (bought, ended) = embed(&embedder, self.missing(&by), &mut keep, stop, abort).await;
+        self.interrupts.over();
         progress.finish(&bought);
         ended?;
         Ok(bought)

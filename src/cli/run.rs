@@ -184,10 +184,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let allowance = args.allowance(&suite);
-        let tokens = interrupts.sending();
-        let retrieval = Retrieval::bought(&suite, &providers, &store, &allowance, printer, tokens).await;
-        interrupts.over();
-        let retrieval = retrieval?;
+        let retrieval = Retrieval::bought(&suite, &providers, &store, &allowance, printer, interrupts).await?;
         let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency, &retrieval).await?;
         let prepared = Prepared {
             args,

@@ -69,12 +69,15 @@ fn notes(retrieving: &[&VariantMeasurements], bought: &[EmbeddingPurchase]) -> V
             None => {
                 notes.push(format!("{name}: recall is not known, since no example that was asked names its documents"))
             }
-            Some(known) if known.wrong > 0 => notes.push(format!(
-                "{name}: of {} answers that are not right, {} lacked a right document, and {} had them all",
-                known.wrong,
-                known.wrong_not_found,
-                known.wrong - known.wrong_not_found
-            )),
+            Some(known) if known.wrong > 0 => {
+                let answers = if known.wrong == 1 { "answer" } else { "answers" };
+                notes.push(format!(
+                    "{name}: of {} wrong {answers} {} lacked a right document, {} had them all",
+                    known.wrong,
+                    known.wrong_not_found,
+                    known.wrong - known.wrong_not_found
+                ));
+            }
             Some(_) => {}
         }
     }

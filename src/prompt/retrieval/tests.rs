@@ -36,7 +36,7 @@ fn words(k: u32) -> Retriever {
 fn words_are_found_in_title_and_text_with_ties_in_order() {
     assert_eq!(words(4).top(&example(json!("MILK cheese?"), &[])), Some(vec![1, 3, 2]));
     assert_eq!(words(1).top(&example(json!("milk"), &[])), Some(vec![1]));
-    assert_eq!(words(2).top(&example(json!("the moon"), &[])), Some(vec![2, 0]));
+    assert_eq!(words(2).top(&example(json!("moon"), &[])), Some(vec![2, 0]));
 }
 
 #[test]
@@ -77,4 +77,41 @@ fn documents_stand_in_front_of_a_prompt_that_does_not_place_them() {
     let expected = "Use these documents where they help:\n\n[1] Cheese is made of milk.\n\n[2] The moon\nIt has no cheese.\n\nWhat is it?";
     assert_eq!(text, expected);
     assert_eq!(in_front(std::iter::empty(), "What is it?"), "What is it?");
+}
+
+/// The request of a suite's only variant, with documents from the library above by words.
+fn request(prompt: &str) -> crate::exchange::Request {
+    use crate::prompt::Prepared;
+    let folder = tempfile::tempdir().unwrap();
+    let suite = "[suite]\nname = \"s\"\ntask = \"generation\"\n[data]\nexamples = \"pool.jsonl\"\npool = \"pool.jsonl\"\n\
+                 documents = \"docs.jsonl\"\n[score.scorers.s]\nkind = \"exact\"\n[prompts]\np = \"p.md.j2\"\n\
+                 [[variants]]\nname = \"v\"\nmodel = \"openai/gpt-5-mini\"\nshots = 1\nretrieve = { k = 1 }\n";
+    let pool = "{\"id\": \"p\", \"input\": \"milk\", \"expected\": \"white\"}\n";
+    let files = [("suite.toml", suite), ("pool.jsonl", pool), ("docs.jsonl", ""), ("p.md.j2", prompt)];
+    files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
+    let providers = crate::provider::load::load(&[]).unwrap();
+    let suite = crate::suite::load::load(folder.path(), &providers, &Default::default()).unwrap().suite;
+    let pool: Vec<Example> = suite.pool.as_ref().unwrap().read().map(|row| row.unwrap().example).collect();
+    let (provider, model) = providers.endpoint(&suite.variants[0].endpoint).unwrap();
+    let target = (model.served_as.as_str(), provider.target(model));
+    let prepared = Prepared::new(&suite, &suite.variants[0], provider.wire, target, &pool).unwrap();
+    prepared.with_retriever(Some(Arc::new(words(1)))).render(&example(json!("moon"), &[])).unwrap()
+}
+
+#[test]
+fn documents_stand_in_the_last_message_and_shots_have_none() {
+    let request = request("--- system ---\nS\n--- user ---\n{{ input }}");
+    let said: Vec<&str> = request.messages.iter().map(|message| message.content.as_str()).collect();
+    let last = "Use these documents where they help:\n\n[1] The moon\nIt has no cheese.\n\nmoon";
+    assert_eq!(said, ["S", "milk", "\"white\"", last]);
+    assert_eq!(request.stable_messages, 3);
+}
+
+#[test]
+fn documents_in_the_system_part_leave_no_stable_prefix() {
+    let request =
+        request("--- system ---\nS{% for d in documents %} {{ d.id }}{% endfor %}\n--- user ---\n{{ input }}");
+    assert_eq!(request.messages[0].content, "S moon");
+    assert_eq!(request.messages.last().unwrap().content, "moon");
+    assert_eq!(request.stable_messages, 0);
 }
