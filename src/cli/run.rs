@@ -391,7 +391,7 @@ impl Prepared<'_> {
         let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
         let measurements =
             measuring::measure(self.store, row.id, (self.suite, self.grader, self.retrieval), comparable)?;
-        let verdict = decide(&SuiteFacts::from(self.suite), &measurements);
+        let verdict = decide(&SuiteFacts::on(self.suite, super::today()), &measurements);
         let report = Report {
             run: row.name.clone(),
             suite: self.suite.name.clone(),
