@@ -146,7 +146,7 @@ impl Shown<'_> {
             line(&mut text, "score", format!("{scorer} {grade}"));
         }
         if let Some(retrieved) = &self.retrieved {
-            line(&mut text, "documents", retrieved.to_string());
+            line(&mut text, "documents", text::one_line(&retrieved.to_string(), 2000));
         }
         line(&mut text, "timing", self.timing());
         line(&mut text, "usage", serde_json::to_string(&self.graded.usage).unwrap_or_default());

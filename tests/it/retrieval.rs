@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::schemas::fits;
 use crate::support::{Answer, Output, Project, ScriptedServer, last_user, say};
 
 const RUN: [&str; 3] = ["run", "suites/things", "--json"];
@@ -167,6 +168,7 @@ fn a_retrieval_failure_is_told_from_a_failure_to_use_what_was_found() {
     let document = output.json();
     let purchase = json!([{"endpoint": "live/embed", "texts": 9, "tokens": 90, "cost_usd": 0.00018}]);
     assert_eq!(document["embeddings"], purchase);
+    fits(&document, "run");
     let rag = document["verdict"]["rungs"]["rag"].clone();
     assert!(["words", "vectors"].contains(&rag["variant"].as_str().unwrap()), "{rag}");
     assert!(rag["explanation"].as_str().unwrap().contains("(`oracle`) accuracy is 66.7%"), "{rag}");
@@ -190,6 +192,7 @@ fn the_section_on_retrieval() {
     project.run(["show", "last", "e4", "--variant", "words"]).exits(0).says("documents none (* right; missed: apple)");
     let shown = project.run(["show", "last", "e6", "--variant", "vectors", "--json"]).exits(0).json();
     assert_eq!(shown["trials"][0]["retrieval"], json!({"retrieved": ["sky"], "right": ["sky"], "missed": ["leaf"]}));
+    fits(&shown, "show");
     let plain = project.run(["show", "last", "e6", "--variant", "plain", "--json"]).exits(0).json();
     assert!(plain["trials"][0]["retrieval"].is_null());
 }
@@ -339,6 +342,9 @@ fn faults_of_documents_stand_at_their_place() {
     );
     fault(&|p| p.edit(examples, "[\"sky\",\"leaf\"]", "[1.5, {}]"), &["suite/bad-example", "`documents` must be"]);
     fault(&|p| p.edit(examples, "\"documents\"", "\"docs\""), &["suite/no-right-documents", "no example names any"]);
+    let project = project(&server);
+    project.edit(examples, "\"documents\":[\"apple\"]", "\"docs\":[]");
+    project.run(["check", "suites/things", "--limit", "1"]).exits(0).says("1 of 1 examples name no document");
 }
 
 #[test]
