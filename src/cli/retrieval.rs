@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::assemble;
 use super::interrupts::Interrupts;
 use super::printer::Printer;
+use super::progress::DRAINING;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -305,7 +306,15 @@ impl Market<'_> {
             Ok(())
         };
         let (stop, abort) = self.interrupts.sending();
-        let (bought, ended) = embed(&embedder, self.missing(&by), &mut keep, stop, abort).await;
+        let buying = embed(&embedder, self.missing(&by), &mut keep, stop.clone(), abort);
+        tokio::pin!(buying);
+        let (bought, ended) = tokio::select! {
+            ended = &mut buying => ended,
+            () = stop.cancelled() => {
+                self.printer.note(DRAINING);
+                buying.await
+            }
+        };
         self.interrupts.over();
         progress.finish(&bought);
         ended?;

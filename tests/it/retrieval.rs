@@ -1,11 +1,13 @@
 //! Documents in the prompt: found by words, by vectors, or given by an oracle; and what of it went
 //! wrong where an answer is wrong.
 
+use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::resume::{Gate, interrupted};
 use crate::schemas::fits;
 use crate::support::{Answer, Output, Project, ScriptedServer, last_user, say};
 
@@ -247,6 +249,30 @@ fn vectors_are_bought_once_and_a_stopped_purchase_goes_on() {
     assert_eq!(again.json()["embeddings"], json!([]));
     assert_eq!(server.count(), asked, "everything is in the store");
     assert_eq!(figures(&row(&again, "vectors")), figures(&row(&whole, "vectors")));
+}
+
+#[test]
+fn ctrl_c_keeps_the_vectors_that_are_under_way() {
+    let gate = Arc::new(Gate::default());
+    let held = Arc::clone(&gate);
+    let server = ScriptedServer::start(move |request, _| {
+        held.pass();
+        answer(request)
+    });
+    let more: String = (0..32).map(|n| format!("{{\"id\": \"n{n}\", \"text\": \"nothing {n}\"}}\n")).collect();
+    let project = project(&server).file("suites/things/docs.jsonl", &format!("{DOCUMENTS}{more}"));
+    let mut child = project.start(["run", "suites/things", "--concurrency", "1"]);
+    while server.count() == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended early");
+    }
+    let (mut stderr, mut said) = interrupted(&mut child);
+    gate.open();
+    while stderr.read_line(&mut said).unwrap() > 0 {}
+    Output::of(child.wait_with_output().unwrap()).exits(130);
+    assert!(said.contains("interrupted while vectors were bought of `live/embed`"), "{said}");
+    assert_eq!(embedded(&server).concat().len(), 32, "the second request is not sent");
+    let whole = project.run(RUN).exits(0);
+    assert_eq!(whole.json()["embeddings"][0]["texts"], 9);
 }
 
 #[test]

@@ -146,6 +146,16 @@ async fn limits_stop_before_they_are_passed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_stop_waits_for_nothing() {
+    let embedder = embedder(|_, inputs| vectors(inputs));
+    let wanted = std::iter::once(Ok(Wanted { digest: Digest::of(b"x"), text: "x".into() }));
+    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+    abort.cancel();
+    let (bought, ended) = embed(&embedder, wanted, &mut |_, _| Ok(()), stop, abort).await;
+    assert!(matches!(ended, Err(EmbedError::Interrupted(_))) && bought.texts == 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_keeps_what_arrives() {
     let embedder = embedder(|_, inputs| vectors(inputs));
     let stop = CancellationToken::new();
