@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::measure::grade::EndpointFacts;
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{KeySource, Limits, Model, Provider, Service};
+use crate::provider::{KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
@@ -127,7 +127,7 @@ pub(super) async fn assemble(
     let recording = recording(suite, providers)?;
     let server = match &recording {
         Some((recording, _)) => Some(
-            ReplayServer::start(Arc::clone(recording), pace)
+            ReplayServer::start(recording.clone(), pace)
                 .await
                 .map_err(|error| Error::System { what: "failed to serve the recording on loopback".into(), error })?,
         ),
@@ -144,7 +144,7 @@ pub(super) async fn assemble(
             Some(&endpoint) => endpoint,
             None => {
                 let recorded =
-                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
                 assembly.endpoints.push(spec(
                     &name,
@@ -226,7 +226,10 @@ fn spec(
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
     let headers = http.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    // Bodies of two wires can be equal; the chat wire is left unnamed, so that older stores still hold.
+    let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
+    let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
