@@ -28,7 +28,7 @@ ASK = [{"role": "user", "content": "Where is my receipt?"}]
 
 # Where a client drops or rewrites what was sent: (fixture, field) and why.
 KNOWN = {
-    ("gemini/response_malformed_function_call", "candidates.0.finishMessage"): "google-genai drops `finishMessage`",
+    ("gemini/response_malformed_function_call", "candidates.0.finishMessage"): "google-genai 3.6.1 drops it",
 }
 
 STATUS_CLASSES = {
@@ -272,7 +272,8 @@ class Gemini:
 
     def whole(self, name):
         answer = self.client.models.generate_content(model=name, contents="Where is my receipt?")
-        return answer.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"sdk_http_response"})
+        own = {"sdk_http_response", "automatic_function_calling_history"}  # of the client, not of the answer
+        return answer.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=own)
 
     def failure(self, error):
         if isinstance(error, google.genai.errors.APIError):
@@ -323,8 +324,7 @@ class Bedrock:
         # An error inside a stream is one of these too: it has another class, and its status was 200.
         if isinstance(error, botocore.exceptions.ClientError):
             said = error.response
-            body = {"message": said["Error"]["Message"], "type": said["Error"]["Code"]}
-            return said["ResponseMetadata"]["HTTPStatusCode"], type(error).__name__, body
+            return said["ResponseMetadata"]["HTTPStatusCode"], said["Error"]["Code"], {"message": said["Error"]["Message"]}
         return None
 
 

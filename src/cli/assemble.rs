@@ -143,8 +143,10 @@ pub(super) async fn assemble(
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
             None => {
-                let recorded =
-                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
+                let recorded = recording
+                    .as_ref()
+                    .zip(server.as_ref())
+                    .map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
                 assembly.endpoints.push(spec(
                     &name,

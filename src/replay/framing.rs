@@ -61,7 +61,7 @@ pub(super) enum Fault {
     Body(&'static str),
     /// Nothing is recorded for this request.
     NotRecorded,
-    /// The answer is there, but only as a stream, and the request asks for one piece.
+    /// The answer is there, but only as a stream without an end, and the request asks for one piece.
     StreamOnly,
 }
 
@@ -90,7 +90,7 @@ impl Fault {
             }
             Self::Body(message) => message,
             Self::NotRecorded => "no recording knows this request",
-            Self::StreamOnly => "the recording has the answer to this request as a stream only",
+            Self::StreamOnly => "the recording has the answer to this request as a stream only, and one without an end",
         }
     }
 }
@@ -132,13 +132,29 @@ mod tests {
     use crate::exchange::FailureKind;
     use crate::wire;
 
-    const WIRES: [WireKind; 5] = [
-        WireKind::OpenaiChat,
-        WireKind::OpenaiResponses,
-        WireKind::Anthropic,
-        WireKind::Gemini,
-        WireKind::Bedrock,
-    ];
+    const WIRES: [WireKind; 5] =
+        [WireKind::OpenaiChat, WireKind::OpenaiResponses, WireKind::Anthropic, WireKind::Gemini, WireKind::Bedrock];
+
+    fn framed(wire: WireKind, events: &[Value]) -> Vec<u8> {
+        let line = json!({"wire": wire, "request_hash": "00".repeat(32), "example": "e", "variant": "v", "status": 200,
+                          "total_ms": 9.0});
+        let bare: Entry = serde_json::from_value(line).unwrap();
+        let timed: Vec<(f64, Value)> = events.iter().map(|event| (1.0, event.clone())).collect();
+        pieces(&Entry::from_events(bare, &timed)).iter().flat_map(|(_, bytes)| bytes.to_vec()).collect()
+    }
+
+    #[test]
+    fn each_wire_has_its_own_line_ends_names_and_end() {
+        let text = |wire, event: Value| String::from_utf8(framed(wire, &[event])).unwrap();
+        let chunk = |reason: Value| json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]});
+        let (open, end) = (chunk(Value::Null), chunk("stop".into()));
+        assert_eq!(text(WireKind::OpenaiChat, open.clone()), format!("data: {open}\n\n"));
+        assert_eq!(text(WireKind::OpenaiChat, end.clone()), format!("data: {end}\n\ndata: [DONE]\n\n"));
+        let named = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+        assert_eq!(text(WireKind::Anthropic, json!({"type": "message_stop"})), named);
+        assert_eq!(text(WireKind::OpenaiResponses, json!({"type": "message_stop"})), named);
+        assert_eq!(text(WireKind::Gemini, json!({"candidates": []})), "data: {\"candidates\":[]}\r\n\r\n");
+    }
 
     #[test]
     fn each_wire_tells_a_fault_of_the_recording_from_one_of_a_server() {

@@ -114,9 +114,11 @@ fn events(wire: WireKind, pieces: &[String], prompt: usize) -> Vec<Value> {
         }
         WireKind::Bedrock => {
             let mut events = vec![json!({"messageStart": {"role": "assistant"}})];
-            events.extend(pieces.iter().map(|piece| {
-                json!({"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": piece}}})
-            }));
+            events.extend(
+                pieces
+                    .iter()
+                    .map(|piece| json!({"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": piece}}})),
+            );
             let usage = json!({"inputTokens": prompt - 5, "outputTokens": 7, "totalTokens": prompt + 7,
                                "cacheReadInputTokens": 5});
             events.extend([
@@ -174,7 +176,10 @@ fn what_a_host_of_any_wire_said_is_recorded_and_said_again() {
             }
             for field in ["ttft_ms", "total_ms"] {
                 let ms = |row: &Value| row[field]["p50"]["point"].as_f64().unwrap();
-                assert!((ms(one) - ms(other)).abs() <= 0.051, "{kind}: {field} is recorded to a tenth of a millisecond");
+                assert!(
+                    (ms(one) - ms(other)).abs() <= 0.051,
+                    "{kind}: {field} is recorded to a tenth of a millisecond"
+                );
             }
         }
 
