@@ -4,7 +4,7 @@
 //! all chunks of a stream share stands once, in `envelope`, and a chunk that only carries text is
 //! that text; on the other wires chunks stand as they came.
 
-pub mod event_stream;
+mod event_stream;
 mod framing;
 mod join;
 pub mod server;

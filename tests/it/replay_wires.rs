@@ -3,15 +3,23 @@
 //! The live host is the same server over answers made here, so that each wire's client, framing
 //! and look-up are those of a real run.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ceiling::digest::Digest;
-use ceiling::provider::WireKind;
+use ceiling::exchange::{FailureKind, OutputMode};
+use ceiling::provider::{AuthScheme, Target, WireKind};
 use ceiling::replay::server::ReplayServer;
 use ceiling::replay::{Asked, Entry, Library, Reply};
+use ceiling::run::attempt::{Arrived, Call, Transport};
+use ceiling::run::http::{HttpEndpoint, HttpTransport};
+use ceiling::trial::Received;
+use ceiling::wire::{self, Framing};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
+use crate::conformance::{fixtures, request};
 use crate::support::{COLOURS, Project};
 
 /// Every wire by its provider `kind`.
@@ -32,23 +40,28 @@ impl Library for Host {
         let (_, said) = text.rsplit_once(" looks ")?;
         let colour = COLOURS.into_iter().find(|colour| said.starts_with(colour))?;
         let pieces = ["{\"label\":".to_owned(), format!("\"{colour}\"}}")];
-        let entry = Entry {
-            wire: asked.wire,
-            request_hash: Digest::of(b""),
-            example: String::new(),
-            variant: String::new(),
-            repeat: asked.repeat,
-            status: 200,
-            envelope: Map::new(),
-            chunks: Vec::new(),
-            response: None,
-            total_ms: 9.0,
-            usage: None,
-        };
-        let events = events(asked.wire, &pieces, 20 + colour.len());
-        let timed: Vec<(f64, Value)> = (1..).map(f64::from).zip(events).collect();
-        Some(Reply { entry: Entry::from_events(entry, &timed), headers: HeaderMap::new() })
+        let entry = streamed(asked.wire, events(asked.wire, &pieces, 20 + colour.len()));
+        Some(Reply { entry, headers: HeaderMap::new() })
     }
+}
+
+/// A stream of these events, a millisecond apart.
+fn streamed(wire: WireKind, events: Vec<Value>) -> Entry {
+    let bare = Entry {
+        wire,
+        request_hash: Digest::of(b""),
+        example: String::new(),
+        variant: String::new(),
+        repeat: 0,
+        status: 200,
+        envelope: Map::new(),
+        chunks: Vec::new(),
+        response: None,
+        total_ms: events.len() as f64 + 1.0,
+        usage: None,
+    };
+    let timed: Vec<(f64, Value)> = (1..).map(f64::from).zip(events).collect();
+    Entry::from_events(bare, &timed)
 }
 
 /// The data events of a stream that says a text, with 5 of its prompt's tokens from the cache.
@@ -134,14 +147,14 @@ fn events(wire: WireKind, pieces: &[String], prompt: usize) -> Vec<Value> {
 /// Answers over loopback as long as it is held.
 struct Live {
     server: ReplayServer,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Live {
     fn start(library: impl Library + 'static) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let server = runtime.block_on(ReplayServer::start(Arc::new(library), 0.0)).unwrap();
-        Self { server, _runtime: runtime }
+        Self { server, runtime: runtime }
     }
 
     /// A project whose provider `live` is this host, and whose `toy` replays on the same wire.
@@ -151,6 +164,78 @@ impl Live {
             .suite("tiny")
             .file("providers/live.toml", &live)
             .file("providers/toy.toml", &format!("kind = \"replay\"\nwire = \"{kind}\"\n[models.small]\n"))
+    }
+}
+
+/// Where the streams of a wire lie.
+fn streams(shared: &Path, wire: WireKind) -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bedrock");
+    let folders = match wire {
+        WireKind::OpenaiChat => vec![shared.join("openai_chat"), shared.join("openai_compatible")],
+        WireKind::OpenaiResponses => vec![shared.join("openai_responses")],
+        WireKind::Anthropic => vec![shared.join("anthropic_messages")],
+        WireKind::Gemini => vec![shared.join("gemini")],
+        WireKind::Bedrock => vec![own],
+    };
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "sse")).collect()
+}
+
+/// Gives one answer to whatever is asked.
+struct Only(Entry);
+
+impl Library for Only {
+    fn look_up(&self, _: &Asked<'_>) -> Option<Reply> {
+        Some(Reply { entry: self.0.clone(), headers: HeaderMap::new() })
+    }
+}
+
+impl Live {
+    /// What the product's own transport makes of an answer.
+    fn ask(&self, wire: WireKind, stream: bool) -> Arrived {
+        let endpoint = HttpEndpoint {
+            wire,
+            base_url: self.server.base_url(wire),
+            auth: AuthScheme::None,
+            key: None,
+            headers: BTreeMap::new(),
+            timeout_s: 60.0,
+            replay: true,
+        };
+        let http = wire::wire(wire).encode(&request(OutputMode::Text, stream, &json!({})), &Target::default());
+        let call = Call { endpoint: 0, route: http.route, body: http.body, repeat: 0, first_output: None };
+        let transport = HttpTransport::new(vec![endpoint]).unwrap();
+        self.runtime.block_on(transport.send(call))
+    }
+}
+
+#[test]
+fn a_stream_says_the_same_whole_and_in_pieces() {
+    let Some(shared) = fixtures("recorded streams through the in-process server") else { return };
+    for (kind, wire) in WIRES {
+        for path in streams(&shared.join("providers"), wire) {
+            let bytes = std::fs::read(&path).unwrap();
+            let mut events: Vec<Value> = Vec::new();
+            Framing::Sse.decoder().feed(&bytes, &mut |data| events.extend(serde_json::from_str::<Value>(data)));
+            let count = events.len();
+            let live = Live::start(Only(streamed(wire, events)));
+            let (pieces, whole) = (live.ask(wire, true), live.ask(wire, false));
+            let name = format!("{kind}: {}", path.display());
+
+            // The chat wire's short forms change the order of keys; a binary stream is no text.
+            if !matches!(wire, WireKind::OpenaiChat | WireKind::Bedrock) {
+                let Received::Answer { body, streamed: true, .. } = &pieces.received else { panic!("{name}") };
+                assert_eq!(String::from_utf8_lossy(body), String::from_utf8_lossy(&bytes), "{name}");
+            }
+            assert!(pieces.timing.event_ms.len() >= count, "{name}: each event has its recorded time");
+            match pieces.reading.outcome.failure() {
+                None => assert_eq!(whole.reading.outcome, pieces.reading.outcome, "{name}"),
+                Some(_) => {
+                    let failure = whole.reading.outcome.failure().unwrap_or_else(|| panic!("{name}: an answer"));
+                    assert_eq!(failure.kind, FailureKind::NotRecorded, "{name}: a stream without an end");
+                }
+            }
+        }
     }
 }
 
