@@ -81,15 +81,12 @@ impl Wire for Bedrock {
         let name = header_type.or(body_type).unwrap_or_default();
         let name = name.split(':').next().and_then(|name| name.rsplit('#').next()).unwrap_or_default();
         let said = classify::classify(status, headers, body);
-        if said.kind == FailureKind::NotRecorded {
-            return said;
-        }
         let alike = status_alike(name, status, &said.message);
         let message = match name.is_empty() || said.message.contains(name) {
             true => said.message,
             false => text::one_line(&format!("{} ({name})", said.message), 300),
         };
-        Failure { status: Some(status), message, ..classify::classify(alike, headers, b"{}") }
+        Failure { status: Some(status), message, ..classify::classify(alike, headers, body) }
     }
 
     /// Claude's subset for Claude; what other models' servers accept is not documented.

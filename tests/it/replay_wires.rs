@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ceiling::digest::Digest;
-use ceiling::exchange::{FailureKind, OutputMode};
+use ceiling::exchange::{FailureKind, Outcome, OutputMode};
 use ceiling::provider::{AuthScheme, Target, WireKind};
 use ceiling::replay::server::ReplayServer;
 use ceiling::replay::{Asked, Entry, Library, Reply};
@@ -209,6 +209,17 @@ impl Live {
     }
 }
 
+/// A tool's arguments come as text in pieces, and on some wires as an object whole: without its spaces.
+fn compact(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Answered(mut completion) if completion.from_tool => {
+            completion.text = serde_json::from_str::<Value>(&completion.text).unwrap().to_string();
+            Outcome::Answered(completion)
+        }
+        other => other,
+    }
+}
+
 #[test]
 fn a_stream_says_the_same_whole_and_in_pieces() {
     let Some(shared) = fixtures("recorded streams through the in-process server") else { return };
@@ -229,7 +240,7 @@ fn a_stream_says_the_same_whole_and_in_pieces() {
             }
             assert!(pieces.timing.event_ms.len() >= count, "{name}: each event has its recorded time");
             match pieces.reading.outcome.failure() {
-                None => assert_eq!(whole.reading.outcome, pieces.reading.outcome, "{name}"),
+                None => assert_eq!(compact(whole.reading.outcome), compact(pieces.reading.outcome), "{name}"),
                 Some(_) => {
                     let failure = whole.reading.outcome.failure().unwrap_or_else(|| panic!("{name}: an answer"));
                     assert_eq!(failure.kind, FailureKind::NotRecorded, "{name}: a stream without an end");
