@@ -82,10 +82,8 @@ impl Wire for Bedrock {
         let name = name.split(':').next().and_then(|name| name.rsplit('#').next()).unwrap_or_default();
         let said = classify::classify(status, headers, body);
         let alike = status_alike(name, status, &said.message);
-        let message = match name.is_empty() || said.message.contains(name) {
-            true => said.message,
-            false => text::one_line(&format!("{} ({name})", said.message), 300),
-        };
+        let named = text::one_line(&format!("{} ({name})", said.message), 300);
+        let message = if name.is_empty() || said.message.contains(name) { said.message } else { named };
         Failure { status: Some(status), message, ..classify::classify(alike, headers, body) }
     }
 
