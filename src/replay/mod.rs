@@ -342,6 +342,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_same_request_on_two_wires_is_two_requests() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording.jsonl");
+        let hash = Digest::of(b"r");
+        let line = |wire: &str, status: u16| {
+            format!(
+                "{{{wire}\"request_hash\":\"{hash}\",\"example\":\"e\",\"variant\":\"v\",\"status\":{status},\"total_ms\":1}}\n"
+            )
+        };
+        let head = "{\"recording\":1,\"suite\":\"s\",\"latency\":\"indicative\"}\n";
+        std::fs::write(&path, head.to_owned() + &line("", 200) + &line("\"wire\":\"anthropic\",", 201)).unwrap();
+        let recording = Recording::load(&path).unwrap();
+        let status = |wire| recording.find(wire, &hash, 0).map(|entry| entry.status);
+        assert_eq!(status(WireKind::OpenaiChat), Some(200), "a line that names no wire is of the chat wire");
+        assert_eq!(status(WireKind::Anthropic), Some(201));
+        assert!(!recording.knows(WireKind::Gemini, &hash, 0));
+    }
+
+    #[test]
     fn a_stream_comes_back_as_it_was() {
         let event = |choices: Value| json!({"choices": choices, "id": "c1", "model": "m"});
         let events = vec![

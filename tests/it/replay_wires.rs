@@ -287,6 +287,48 @@ fn what_a_host_of_any_wire_said_is_recorded_and_said_again() {
     }
 }
 
+/// The tiny suite with one variant a wire, each of a provider named after it, at the same prices.
+fn side_by_side(live: &Live) -> Project {
+    let project = Project::new().suite("tiny");
+    let text = project.read("suites/tiny/suite.toml");
+    let (head, tail) = (text.split("[[variants]]").next().unwrap(), text.rsplit_once("[targets]").unwrap().1);
+    let mut variants = String::new();
+    for (kind, wire) in WIRES {
+        variants += &format!("[[variants]]\nname = \"{kind}\"\nmodel = \"re-{kind}/small\"\nprompt = \"v1\"\n\n");
+        let model = "[models.small]\nprice = { input = 1.0, cache_read = 0.1, output = 2.0 }\n";
+        let url = live.server.base_url(wire);
+        let replay = format!("kind = \"replay\"\nwire = \"{kind}\"\n{model}");
+        project.write(&format!("providers/re-{kind}.toml"), replay.as_bytes());
+        let live = format!("kind = \"{kind}\"\nbase_url = \"{url}\"\n{model}");
+        project.write(&format!("providers/live-{kind}.toml"), live.as_bytes());
+    }
+    project.write("suites/tiny/suite.toml", format!("{head}{variants}[targets]{tail}").as_bytes());
+    project
+}
+
+#[test]
+fn one_suite_runs_side_by_side_on_all_wires() {
+    let live = Live::start(Host);
+    let project = side_by_side(&live);
+    let providers = WIRES.map(|(kind, _)| format!("--provider=re-{kind}=live-{kind}"));
+    let asked = ["run", "suites/tiny", "--json", "--store", "live.db"].map(str::to_owned);
+    let first = project.run(asked.iter().chain(&providers)).exits(0).json();
+    project.run(["record", "last", "-o", RECORDING, "--store", "live.db"]).exits(0);
+    let again = project.run(["run", "suites/tiny", "--json"]).exits(0).json();
+    for document in [&first, &again] {
+        let rows = document["variants"].as_array().unwrap();
+        assert_eq!(rows.len(), WIRES.len());
+        for row in rows {
+            assert_eq!((&row["n"], &row["accuracy"]["point"]), (&json!(12), &json!(1.0)), "{row:#}");
+            // A prompt of 24 tokens in the mean, 5 of them from the cache, and 7 of answer.
+            let usage = (&row["usage"]["input_uncached_tokens"], &row["usage"]["output_tokens"]);
+            assert_eq!(usage, (&json!(19.0), &json!(7.0)), "{row:#}");
+            let dollars = row["cost_usd_per_request"]["point"].as_f64().unwrap();
+            assert!((dollars - (19.0 * 1.0 + 5.0 * 0.1 + 7.0 * 2.0) / 1e6).abs() < 1e-9, "{row:#}");
+        }
+    }
+}
+
 #[test]
 fn a_recording_of_one_wire_does_not_answer_another() {
     let live = Live::start(Host);
