@@ -154,7 +154,7 @@ impl Live {
     fn start(library: impl Library + 'static) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let server = runtime.block_on(ReplayServer::start(Arc::new(library), 0.0)).unwrap();
-        Self { server, runtime: runtime }
+        Self { server, runtime }
     }
 
     /// A project whose provider `live` is this host, and whose `toy` replays on the same wire.
