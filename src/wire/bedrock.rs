@@ -81,6 +81,9 @@ impl Wire for Bedrock {
         let name = header_type.or(body_type).unwrap_or_default();
         let name = name.split(':').next().and_then(|name| name.rsplit('#').next()).unwrap_or_default();
         let said = classify::classify(status, headers, body);
+        if said.kind == FailureKind::NotRecorded {
+            return said;
+        }
         let alike = status_alike(name, status, &said.message);
         let message = match name.is_empty() || said.message.contains(name) {
             true => said.message,
@@ -460,7 +463,8 @@ fn stream_failure(name: &str, message: String) -> Failure {
     let failure = classify::classify(alike, &HeaderMap::new(), b"{}");
     let message = text::one_line(&format!("{message} ({})", name.trim_start_matches(':')), 300);
     // A pause is not asked for; that it is the rate is known.
-    let retry = if failure.kind == FailureKind::RateLimited { Retry::RateLimited { after: None } } else { failure.retry };
+    let retry =
+        if failure.kind == FailureKind::RateLimited { Retry::RateLimited { after: None } } else { failure.retry };
     Failure { status: None, message, retry, ..failure }
 }
 

@@ -111,7 +111,8 @@ fn every_request_of_openai_and_azure_is_valid_with_its_cache() {
 
 #[test]
 fn a_mark_needs_a_stable_prefix() {
-    let nothing = Request { cache: caches()[3].clone(), stable_messages: 0, ..request(OutputMode::Text, true, &json!({})) };
+    let nothing =
+        Request { cache: caches()[3].clone(), stable_messages: 0, ..request(OutputMode::Text, true, &json!({})) };
     let body = encoded(&nothing, Dialect::Openai);
     assert_eq!(body.get("prompt_cache_options"), None, "explicit without a mark would mean no caching");
 }
@@ -190,10 +191,7 @@ fn azures_older_address_names_the_deployment_and_the_version() {
     let target = Target { api_version: Some("2026-10-01-preview".into()), ..target(Dialect::Azure) };
     let request = Request { model: "my deployment".into(), ..request(OutputMode::Text, true, &json!({})) };
     let http = wire::wire(WireKind::OpenaiChat).encode(&request, &target);
-    assert_eq!(
-        http.route.path,
-        "/openai/deployments/my%20deployment/chat/completions?api-version=2026-10-01-preview"
-    );
+    assert_eq!(http.route.path, "/openai/deployments/my%20deployment/chat/completions?api-version=2026-10-01-preview");
     let plain = wire::wire(WireKind::OpenaiChat).encode(&request, &self::target(Dialect::Azure));
     assert_eq!(plain.route.path, "/chat/completions");
     assert_eq!(http.body, plain.body);
@@ -217,7 +215,8 @@ fn end(reason: &str) -> Value {
 #[test]
 fn azures_first_chunk_of_filter_results_says_nothing() {
     let filter = json!({"choices": [], "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]});
-    let reading = streamed(&[filter, delta(json!({"role": "assistant"})), delta(json!({"content": "hi"})), end("stop")]);
+    let reading =
+        streamed(&[filter, delta(json!({"role": "assistant"})), delta(json!({"content": "hi"})), end("stop")]);
     assert_eq!((reading.first_output_event, reading.outcome.as_str()), (Some(2), "answered"));
 }
 
@@ -242,7 +241,8 @@ fn exhausted_money_is_known_in_each_hosts_words() {
     let classify = |status, body: &Value| {
         wire::wire(WireKind::OpenaiChat).classify(status, &HeaderMap::new(), body.to_string().as_bytes()).kind
     };
-    let groq = json!({"error": {"message": "spend limit", "type": "invalid_request_error", "code": "blocked_api_access"}});
+    let groq =
+        json!({"error": {"message": "spend limit", "type": "invalid_request_error", "code": "blocked_api_access"}});
     assert_eq!(classify(400, &groq), FailureKind::QuotaExhausted);
     let openrouter = json!({"error": {"code": 402, "message": "insufficient credits"}});
     assert_eq!(classify(402, &openrouter), FailureKind::QuotaExhausted);
@@ -268,6 +268,15 @@ fn groqs_usage_is_read_where_it_stands() {
                       "x_groq": {"id": "r", "usage": {"prompt_tokens": 9, "completion_tokens": 2}}});
     let reading = streamed(&[delta(json!({"content": "a"})), last]);
     assert_eq!(reading.outcome.completion().unwrap().usage.input_uncached_tokens, Some(9));
+}
+
+#[test]
+fn deepseeks_cached_tokens_are_read() {
+    let usage = json!({"prompt_tokens": 10, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2});
+    let whole = json!({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage});
+    let outcome = wire::wire(WireKind::OpenaiChat).decode(whole.to_string().as_bytes());
+    let usage = outcome.completion().unwrap().usage;
+    assert_eq!((usage.input_uncached_tokens, usage.cache_read_tokens), (Some(2), Some(8)));
 }
 
 #[test]
@@ -307,9 +316,10 @@ fn reasoning_in_tags_is_kept_apart_whole_and_streamed() {
 fn bodies_of_other_servers_can_be_made() {
     let Some(fixtures) = fixtures("request bodies of other servers") else { return };
     let folder = fixtures.join("providers/openai_compatible");
-    for (file, dialect) in
-        [("request_vllm_structured_outputs.json", Dialect::Vllm), ("request_llamacpp_json_schema.json", Dialect::LlamaCpp)]
-    {
+    for (file, dialect) in [
+        ("request_vllm_structured_outputs.json", Dialect::Vllm),
+        ("request_llamacpp_json_schema.json", Dialect::LlamaCpp),
+    ] {
         let wanted = json_of(&folder.join(file));
         let native = wanted["response_format"]["json_schema"].clone();
         let output = match native.is_object() {
@@ -317,7 +327,8 @@ fn bodies_of_other_servers_can_be_made() {
             false => OutputMode::Text,
         };
         let messages = serde_json::from_value(wanted["messages"].clone()).unwrap();
-        let params = json!({"temperature": wanted["temperature"], "seed": wanted["seed"], "max_tokens": wanted["max_tokens"]});
+        let params =
+            json!({"temperature": wanted["temperature"], "seed": wanted["seed"], "max_tokens": wanted["max_tokens"]});
         let own = ["structured_outputs", "chat_template_kwargs"];
         let extra_body = own.iter().filter_map(|key| Some(((*key).to_owned(), wanted.get(key)?.clone()))).collect();
         let model = wanted["model"].as_str().unwrap().to_owned();
