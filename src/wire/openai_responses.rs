@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::openai_chat::{CountedInside, cached_inside, dialect};
-use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, fit, malformed};
+use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, fit, malformed, set_in};
 use crate::exchange::{Completion, Failure, Message, Outcome, OutputMode, Request, Role, Stop, Usage};
 use crate::provider::{Dialect, Target};
 
@@ -107,14 +107,6 @@ fn encode_params(request: &Request, body: &mut Map<String, Value>) {
                 body.insert(name.clone(), value.clone());
             }
         }
-    }
-}
-
-/// Sets a field of an object of the body, which is made if it is not there.
-fn set_in(body: &mut Map<String, Value>, object: &str, field: &str, value: Value) {
-    let object = body.entry(object).or_insert_with(|| json!({}));
-    if let Value::Object(fields) = object {
-        fields.insert(field.to_owned(), value);
     }
 }
 
