@@ -34,9 +34,7 @@ impl Wire for Bedrock {
             if request.stream { "converse-stream" } else { "converse" }
         );
         let digest = self.digest(&path, &body);
-        for (key, value) in &target.extra_body {
-            body.insert(key.clone(), value.clone());
-        }
+        super::merge(&mut body, &target.extra_body);
         let route = Route { path: path.into(), headers: Vec::new() };
         HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
     }
@@ -403,7 +401,7 @@ impl StreamDecoder for ConverseStream {
         let outcome = match self.failure {
             Some(failure) => Outcome::Failed(failure),
             None if complete => self.said.outcome(),
-            None => Outcome::Failed(super::cut("messageStop")),
+            None => Outcome::Failed(super::cut("the stream ended without messageStop")),
         };
         Reading { outcome, first_output_event: self.first_output, first_visible_event: self.first_visible }
     }

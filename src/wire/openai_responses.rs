@@ -27,9 +27,7 @@ impl Wire for OpenaiResponses {
             body.insert("prompt_cache_key".into(), ask.key.clone().into());
         }
         let digest = super::request_digest(&body);
-        for (key, value) in &target.extra_body {
-            body.insert(key.clone(), value.clone());
-        }
+        super::merge(&mut body, &target.extra_body);
         if request.stream {
             body.insert("stream".into(), true.into());
             if target.dialect == Dialect::Openai {
@@ -396,7 +394,7 @@ impl StreamDecoder for ResponseStream {
         let outcome = match (self.failure, self.last) {
             (Some(failure), _) => Outcome::Failed(failure),
             (None, Some(last)) => last.outcome_of(self.said),
-            (None, None) => Outcome::Failed(super::cut("its last response")),
+            (None, None) => Outcome::Failed(super::cut("the stream ended without its last response")),
         };
         Reading { outcome, first_output_event: self.first_output, first_visible_event: self.first_visible }
     }
