@@ -166,7 +166,7 @@ pub(super) async fn assemble(
             id: variant.id.clone(),
             endpoint,
             leader_first: variant.cache.is_some(),
-            most_output_tokens: most_output_tokens(variant, model),
+            most_output_tokens: most_output_tokens(variant, provider, model),
         });
         assembly.prepared.push(Arc::new(prepared));
     }
@@ -203,7 +203,17 @@ fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> 
             (base_url.clone(), *auth, read_key(provider, key)?, headers.clone())
         }
     };
+    #[cfg(feature = "sigv4")]
+    let aws = match auth {
+        crate::provider::AuthScheme::Sigv4 => Some(read_aws_keys(provider)?),
+        _ => None,
+    };
+    // What is sent and could be echoed is the session's token.
+    #[cfg(feature = "sigv4")]
+    let key = aws.as_ref().map_or(key, |keys| keys.session_token.clone());
     Ok(HttpEndpoint {
+        #[cfg(feature = "sigv4")]
+        aws,
         wire: provider.wire,
         base_url: model.base_url.clone().unwrap_or(base_url),
         auth,
@@ -252,10 +262,13 @@ const REPLAY_CONCURRENCY: u32 = 64;
 
 /// Most output tokens of a request: the limit under either of its names, the endpoint's own fields
 /// last as in the body, times the answers that are asked for.
-fn most_output_tokens(variant: &Variant, model: &Model) -> Option<u64> {
+fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> Option<u64> {
     let set = |name: &str| model.extra_body.get(name).or_else(|| variant.params.get(name))?.as_u64();
     let answers = set("n").unwrap_or(1).max(set("best_of").unwrap_or(1));
-    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| set(name)).map(|most| most.saturating_mul(answers))
+    let most = ["max_completion_tokens", "max_output_tokens", "max_tokens"].iter().find_map(|name| set(name));
+    // One wire always sends a limit, its own where none is set.
+    let own = (provider.wire == WireKind::Anthropic).then(|| crate::wire::anthropic::default_max_tokens(&model.facts));
+    most.or(own).map(|most| most.saturating_mul(answers))
 }
 
 /// Checks that a limit of money can be kept: every live request's worst case must be known.
@@ -273,6 +286,18 @@ pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The keys that sign, from the variables that AWS's own tools read.
+#[cfg(feature = "sigv4")]
+fn read_aws_keys(provider: &Provider) -> Result<crate::run::sigv4::AwsKeys, Error> {
+    let required = |name: &str| read_key(provider, &KeySource::Environment(name.to_owned()));
+    let access_key_id = required("AWS_ACCESS_KEY_ID")?.unwrap_or_default();
+    let secret_access_key = required("AWS_SECRET_ACCESS_KEY")?.unwrap_or_default();
+    // Long-lived keys have none.
+    let session_token = required("AWS_SESSION_TOKEN").ok().flatten();
+    let access_key_id = secrecy::ExposeSecret::expose_secret(&access_key_id).to_owned();
+    Ok(crate::run::sigv4::AwsKeys { access_key_id, secret_access_key, session_token })
 }
 
 /// The key, from the environment or the file that the provider names.

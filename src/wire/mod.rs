@@ -217,13 +217,23 @@ pub(crate) fn malformed(message: &str) -> Failure {
     }
 }
 
-/// A stream that ended without its end signal.
-pub(crate) fn cut(end_signal: &str) -> Failure {
-    Failure {
-        kind: FailureKind::Cut,
-        status: None,
-        message: format!("the stream ended without {end_signal}"),
-        retry: Retry::Transient,
+/// A stream that ended before its end signal.
+pub(crate) fn cut(message: &str) -> Failure {
+    Failure { kind: FailureKind::Cut, status: None, message: message.to_owned(), retry: Retry::Transient }
+}
+
+/// Puts fields over a body's; objects that both have are merged, so that one nested field can be set.
+pub(crate) fn merge(
+    body: &mut serde_json::Map<String, serde_json::Value>,
+    over: &serde_json::Map<String, serde_json::Value>,
+) {
+    for (key, value) in over {
+        match (body.get_mut(key), value) {
+            (Some(serde_json::Value::Object(inner)), serde_json::Value::Object(value)) => merge(inner, value),
+            _ => {
+                body.insert(key.clone(), value.clone());
+            }
+        }
     }
 }
 
@@ -239,17 +249,14 @@ pub(crate) fn percent_encoded(name: &str) -> String {
     encoded
 }
 
-/// Puts fields over a body's; objects that both have are merged, so that one nested field can be set.
-pub(crate) fn merge(
+/// Sets a field of an object of a body, which is made if it is not there.
+pub(crate) fn set_in(
     body: &mut serde_json::Map<String, serde_json::Value>,
-    over: &serde_json::Map<String, serde_json::Value>,
+    object: &str,
+    field: &str,
+    value: serde_json::Value,
 ) {
-    for (key, value) in over {
-        match (body.get_mut(key), value) {
-            (Some(serde_json::Value::Object(inner)), serde_json::Value::Object(value)) => merge(inner, value),
-            _ => {
-                body.insert(key.clone(), value.clone());
-            }
-        }
+    if let serde_json::Value::Object(fields) = body.entry(object).or_insert_with(|| serde_json::json!({})) {
+        fields.insert(field.to_owned(), value);
     }
 }

@@ -133,6 +133,8 @@ struct UsageWire {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<PromptDetails>,
+    /// DeepSeek's name for cached tokens (PROVIDERS.md 2).
+    prompt_cache_hit_tokens: Option<u64>,
     completion_tokens_details: Option<CompletionDetails>,
 }
 
@@ -152,7 +154,7 @@ impl UsageWire {
         let details = self.prompt_tokens_details;
         cached_inside(CountedInside {
             prompt: self.prompt_tokens,
-            read: details.as_ref().and_then(|details| details.cached_tokens),
+            read: details.as_ref().and_then(|details| details.cached_tokens).or(self.prompt_cache_hit_tokens),
             written: details.as_ref().and_then(|details| details.cache_write_tokens),
             output: self.completion_tokens,
             reasoning: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
@@ -362,7 +364,7 @@ impl StreamDecoder for ChatStream {
         let outcome = match stream.failure {
             Some(failure) => Outcome::Failed(failure),
             None if complete => outcome,
-            None => Outcome::Failed(super::cut("a finish_reason")),
+            None => Outcome::Failed(super::cut("the stream ended without a finish_reason")),
         };
         Reading { outcome, first_output_event, first_visible_event }
     }

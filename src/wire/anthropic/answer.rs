@@ -321,7 +321,7 @@ impl StreamDecoder for MessageStream {
             None if complete => {
                 Reading { outcome: self.said.outcome(), first_output_event: None, first_visible_event: None }
             }
-            None => failed(cut("a message_stop")),
+            None => failed(cut("the stream ended without a message_stop")),
         };
         Reading { first_output_event: self.first_output, first_visible_event: self.first_visible, ..reading }
     }

@@ -232,7 +232,7 @@ impl StreamDecoder for ChunkStream {
             None if self.said.is_complete() => {
                 Reading { outcome: self.said.outcome(), first_output_event: None, first_visible_event: None }
             }
-            None => failed(cut("a finishReason")),
+            None => failed(cut("the stream ended without a finishReason")),
         };
         Reading { first_output_event: self.first_output, first_visible_event: self.first_visible, ..reading }
     }

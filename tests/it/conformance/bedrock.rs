@@ -315,6 +315,8 @@ fn errors_mean_what_their_type_says() {
         assert_eq!(failure.status, Some(status));
     }
     assert_eq!(classify(403, "AccessDeniedException", said).message, "no (AccessDeniedException)");
+    let replayed = classify(404, "", r#"{"message":"no","code":"ceiling_not_recorded"}"#);
+    assert_eq!(replayed.kind, FailureKind::NotRecorded);
 }
 
 #[test]

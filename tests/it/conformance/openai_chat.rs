@@ -271,6 +271,15 @@ fn groqs_usage_is_read_where_it_stands() {
 }
 
 #[test]
+fn deepseeks_cached_tokens_are_read() {
+    let usage = json!({"prompt_tokens": 10, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2});
+    let whole = json!({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": usage});
+    let outcome = wire::wire(WireKind::OpenaiChat).decode(whole.to_string().as_bytes());
+    let usage = outcome.completion().unwrap().usage;
+    assert_eq!((usage.input_uncached_tokens, usage.cache_read_tokens), (Some(2), Some(8)));
+}
+
+#[test]
 fn hosts_words_for_the_end_are_known() {
     for (reason, ends_as) in [("eos", "answered"), ("model_length", "truncated"), ("content_filter", "refused")] {
         assert_eq!(streamed(&[delta(json!({"content": "a"})), end(reason)]).outcome.as_str(), ends_as, "{reason}");
