@@ -167,9 +167,9 @@ class OpenaiResponses:
                     said.stop = details.reason if details else response.status
                     said.usage = self.usage(response.usage)
                 case "response.failed":
-                    said.failed = event.response.error.code
+                    said.failed = [event.response.error.code]
                 case "error":
-                    said.failed = event.code
+                    said.failed = [event.code]
 
     @staticmethod
     def usage(sent):
@@ -369,12 +369,26 @@ def events(fixture):
     return [json.loads(line[6:]).get("type") for line in lines if line.startswith("data: {")]
 
 
+def error_words(error):
+    """The words by which a client names an error that came inside a stream."""
+    match error:
+        case openai.APIError():
+            return [error.type, error.code]
+        case anthropic.APIStatusError():
+            return [error.body["error"]["type"]]
+        case google.genai.errors.APIError():
+            return [error.status]
+        case botocore.exceptions.ClientError():
+            return [error.response["Error"]["Code"]]
+    return [type(error).__name__]
+
+
 def check_stream(wire, fixture, name, tally):
     said = Said()
     try:
         wire.stream(fixture.stem, said)
     except (openai.APIError, anthropic.APIError, google.genai.errors.APIError, botocore.exceptions.ClientError) as error:
-        said.failed = type(error).__name__
+        said.failed = error_words(error)
     expected = json.loads(fixture.with_suffix(".expected.json").read_text())
     got = said.fields()
     expected.setdefault("first_visible_event", expected["first_output_event"])
@@ -386,6 +400,8 @@ def check_stream(wire, fixture, name, tally):
             if field.startswith("first_") and value is not None:
                 value -= sum(index < value for index in hidden)
             tally.compare(name, field, value, got[field])
+    for word in expected.get("error", {}).values():
+        tally.compare(name, "error", word, word if word in (said.failed or []) else said.failed)
 
 
 def check_whole(wire, fixture, name, tally):
