@@ -153,7 +153,7 @@ pub(super) async fn assemble(
     let recording = recording(suite, providers)?;
     let server = match &recording {
         Some((recording, _)) => Some(
-            ReplayServer::start(Arc::clone(recording), pace)
+            ReplayServer::start(recording.clone(), pace)
                 .await
                 .map_err(|error| Error::System { what: "failed to serve the recording on loopback".into(), error })?,
         ),
@@ -170,8 +170,10 @@ pub(super) async fn assemble(
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
             None => {
-                let recorded =
-                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                let recorded = recording
+                    .as_ref()
+                    .zip(server.as_ref())
+                    .map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
                 assembly.endpoints.push(spec(
                     &name,
@@ -227,7 +229,17 @@ pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option
             (base_url.clone(), *auth, read_key(provider, key)?, headers.clone())
         }
     };
+    #[cfg(feature = "sigv4")]
+    let aws = match auth {
+        crate::provider::AuthScheme::Sigv4 => Some(read_aws_keys(provider)?),
+        _ => None,
+    };
+    // What is sent and could be echoed is the session's token.
+    #[cfg(feature = "sigv4")]
+    let key = aws.as_ref().map_or(key, |keys| keys.session_token.clone());
     Ok(HttpEndpoint {
+        #[cfg(feature = "sigv4")]
+        aws,
         wire: provider.wire,
         base_url: model.base_url.clone().unwrap_or(base_url),
         auth,
@@ -253,7 +265,10 @@ pub(super) fn spec(
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
     let headers = http.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    // Bodies of two wires can be equal; the chat wire is left unnamed, so that older stores still hold.
+    let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
+    let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
@@ -297,6 +312,18 @@ pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The keys that sign, from the variables that AWS's own tools read.
+#[cfg(feature = "sigv4")]
+fn read_aws_keys(provider: &Provider) -> Result<crate::run::sigv4::AwsKeys, Error> {
+    let required = |name: &str| read_key(provider, &KeySource::Environment(name.to_owned()));
+    let access_key_id = required("AWS_ACCESS_KEY_ID")?.unwrap_or_default();
+    let secret_access_key = required("AWS_SECRET_ACCESS_KEY")?.unwrap_or_default();
+    // Long-lived keys have none.
+    let session_token = required("AWS_SESSION_TOKEN").ok().flatten();
+    let access_key_id = secrecy::ExposeSecret::expose_secret(&access_key_id).to_owned();
+    Ok(crate::run::sigv4::AwsKeys { access_key_id, secret_access_key, session_token })
 }
 
 /// The key, from the environment or the file that the provider names.

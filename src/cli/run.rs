@@ -333,7 +333,7 @@ impl Prepared<'_> {
                 }
                 let digest = prepared.encode(&example)?.digest;
                 for repeat in 0..self.suite.repeats {
-                    if !recording.knows(&digest, repeat) {
+                    if !recording.knows(prepared.wire(), &digest, repeat) {
                         unknown[place].0 += 1;
                         unknown[place].1.get_or_insert_with(|| example.id.0.clone());
                     }
