@@ -256,7 +256,7 @@ fn most_output_tokens(variant: &Variant, model: &Model) -> Option<u64> {
 pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let priced = endpoint.price.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        let priced = endpoint.price.as_ref().is_some_and(crate::run::budget::is_bounded);
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
             let what =
                 if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };
