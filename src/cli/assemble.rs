@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::preflight;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -44,6 +45,9 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
+    if loaded.warnings.errors() == 0 {
+        loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);
+    }
     loaded.warnings = loaded.warnings.into_result()?;
     Ok(loaded)
 }
@@ -101,6 +105,8 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted,
+                null_is_absent: preflight::fitted(suite, variant, provider, model)
+                    .is_some_and(|(fitted, _)| fitted.null_is_absent),
             })
         })
         .collect()

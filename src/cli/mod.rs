@@ -5,6 +5,7 @@ mod assemble;
 mod check;
 pub mod exit;
 mod measuring;
+mod preflight;
 mod printer;
 mod progress;
 mod record;

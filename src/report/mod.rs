@@ -1,6 +1,7 @@
 //! What people and machines read: measurements and verdict, rendered.
 
 pub mod json;
+pub mod schema_sent;
 pub mod table;
 pub mod terminal;
 
@@ -22,6 +23,8 @@ pub struct Report {
     pub setting: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
+    /// How the suite's schema was changed for the endpoint, by variant.
+    pub schema_changes: schema_sent::SchemaChanges,
     /// What was measured.
     pub measurements: Measurements,
     /// The ladder's answer.
