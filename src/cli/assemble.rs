@@ -107,6 +107,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 self_hosted: provider.self_hosted,
                 null_is_absent: preflight::fitted(suite, variant, provider, model)
                     .is_some_and(|(fitted, _)| fitted.null_is_absent),
+                retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
             })
         })
         .collect()

@@ -33,6 +33,8 @@ pub struct EndpointFacts {
     /// Whether the variant's schema was sent with optional fields as required ones, so that a null
     /// in an answer may stand for absence (see [`fit`]).
     pub null_is_absent: bool,
+    /// The day on which the model stops answering, if known.
+    pub retires: Option<jiff::civil::Date>,
 }
 
 /// How a trial ended, without its content.
