@@ -42,7 +42,7 @@ fn only(variant: &str, provider: &str, model: &str) -> (&'static str, bool, Stri
     let found = check(&[variant], provider, model, None);
     assert_eq!(found.iter().count(), 1, "{}", found.render(Style::Plain));
     let fault = found.into_iter().next().unwrap();
-    assert_eq!(fault.line, 15, "the variant's model");
+    assert_eq!(fault.line, 16, "the variant's model");
     (fault.code, fault.severity == Severity::Error, fault.message, fault.help.unwrap_or_default())
 }
 
