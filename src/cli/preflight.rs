@@ -45,9 +45,12 @@ pub(super) fn fitted(
     Some((fit::fit(suite.schema.as_ref()?.document(), profile), profile))
 }
 
+/// What a schema loses on its way to an endpoint, or why it cannot go.
+type Form = Result<Vec<Change>, String>;
+
 /// What a schema loses on its way to an endpoint; nothing is sent where answers are recorded.
 fn schema_faults(suite: &Suite, providers: &Providers) -> Vec<Diagnostic> {
-    let mut forms: Vec<(Result<Vec<Change>, String>, Vec<usize>)> = Vec::new();
+    let mut forms: Vec<(Form, Vec<usize>)> = Vec::new();
     for (index, variant) in suite.variants.iter().enumerate() {
         let Some((provider, model)) = providers.endpoint(&variant.endpoint) else { continue };
         if provider.service == Service::Replay {
@@ -67,7 +70,7 @@ fn schema_faults(suite: &Suite, providers: &Providers) -> Vec<Diagnostic> {
         }
     }
     let source = crate::suite::load::read_suite_file(suite).ok();
-    let fault = |(form, variants): (Result<Vec<Change>, String>, Vec<usize>)| {
+    let fault = |(form, variants): (Form, Vec<usize>)| {
         let names = facts::names(suite, &variants);
         let at = |code, message| facts::at_variant(suite, source.as_ref(), variants[0], code, message);
         match form {
