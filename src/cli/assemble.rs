@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::preflight;
 use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -45,6 +46,9 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
+    if loaded.warnings.errors() == 0 {
+        loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);
+    }
     loaded.warnings = loaded.warnings.into_result()?;
     Ok(loaded)
 }
@@ -109,6 +113,8 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted && embeds_at_home(providers, variant),
+                null_is_absent: preflight::fitted(suite, variant, provider, model)
+                    .is_some_and(|(fitted, _)| fitted.null_is_absent),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
             })
         })
@@ -301,7 +307,7 @@ fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> 
 pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let priced = endpoint.price.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        let priced = endpoint.price.as_ref().is_some_and(crate::run::budget::is_bounded);
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
             let what =
                 if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };

@@ -8,6 +8,7 @@ mod architecture;
 mod check;
 mod conformance;
 mod drive;
+mod fit;
 mod replay_wires;
 mod resume;
 mod retrieval;
