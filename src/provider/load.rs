@@ -27,7 +27,12 @@ const READING: ReadCodes =
 
 /// The providers that ship, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("anthropic", include_str!("../../providers/anthropic.toml")),
     ("azure-openai", include_str!("../../providers/azure-openai.toml")),
+    ("bedrock", include_str!("../../providers/bedrock.toml")),
+    ("deepseek", include_str!("../../providers/deepseek.toml")),
+    ("fireworks", include_str!("../../providers/fireworks.toml")),
+    ("gemini", include_str!("../../providers/gemini.toml")),
     ("groq", include_str!("../../providers/groq.toml")),
     ("huggingface", include_str!("../../providers/huggingface.toml")),
     ("llama-cpp", include_str!("../../providers/llama-cpp.toml")),
@@ -35,9 +40,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("modal", include_str!("../../providers/modal.toml")),
     ("ollama", include_str!("../../providers/ollama.toml")),
     ("openai", include_str!("../../providers/openai.toml")),
+    ("openai-responses", include_str!("../../providers/openai-responses.toml")),
     ("openrouter", include_str!("../../providers/openrouter.toml")),
     ("smollm2", include_str!("../../providers/smollm2.toml")),
     ("together", include_str!("../../providers/together.toml")),
+    ("vertex", include_str!("../../providers/vertex.toml")),
     ("vllm", include_str!("../../providers/vllm.toml")),
 ];
 

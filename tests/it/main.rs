@@ -8,6 +8,7 @@ mod architecture;
 mod check;
 mod conformance;
 mod drive;
+mod providers;
 mod resume;
 mod run;
 mod schemas;
