@@ -191,7 +191,8 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
     Ok(Some((Arc::new(recording), digest)))
 }
 
-fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
+/// How an endpoint is reached, its key read; `recorded` is the address of the recording's server.
+pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
         (Service::Replay, url) => {
             (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new())

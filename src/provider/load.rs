@@ -118,6 +118,23 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
     faults.into_result().map(|_| providers)
 }
 
+/// The day of the prices and the model rows of one provider file, without those that it stands over.
+///
+/// # Errors
+/// Every fault of the file.
+pub fn rows_of(source: &Source) -> Result<(Option<String>, BTreeMap<String, Model>), Diagnostics> {
+    let (raw, faults) = read_source(source);
+    faults.into_result().map(|_| raw.into_rows())
+}
+
+/// Reads a provider file or a price list whole.
+///
+/// # Errors
+/// A file that cannot be read, is too large or is no text.
+pub fn read_file(path: &Path) -> Result<Source, Box<Diagnostic>> {
+    read_text(path, &READING)
+}
+
 /// Name and path of each `*.toml` of a folder, sorted; nothing for a folder that is not there.
 fn provider_files(folder: &Path) -> Vec<(String, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(folder) else {

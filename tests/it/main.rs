@@ -9,6 +9,7 @@ mod check;
 mod conformance;
 mod drive;
 mod providers;
+mod providers_command;
 mod resume;
 mod run;
 mod schemas;

@@ -63,7 +63,8 @@ fn listed_price(row: &Table) -> Price {
 fn agrees(name: &str, provider: &str, model: &Model, row: &Table) {
     let flag = |key: &str| row.get(key).map(|value| value.as_bool().unwrap());
     let texts = |key: &str| {
-        row.get(key).map(|value| value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect())
+        row.get(key)
+            .map(|value| value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect())
     };
     assert_eq!(model.price, Some(listed_price(row)), "{provider}/{name}");
     let facts = &model.facts;
@@ -73,7 +74,8 @@ fn agrees(name: &str, provider: &str, model: &Model, row: &Table) {
     assert_eq!(facts.extra_efforts, texts("extra_efforts"), "{provider}/{name}");
     assert_eq!(facts.context_tokens, whole(row, "context_tokens"), "{provider}/{name}");
     assert_eq!(facts.max_output_tokens, whole(row, "max_output_tokens"), "{provider}/{name}");
-    let cache_min = whole(row, "cache_min_tokens").or((row["provider"].as_str() == Some("openai")).then_some(OPENAI_CACHE_MIN_TOKENS));
+    let cache_min = whole(row, "cache_min_tokens")
+        .or((row["provider"].as_str() == Some("openai")).then_some(OPENAI_CACHE_MIN_TOKENS));
     assert_eq!(facts.cache_min_tokens, cache_min, "{provider}/{name}");
     assert_eq!(model.retires.as_deref(), row.get("retires").and_then(toml::Value::as_str), "{provider}/{name}");
     assert_eq!(model.served_as, row["id"].as_str().unwrap(), "{provider}/{name}");
