@@ -286,7 +286,6 @@ fn a_hostile_price_list_is_refused_with_its_reason() {
 
 /// The list that the shipped prices were made from (litellm 1.108.7), where it is at hand.
 #[test]
-#[expect(clippy::print_stdout, reason = "what a test skips must be seen")]
 fn the_shipped_prices_are_those_of_the_list_they_are_from() {
     let Some(list) = std::env::var_os("CEILING_LITELLM") else {
         println!("skipped: LiteLLM's own list: set CEILING_LITELLM to its JSON file of version 1.108.7");
