@@ -7,7 +7,7 @@ use crate::exchange::{
     CacheAsk, CacheLifetime, Failure, FailureKind, Message, NamedSchema, Outcome, OutputMode, Request, Role, Usage,
 };
 use crate::provider::price::request_cost;
-use crate::provider::{Dialect, Model, Price, Provider, WireKind};
+use crate::provider::{Model, Price, Provider};
 use crate::suite::schema::OutputSchema;
 use crate::text::one_line;
 use crate::units::Usd;
@@ -201,14 +201,11 @@ impl Maker<'_> {
         Step { purpose, request }
     }
 
-    /// The limit of the answer under the name that the wire's newest models take.
+    /// The limit of the answer; a wire gives it the name that its host knows.
     fn params(&self) -> Map<String, Value> {
-        let openai = matches!(self.provider.dialect, Dialect::Openai | Dialect::Azure);
-        let name =
-            if openai && self.provider.wire == WireKind::OpenaiChat { "max_completion_tokens" } else { "max_tokens" };
         let plain = self.model.facts.reasoning == Some(false) || self.provider.self_hosted;
         let most = if plain { MOST_TOKENS } else { MOST_TOKENS_REASONING };
-        Map::from_iter([(name.to_owned(), most.into())])
+        Map::from_iter([("max_tokens".to_owned(), most.into())])
     }
 
     fn fitted_schema(&self) -> Value {

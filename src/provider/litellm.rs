@@ -111,6 +111,12 @@ pub struct Comparison {
     pub absent: Vec<String>,
 }
 
+/// Whether a provider's ids are the models' own names. On Azure they are names of deployments, which
+/// say nothing certain: such a provider is compared only when it is named.
+pub fn has_own_names(provider: &str) -> bool {
+    provider != "azure-openai"
+}
+
 /// Whether it is known where the provider's models stand in the table.
 pub fn knows(provider: &str) -> bool {
     HOSTS.iter().any(|host| host.provider == provider)
@@ -197,13 +203,8 @@ impl RowReader<'_, '_> {
         set(&mut facts.context_tokens, self.whole("max_input_tokens"), "context_tokens", &mut changes);
         set(&mut facts.max_output_tokens, self.whole("max_output_tokens"), "max_output_tokens", &mut changes);
         set(&mut facts.cache_min_tokens, self.whole("prompt_cache_min_tokens"), "cache_min_tokens", &mut changes);
-        set(&mut facts.sampling, self.read("supports_sampling_params", "true or false"), "sampling", &mut changes);
-        set(
-            &mut facts.forced_tool,
-            self.read("supports_forced_tool_use", "true or false"),
-            "forced_tool",
-            &mut changes,
-        );
+        set(&mut facts.sampling, self.flag("supports_sampling_params"), "sampling", &mut changes);
+        set(&mut facts.forced_tool, self.flag("supports_forced_tool_use"), "forced_tool", &mut changes);
         set(&mut new.retires, self.day("deprecation_date"), "retires", &mut changes);
         (new, changes)
     }
@@ -248,12 +249,21 @@ impl RowReader<'_, '_> {
         }
     }
 
+    /// Token counts; some stand there as `4096.0`.
     fn whole(&mut self, field: &str) -> Option<u64> {
-        self.read(field, "a whole number").filter(|&tokens| tokens > 0)
+        let text = self.row.fields.get(field).map(|raw| raw.get()).filter(|text| *text != "null")?;
+        let whole = text.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map_or(text, |it| it.0);
+        match whole.parse::<u64>() {
+            Ok(tokens) => Some(tokens).filter(|&tokens| tokens > 0),
+            Err(_) => {
+                self.fault(field, text, "is not a whole number");
+                None
+            }
+        }
     }
 
     fn day(&mut self, field: &str) -> Option<String> {
-        let text: String = self.read(field, "a day (YYYY-MM-DD)")?;
+        let text: String = self.read(field, "is not a day (YYYY-MM-DD)")?;
         if text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok() {
             return Some(text);
         }
@@ -261,12 +271,16 @@ impl RowReader<'_, '_> {
         None
     }
 
+    fn flag(&mut self, field: &str) -> Option<bool> {
+        self.read(field, "is not true or false")
+    }
+
     fn read<T: serde::de::DeserializeOwned>(&mut self, field: &str, what: &str) -> Option<T> {
         let text = self.row.fields.get(field).map(|raw| raw.get())?;
         match serde_json::from_str::<Option<T>>(text) {
             Ok(value) => value,
             Err(_) => {
-                self.fault(field, text, &format!("is not {what}"));
+                self.fault(field, text, what);
                 None
             }
         }
@@ -274,7 +288,8 @@ impl RowReader<'_, '_> {
 
     fn fault(&mut self, field: &str, text: &str, what: &str) {
         let message = format!("`{}`: `{field}` {what}: {}", one_line(&self.row.key, 80), one_line(text, 80));
-        self.faults.push(Diagnostic::error("provider/bad-price", self.path, message));
+        let help = "correct the row in the list, or take one provider at a time with --provider";
+        self.faults.push(Diagnostic::error("provider/bad-price", self.path, message).help(help));
     }
 }
 

@@ -33,7 +33,13 @@ pub(super) fn list(args: &ListArgs, printer: Printer) -> Result<Exit, Error> {
     let all: Vec<&Provider> = providers.names().filter_map(|name| providers.get(name)).collect();
     printer.value(&json!({"providers": all.iter().map(|provider| described(provider)).collect::<Vec<_>>()}));
     let header = vec!["provider", "kind", "models", "prices", "self-hosted", "key", "address"];
-    printer.text(&Table { header, rows: all.iter().map(|provider| cells(provider)).collect() }.to_text());
+    let mut table = Table { header, rows: all.iter().map(|provider| cells(provider)).collect() };
+    if table.width() > printer.width() {
+        // `ceiling providers list NAME` has it.
+        table.header.pop();
+        table.rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
+    printer.text(&table.to_text());
     crate::cli::DONE
 }
 
@@ -68,7 +74,7 @@ fn address_text(provider: &Provider) -> String {
 /// One provider with its models.
 fn one(provider: &Provider) -> String {
     let mut text = format!(
-        "{}: {} at {}; key: {}; prices of {}\n",
+        "{}: {}, {}; key: {}; prices of {}\n",
         provider.id,
         kind(provider),
         address_text(provider),

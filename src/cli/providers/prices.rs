@@ -88,7 +88,10 @@ fn compare<'a>(
             }
             vec![provider]
         }
-        None => providers.names().filter(|name| litellm::knows(name)).filter_map(|name| providers.get(name)).collect(),
+        None => {
+            let sure = |name: &&str| litellm::knows(name) && litellm::has_own_names(name);
+            providers.names().filter(sure).filter_map(|name| providers.get(name)).collect()
+        }
     };
     let mut faults = Diagnostics::new();
     let mut all = Vec::new();

@@ -55,7 +55,7 @@ fn compared(rows: &str) -> Result<Comparison, Diagnostics> {
 #[test]
 fn only_what_differs_changes_and_what_the_table_does_not_say_stays() {
     let row = r#"{"claude-haiku-5-5": {"litellm_provider": "anthropic", "input_cost_per_token": 2e-07,
-        "output_cost_per_token": 5e-07, "cache_creation_input_token_cost": 0.0, "max_output_tokens": 128000,
+        "output_cost_per_token": 5e-07, "cache_creation_input_token_cost": 0.0, "max_output_tokens": 128000.0,
         "input_cost_per_token_above_100k_tokens": 5e-07, "supports_sampling_params": null}}"#;
     let found = compared(row).unwrap();
     let changed = &found.changed[0];
