@@ -231,6 +231,8 @@ impl Maker<'_> {
             stored: None,
         };
         step.request.cache = Some(ask);
+        // Only the usage is looked at: an answer that is cut off does as well.
+        step.request.params = Map::from_iter([("max_tokens".to_owned(), MOST_TOKENS.into())]);
         step
     }
 }
@@ -251,10 +253,10 @@ fn cache_reason(provider: &Provider, model: &Model, words: u64, choice: CacheCho
 }
 
 /// The most that the two requests with the long prefix cost: two tokens a word, nothing read from
-/// the cache, the longest answers.
+/// the cache, the longest answers that are allowed.
 fn cache_cost(words: u64, price: &Price) -> Option<Usd> {
     let prompt = price.input?.max(price.cache_write_5m.or(price.input)?);
-    let one = prompt.times(words.saturating_mul(2).saturating_add(32)) + price.output?.times(MOST_TOKENS_REASONING);
+    let one = prompt.times(words.saturating_mul(2).saturating_add(32)) + price.output?.times(MOST_TOKENS);
     Some(one + one)
 }
 
@@ -340,6 +342,17 @@ fn said(failure: &Failure) -> String {
     format!("{status}{}: {}", failure.kind.as_str(), failure.message)
 }
 
+/// A request that failed: the feature is not there, or it is not known since the server had no time.
+fn failed(feature: Feature, failure: &Failure) -> Finding {
+    use FailureKind::{Connect, QuotaExhausted, RateLimited, Server, Timeout};
+    match failure.kind {
+        RateLimited | QuotaExhausted | Server | Connect | Timeout => {
+            finding(feature, State::Skipped, format!("not known: {}", said(failure)))
+        }
+        _ => finding(feature, State::No, said(failure)),
+    }
+}
+
 fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
     use crate::provider::{KeySource, Service};
     let name = match &provider.service {
@@ -355,6 +368,9 @@ fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
         _ if name.is_empty() => finding(Feature::Key, State::Skipped, "none is needed"),
         Some(failure) if matches!(failure.kind, FailureKind::Connect | FailureKind::Timeout) => {
             finding(Feature::Key, State::Skipped, format!("{name} is set; nothing answered"))
+        }
+        Some(failure) if matches!(failure.kind, FailureKind::Server | FailureKind::Cut | FailureKind::Malformed) => {
+            finding(Feature::Key, State::Skipped, format!("{name} is set; the answer does not tell more"))
         }
         // Whoever is told that the model is missing, or the quota used up, was let in.
         _ => finding(Feature::Key, State::Ok, format!("{name} is accepted")),
@@ -382,7 +398,7 @@ fn answers(model: &Model, first: Option<&Seen>, served: Option<&str>) -> Finding
 fn streaming(stream: &Seen) -> Finding {
     let no = |detail: String| finding(Feature::Streaming, State::No, detail);
     match (&stream.outcome, stream.streamed) {
-        (Outcome::Failed(failure), _) => no(said(failure)),
+        (Outcome::Failed(failure), _) => failed(Feature::Streaming, failure),
         (_, false) => no("the answer came in one piece, though a stream was asked for".into()),
         _ => finding(Feature::Streaming, State::Ok, "the stream has its end signal"),
     }
@@ -420,7 +436,7 @@ fn violation(text: &str) -> Option<String> {
 fn structured(seen: &Seen) -> Finding {
     let no = |detail: String| finding(Feature::Schema, State::No, detail);
     match &seen.outcome {
-        Outcome::Failed(failure) => no(said(failure)),
+        Outcome::Failed(failure) => failed(Feature::Schema, failure),
         Outcome::Answered(completion) => match violation(&completion.text) {
             None => finding(Feature::Schema, State::Ok, "the answer follows the schema"),
             Some(violation) => no(format!("the answer does not follow the schema ({violation})")),
@@ -432,7 +448,7 @@ fn structured(seen: &Seen) -> Finding {
 fn tool(seen: &Seen) -> Finding {
     let no = |detail: String| finding(Feature::Tool, State::No, detail);
     match &seen.outcome {
-        Outcome::Failed(failure) => no(said(failure)),
+        Outcome::Failed(failure) => failed(Feature::Tool, failure),
         Outcome::Answered(completion) if !completion.from_tool => no("the tool was not called".into()),
         Outcome::Answered(completion) => match violation(&completion.text) {
             None => finding(Feature::Tool, State::Ok, "the forced call has arguments that follow the schema"),
@@ -445,7 +461,7 @@ fn tool(seen: &Seen) -> Finding {
 fn cached(second: &Seen) -> Finding {
     let no = |detail: String| finding(Feature::Cache, State::No, detail);
     let usage = match &second.outcome {
-        Outcome::Failed(failure) => return no(said(failure)),
+        Outcome::Failed(failure) => return failed(Feature::Cache, failure),
         Outcome::Answered(completion) | Outcome::Refused(completion) | Outcome::Truncated(completion) => {
             &completion.usage
         }

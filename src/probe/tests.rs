@@ -24,7 +24,7 @@ fn seen(purpose: Purpose, outcome: Outcome) -> Seen {
     Seen { purpose, outcome, streamed: purpose != Purpose::Answer, ttft_ms: None }
 }
 
-fn failed(kind: FailureKind, status: u16) -> Outcome {
+fn failing(kind: FailureKind, status: u16) -> Outcome {
     Outcome::Failed(Failure { kind, status: Some(status), message: "no".into(), retry: Retry::No })
 }
 
@@ -93,10 +93,10 @@ fn a_model_without_forced_calls_is_not_asked_for_one() {
 
 #[test]
 fn a_refused_key_is_told_from_a_missing_model() {
-    let answers = [seen(Purpose::Answer, failed(FailureKind::Unauthorised, 401))];
+    let answers = [seen(Purpose::Answer, failing(FailureKind::Unauthorised, 401))];
     assert_eq!(found(Feature::Key, &answers).state, State::No);
     assert_eq!(found(Feature::Model, &answers).state, State::Skipped);
-    let answers = [seen(Purpose::Answer, failed(FailureKind::NotFound, 404))];
+    let answers = [seen(Purpose::Answer, failing(FailureKind::NotFound, 404))];
     assert_eq!(found(Feature::Key, &answers).state, State::Ok);
     assert_eq!(found(Feature::Model, &answers).state, State::No);
     assert_eq!(found(Feature::Schema, &answers).state, State::Skipped);
@@ -112,6 +112,17 @@ fn an_answer_that_ignores_the_schema_is_seen() {
     assert_eq!(found(Feature::Tool, &[seen(Purpose::Tool, Outcome::Answered(called))]).state, State::Ok);
     let plain = completion("{\"answer\":\"no\"}");
     assert_eq!(found(Feature::Tool, &[seen(Purpose::Tool, Outcome::Answered(plain))]).state, State::No);
+}
+
+#[test]
+fn a_busy_server_says_nothing_of_a_feature() {
+    let schema = |kind, status| found(Feature::Schema, &[seen(Purpose::Schema, failing(kind, status))]).state;
+    assert_eq!(schema(FailureKind::BadRequest, 400), State::No);
+    assert_eq!(schema(FailureKind::RateLimited, 429), State::Skipped);
+    assert_eq!(schema(FailureKind::Server, 503), State::Skipped);
+    let down = [seen(Purpose::Answer, failing(FailureKind::Server, 503))];
+    assert_eq!(found(Feature::Key, &down).state, State::Skipped);
+    assert_eq!(found(Feature::Model, &down).state, State::No);
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use ceiling::provider::{LongPromptPrice, Model, Price, load};
+use ceiling::exchange::{Message, OutputMode, Request, Role};
+use ceiling::provider::{LongPromptPrice, Model, Price, Service, load};
 use ceiling::units::UsdPerMillionTokens;
+use ceiling::wire;
 use toml::Table;
 
 /// Hosts of the price list without a file of their own.
@@ -121,5 +123,45 @@ fn each_file_tells_the_source_of_its_prices() {
         assert_eq!(priced, text.contains("from litellm"), "{name}");
         assert!(priced || provider.self_hosted || text.contains("o price") || text.contains("gpu = "), "{name}");
         assert_eq!(text.contains("\ndialect = "), *name != "smollm2", "{name}");
+    }
+}
+
+/// Where each wire's requests go: address and path together, as the providers' pages have them.
+const ADDRESSES: &[(&str, &str, &str)] = &[
+    ("anthropic", "claude-haiku-5-5", "https://api.anthropic.com/v1/messages"),
+    ("azure-openai", "gpt-4.1-mini", "https://RESOURCE.openai.azure.com/openai/v1/chat/completions"),
+    ("deepseek", "deepseek-v4-pro", "https://api.deepseek.com/chat/completions"),
+    (
+        "gemini",
+        "gemini-3.8-flash",
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-3.8-flash:generateContent",
+    ),
+    ("groq", "openai/gpt-oss-20b", "https://api.groq.com/openai/v1/chat/completions"),
+    ("openai", "gpt-6-luna", "https://api.openai.com/v1/chat/completions"),
+    (
+        "vertex",
+        "gemini-3.8-flash",
+        "https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google/models/gemini-3.8-flash:generateContent",
+    ),
+];
+
+#[test]
+fn addresses_and_paths_fit_together() {
+    let providers = load::load(&[]).unwrap();
+    for (name, model, wanted) in ADDRESSES {
+        let provider = providers.get(name).unwrap();
+        let model = &provider.models[*model];
+        let Service::Http { base_url, .. } = &provider.service else { panic!("{name} is not asked over HTTP") };
+        let request = Request {
+            model: model.served_as.clone(),
+            messages: vec![Message { role: Role::User, content: "Say hello.".into() }],
+            stable_messages: 0,
+            cache: None,
+            params: serde_json::Map::new(),
+            output: OutputMode::Text,
+            stream: false,
+        };
+        let encoded = wire::wire(provider.wire).encode(&request, &provider.target(model));
+        assert_eq!(format!("{base_url}{}", encoded.route.path), *wanted);
     }
 }

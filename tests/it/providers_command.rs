@@ -201,6 +201,52 @@ fn a_provider_that_cannot_be_used_ends_with_4() {
     assert_eq!(server.count(), 0);
 }
 
+/// The probe speaks each provider's own wire: here Anthropic's, whose input tokens leave out the cached ones.
+#[test]
+fn another_wire_is_probed_as_well() {
+    let server = ScriptedServer::start(|request, number| {
+        let usage = json!({"input_tokens": 20, "cache_read_input_tokens": if number == 5 { 700 } else { 0 },
+                           "cache_creation_input_tokens": if number == 4 { 700 } else { 0 }, "output_tokens": 1});
+        let says = if request.get("output_config").is_some() { "{\"answer\":\"yes\"}" } else { "Hello" };
+        let block = match request.get("tools") {
+            Some(_) => json!({"type": "tool_use", "id": "t1", "name": "answer", "input": {}}),
+            None => json!({"type": "text", "text": ""}),
+        };
+        let delta = match request.get("tools") {
+            Some(_) => json!({"type": "input_json_delta", "partial_json": "{\"answer\":\"no\"}"}),
+            None => json!({"type": "text_delta", "text": says}),
+        };
+        let message = json!({"id": "m1", "type": "message", "role": "assistant", "model": "small", "usage": usage});
+        if request.get("stream").is_none() {
+            let mut whole = message;
+            whole["content"] = json!([{"type": "text", "text": says}]);
+            whole["stop_reason"] = "end_turn".into();
+            return Answer::Whole(200, vec![], whole.to_string());
+        }
+        Answer::Ends(vec![
+            json!({"type": "message_start", "message": message}),
+            json!({"type": "content_block_start", "index": 0, "content_block": block}),
+            json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": if request.get("tools").is_some() { "tool_use" } else { "end_turn" }},
+                   "usage": {"output_tokens": 7}}),
+            json!({"type": "message_stop"}),
+        ])
+    });
+    let file = format!(
+        "kind = \"anthropic\"\nbase_url = \"{}\"\napi_key_env = \"{KEY_VARIABLE}\"\n[models.small]\ncache_min_tokens = 512\n\
+         price = {{ input = 1.0, cache_read = 0.1, cache_write_5m = 1.25, cache_write_1h = 2.0, output = 5.0 }}\n",
+        server.base_url()
+    );
+    let project = Project::new().file("providers/live.toml", &file).env(KEY_VARIABLE, "sk-ant-a-key-of-mine");
+    let found = project.run(["providers", "check", "live", "--json"]).exits(0).json();
+    fits(&found, "providers-check");
+    let report = &found["providers"][0];
+    assert!(not_ok(report).is_empty(), "{report:#}");
+    assert_eq!(state(report, "cache").1, "the second request read 700 of 720 prompt tokens from the cache");
+    assert_eq!(server.seen()[0].headers["x-api-key"], "sk-ant-a-key-of-mine");
+}
+
 #[test]
 fn what_is_not_there_is_wrong_input() {
     let project = Project::new();

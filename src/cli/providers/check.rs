@@ -23,8 +23,8 @@ pub struct CheckArgs {
     /// The provider; without it every one whose key is set, and servers of your own that answer.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Ask this model row; without it the cheapest one.
-    #[arg(long, value_name = "MODEL", requires = "name", env = "CEILING_MODEL")]
+    /// Ask this model row; without it the cheapest one. Without NAME: whoever has such a row.
+    #[arg(long, value_name = "MODEL", env = "CEILING_MODEL")]
     pub model: Option<String>,
     /// Probe the prompt cache even where it may cost a cent or more.
     #[arg(long, conflicts_with = "no_cache", env = "CEILING_CACHE")]
@@ -56,7 +56,9 @@ pub(super) fn check(args: &CheckArgs, printer: Printer) -> Result<Exit, Error> {
         Some(name) => vec![subject(named(&providers, name)?, args.model.as_deref(), &today)?],
         None => {
             let all = providers.names().filter_map(|name| providers.get(name));
-            all.filter(|provider| is_ready(provider)).filter_map(|it| subject(it, None, &today).ok()).collect()
+            all.filter(|provider| is_ready(provider))
+                .filter_map(|it| subject(it, args.model.as_deref(), &today).ok())
+                .collect()
         }
     };
     let choice = match (args.cache, args.no_cache) {
