@@ -226,6 +226,7 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
     Ok(Some((Arc::new(recording), digest)))
 }
 
+/// How an endpoint is reached, its key read; `recorded` is the address of the recording's server.
 pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
         (Service::Replay, url) => {

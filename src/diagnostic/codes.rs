@@ -28,6 +28,8 @@ const fn row(
 /// The table, by file and name.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
+    row("provider/bad-price", "Not a price", "A row of the price list has a price, a token limit, a flag or a date that cannot be one.", "\"input_cost_per_token\": -1", "Correct the row, or take the list from its source again. Rows of models that no provider file has are not looked at."),
+    row("provider/bad-price-list", "Not a price list", "The file is not a JSON object of model rows.", "an HTML page saved as .json", "Download LiteLLM's model_prices_and_context_window.json itself."),
     row("provider/bad-url", "Not an address", "`base_url` is not an http or https address.", "base_url = \"api.example.com\"", "Write the whole address, `https://` included."),
     row("provider/key-in-file", "A key in a file", "Keys never stand in files that may be shared or committed.", "api_key = \"sk-…\"", "Put the key into the environment and name the variable: `api_key_env = \"OPENAI_API_KEY\"`. Revoke the key if the file was shared."),
     row("provider/missing-key", "A key is missing", "The provider file lacks a key that it needs.", "a file without `kind`", "Add the key. A file of a shipped provider's name inherits what it does not set."),

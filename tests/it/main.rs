@@ -9,6 +9,8 @@ mod check;
 mod conformance;
 mod drive;
 mod fit;
+mod providers;
+mod providers_command;
 mod replay_wires;
 mod resume;
 mod retrieval;
