@@ -10,6 +10,7 @@ pub mod assist;
 pub mod attempt;
 pub mod budget;
 mod drive;
+pub mod embed;
 pub mod event;
 pub mod feed;
 pub mod http;
