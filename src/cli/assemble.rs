@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::preflight;
 use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -45,6 +46,9 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
+    if loaded.warnings.errors() == 0 {
+        loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);
+    }
     loaded.warnings = loaded.warnings.into_result()?;
     Ok(loaded)
 }
@@ -109,6 +113,8 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted && embeds_at_home(providers, variant),
+                null_is_absent: preflight::fitted(suite, variant, provider, model)
+                    .is_some_and(|(fitted, _)| fitted.null_is_absent),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
             })
         })
@@ -153,7 +159,7 @@ pub(super) async fn assemble(
     let recording = recording(suite, providers)?;
     let server = match &recording {
         Some((recording, _)) => Some(
-            ReplayServer::start(Arc::clone(recording), pace)
+            ReplayServer::start(recording.clone(), pace)
                 .await
                 .map_err(|error| Error::System { what: "failed to serve the recording on loopback".into(), error })?,
         ),
@@ -170,8 +176,10 @@ pub(super) async fn assemble(
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
             None => {
-                let recorded =
-                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                let recorded = recording
+                    .as_ref()
+                    .zip(server.as_ref())
+                    .map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
                 assembly.endpoints.push(spec(
                     &name,
@@ -263,7 +271,10 @@ pub(super) fn spec(
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
     let headers = http.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    // Bodies of two wires can be equal; the chat wire is left unnamed, so that older stores still hold.
+    let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
+    let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
@@ -296,7 +307,7 @@ fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> 
 pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let priced = endpoint.price.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        let priced = endpoint.price.as_ref().is_some_and(crate::run::budget::is_bounded);
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
             let what =
                 if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };

@@ -6,6 +6,7 @@ mod check;
 pub mod exit;
 mod interrupts;
 mod measuring;
+mod preflight;
 mod printer;
 mod progress;
 mod record;

@@ -43,7 +43,7 @@ impl Serialize for EndpointId {
 }
 
 /// The protocol that a provider's `kind` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WireKind {
     /// OpenAI Chat Completions and its dialects.

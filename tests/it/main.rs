@@ -8,6 +8,8 @@ mod architecture;
 mod check;
 mod conformance;
 mod drive;
+mod fit;
+mod replay_wires;
 mod resume;
 mod retrieval;
 mod run;
