@@ -67,9 +67,10 @@ fn encode_input(request: &Request, body: &mut Map<String, Value>) {
         Some(at) if at == index => {
             let part = json!({"type": "input_text", "text": message.content,
                               "prompt_cache_breakpoint": {"mode": "explicit"}});
-            json!({"role": message.role, "content": [part]})
+            json!({"type": "message", "role": message.role, "content": [part]})
         }
-        _ => json!({"role": message.role, "content": message.content}),
+        // The type may be left out by the specification; llama.cpp wants it.
+        _ => json!({"type": "message", "role": message.role, "content": message.content}),
     };
     body.insert("input".into(), items.iter().enumerate().map(item).collect());
     if marked.is_some() {
@@ -95,6 +96,8 @@ fn encode_params(request: &Request, body: &mut Map<String, Value>) {
                 }
             }
             "reasoning_effort" => set_in(body, "reasoning", "effort", value.clone()),
+            // This wire has none; `check` says so.
+            "seed" => {}
             "verbosity" => set_in(body, "text", "verbosity", value.clone()),
             "reasoning" | "text" => {
                 for (inner, value) in value.as_object().into_iter().flatten() {

@@ -130,6 +130,7 @@ impl Asked<'_> {
         let mut findings = Vec::new();
         findings.extend(self.sampling());
         findings.extend(self.absent_parameters());
+        findings.extend(self.seed());
         findings.extend(self.output_limit());
         findings.extend(self.effort_level());
         findings.extend(self.json_mode());
@@ -207,7 +208,6 @@ impl Asked<'_> {
             WireKind::OpenaiResponses => (
                 "OpenAI Responses",
                 &[
-                    "seed",
                     "n",
                     "stop",
                     "logprobs",
@@ -222,7 +222,6 @@ impl Asked<'_> {
             WireKind::Anthropic => (
                 "Anthropic Messages",
                 &[
-                    "seed",
                     "n",
                     "logprobs",
                     "top_logprobs",
@@ -240,6 +239,18 @@ impl Asked<'_> {
         };
         let set = self.set(absent)?;
         Some(Finding::refused(format!("{wire} has no {set}"), "remove it from `params`"))
+    }
+
+    /// A suite that asks several wires sets the seed for those that have one.
+    fn seed(&self) -> Option<Finding> {
+        let wire = match self.provider.wire {
+            WireKind::OpenaiResponses => "OpenAI Responses",
+            WireKind::Anthropic => "Anthropic Messages",
+            WireKind::OpenaiChat | WireKind::Gemini | WireKind::Bedrock => return None,
+        };
+        let set = self.set(&["seed"])?;
+        let what = format!("{wire} has no {set}, so that it is not sent");
+        Some(Finding::warning("suite/refused-parameter", what, "its answers may differ when asked again"))
     }
 
     fn output_limit(&self) -> Option<Finding> {

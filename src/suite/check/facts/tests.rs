@@ -91,8 +91,8 @@ fn efforts_lengths_and_parameters_that_are_not_there() {
     refuses(nested, responses, "extra_efforts = []", "\"huge\"");
     refuses("params = { max_tokens = 70000 }", ANTHROPIC, "max_output_tokens = 64000", "at most 64000 tokens");
     passes("params = { max_tokens = 64000 }", ANTHROPIC, "max_output_tokens = 64000");
-    refuses("params = { seed = 1, n = 2 }", ANTHROPIC, "", "Anthropic Messages has no `seed` and `n`");
-    refuses("params = { seed = 1, stop = [\"x\"] }", responses, "", "OpenAI Responses has no `seed` and `stop`");
+    refuses("params = { logprobs = true, n = 2 }", ANTHROPIC, "", "Anthropic Messages has no `n` and `logprobs`");
+    refuses("params = { n = 1, stop = [\"x\"] }", responses, "", "OpenAI Responses has no `n` and `stop`");
     refuses("params = { top_k = 1 }", OPENAI, "", "no `top_k`");
     passes("params = { top_k = 1, seed = 1 }", "kind = \"openai-chat\"", "");
     passes("params = { top_k = 1, seed = 1 }", "kind = \"gemini\"", "");
