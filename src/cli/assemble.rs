@@ -10,7 +10,7 @@ use super::args::SelectionArgs;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::measure::grade::EndpointFacts;
+use crate::measure::grade::{CacheFacts, EndpointFacts, PrefixFacts};
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
 use crate::provider::{KeySource, Limits, Model, Provider, Service};
@@ -22,7 +22,7 @@ use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
 use crate::trial::Provenance;
-use crate::variant::Variant;
+use crate::variant::{Select, Variant};
 
 /// The providers that ship, over them those of the working folder, over them those of the suite.
 pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
@@ -97,13 +97,25 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
         .map(|variant| {
             let (provider, model) = found(providers, variant)?;
             Ok(EndpointFacts {
+                served_as: model.served_as.clone(),
                 wire: provider.wire,
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted,
+                cache: CacheFacts { min_tokens: model.facts.cache_min_tokens, prefix: prefix(suite, variant) },
             })
         })
         .collect()
+}
+
+/// How much of a variant's prompt all examples share.
+fn prefix(suite: &Suite, variant: &Variant) -> PrefixFacts {
+    let prompt = &suite.prompts[variant.prompt];
+    if crate::prompt::system_varies(prompt) {
+        return PrefixFacts::SystemVaries;
+    }
+    let similar = variant.shots.is_some_and(|shots| shots.k > 0 && shots.select == Select::Similar);
+    if similar { PrefixFacts::ShotsVary } else { PrefixFacts::Stable }
 }
 
 fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provider, &'a Model), Error> {

@@ -89,6 +89,11 @@ pub fn try_prompt(
     Ok(())
 }
 
+/// Whether a prompt's system part depends on the example, so that no two requests begin alike.
+pub fn system_varies(prompt: &Prompt) -> bool {
+    Template::compile(&prompt.system).is_ok_and(|system| system.depends_on_input())
+}
+
 /// A variant ready to render: templates compiled, shots chosen, schema and parameters in place.
 #[derive(Debug)]
 pub struct Prepared {

@@ -67,6 +67,12 @@ impl Template {
         Ok(Self { environment })
     }
 
+    /// Whether what the part says depends on the example: it uses a name that all examples do not share.
+    pub fn depends_on_input(&self) -> bool {
+        let Ok(template) = self.environment.get_template("part") else { return false };
+        template.undeclared_variables(false).iter().any(|name| !matches!(name.as_str(), "schema" | "labels"))
+    }
+
     /// Renders the part for one input and trims the result.
     pub fn render(&self, input: &Value, shared: &Shared) -> Result<String, TemplateError> {
         let scope = TemplateValue::from_object(Scope { input: input_value(input), shared: shared.clone() });
