@@ -29,7 +29,7 @@ struct Request {
     /// Milliseconds since 1970-01-01 UTC.
     sent_at: i64,
     read: Option<u32>,
-    written: u32,
+    written: Option<u32>,
     /// All prompt tokens, the cached ones among them.
     prompt: u32,
     /// Milliseconds to the first visible token; not a number where none came.
@@ -67,7 +67,10 @@ impl CacheTally {
             example,
             sent_at: facts.sent_at_unix_ms,
             read: usage.cache_read_tokens.map(|read| count(Some(read))),
-            written: count(usage.cache_write_5m_tokens).saturating_add(count(usage.cache_write_1h_tokens)),
+            written: match (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens) {
+                (None, None) => None,
+                (short, long) => Some(count(short).saturating_add(count(long))),
+            },
             prompt: count(cold.input_uncached_tokens),
             ttft_ms: graded.ttft_ms.unwrap_or(f64::NAN),
             usd: usd(graded.cost),
@@ -92,8 +95,8 @@ fn cold_usage(usage: &Usage) -> Usage {
 pub struct Leader {
     /// Prompt tokens that it read: more than none when an earlier run had written the prefix.
     pub read_tokens: Option<u64>,
-    /// Prompt tokens that it wrote; 0 also where the provider does not report writes.
-    pub written_tokens: u64,
+    /// Prompt tokens that it wrote; `None` where the provider does not report writes.
+    pub written_tokens: Option<u64>,
     /// Milliseconds to its first visible token.
     pub ttft_ms: Option<f64>,
 }
@@ -176,7 +179,7 @@ pub struct CacheMeasurements {
     pub token_hit_rate: Option<Estimate>,
     /// Mean prompt tokens read from the cache; `None` where not reported.
     pub read_tokens: Option<f64>,
-    /// Mean prompt tokens written to it; `None` where nothing of the cache is reported.
+    /// Mean prompt tokens written to it; `None` where not reported.
     pub written_tokens: Option<f64>,
     /// The request that went first.
     pub leader: Option<Leader>,
@@ -221,10 +224,9 @@ impl CacheTally {
             Some((leader, followers)) if !recorded => (Some(*leader), followers),
             _ => (None, requests.as_slice()),
         };
-        let reported = requests.iter().filter(|request| request.read.is_some()).count();
-        let known = reported > 0;
-        let mean = |tokens: fn(&Request) -> u32| {
-            known.then(|| requests.iter().map(|request| f64::from(tokens(request))).sum::<f64>() / reported as f64)
+        let mean = |tokens: fn(&Request) -> Option<u32>| {
+            let known: Vec<f64> = requests.iter().filter_map(tokens).map(f64::from).collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
         };
         let hits: Vec<Request> = requests.iter().copied().filter(Request::is_hit).collect();
         let cold_usd = context.money(&requests, |request| request.cold_usd);
@@ -235,7 +237,7 @@ impl CacheTally {
             recorded,
             hit_rate: hit_rate(followers, context.alpha),
             token_hit_rate: context.token_hit_rate(&requests),
-            read_tokens: mean(|request| request.read.unwrap_or(0)),
+            read_tokens: mean(|request| request.read),
             written_tokens: mean(|request| request.written),
             leader: leader.map(as_leader),
             cold_usd,
@@ -329,7 +331,7 @@ impl Context<'_> {
             PrefixFacts::ShotsVary => return Some(CacheFault::ShotsVary),
             PrefixFacts::Stable => {}
         }
-        if requests.iter().all(|request| request.written == 0 && !request.is_hit()) {
+        if requests.iter().all(|request| request.written.unwrap_or(0) == 0 && !request.is_hit()) {
             return Some(CacheFault::NothingCached { min_tokens: self.facts.min_tokens });
         }
         let misses = followers.iter().filter(|request| !request.is_hit()).count();
@@ -369,7 +371,7 @@ fn hit_rate(followers: &[Request], alpha: f64) -> Option<Estimate> {
 fn as_leader(request: Request) -> Leader {
     Leader {
         read_tokens: request.read.map(u64::from),
-        written_tokens: u64::from(request.written),
+        written_tokens: request.written.map(u64::from),
         ttft_ms: Some(request.ttft_ms).filter(|ms| !ms.is_nan()),
     }
 }

@@ -174,10 +174,10 @@ fn table_or_list(mut table: Table, width: usize) -> String {
     text
 }
 
-/// `+8.2 [5.1–12.2]` in points.
+/// `+8.2 [5.1 to 12.2]` in points.
 fn points(estimate: &Estimate) -> String {
     estimate.point.map_or(NOTHING.into(), |point| {
-        format!("{:+.1} [{:.1}–{:.1}]", point * 100.0, estimate.low * 100.0, estimate.high * 100.0)
+        format!("{:+.1} [{:.1} to {:.1}]", point * 100.0, estimate.low * 100.0, estimate.high * 100.0)
     })
 }
 

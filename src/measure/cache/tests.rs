@@ -81,7 +81,7 @@ fn costs_are_those_of_a_hand_calculation() {
     near(point(got.token_hit_rate), 9.0 * 3190.0 / (10.0 * 3202.0));
     near(got.read_tokens, 2871.0);
     near(got.written_tokens, 319.0);
-    let leader = Leader { read_tokens: Some(0), written_tokens: 3190, ttft_ms: Some(800.0) };
+    let leader = Leader { read_tokens: Some(0), written_tokens: Some(3190), ttft_ms: Some(800.0) };
     assert_eq!((got.leader, got.fault), (Some(leader), None));
     assert_eq!((got.ttft_warm.n(), got.ttft_cold.n()), (9, 1));
     assert_eq!(point(got.ttft_warm.p50), Some(200.0));

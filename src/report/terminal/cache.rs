@@ -66,7 +66,7 @@ fn row(id: &VariantId, cache: &CacheMeasurements) -> Vec<String> {
 fn notes(cache: &CacheMeasurements) -> Vec<String> {
     let mut notes = Vec::new();
     if cache.recorded {
-        notes.push("recorded: the cache is the one that the recording's server had".to_owned());
+        notes.push("these are recorded answers: the cache was that of the recording's server".to_owned());
     }
     notes.extend(cache.leader.as_ref().filter(|_| cache.hit_rate.is_some()).map(leader));
     if let Some(factor) = cache.cost_factor {
@@ -77,7 +77,9 @@ fn notes(cache: &CacheMeasurements) -> Vec<String> {
 }
 
 fn leader(leader: &Leader) -> String {
-    let read = leader.read_tokens.map_or_else(String::new, |read| format!(", read {read}"));
-    let ttft = leader.ttft_ms.map_or_else(String::new, |ms| format!("; its first token came after {ms:.0} ms"));
-    format!("the request that led wrote {} tokens{read}{ttft}", leader.written_tokens)
+    let read = leader.read_tokens.map(|read| format!("read {read} cached tokens"));
+    let written = leader.written_tokens.map(|written| format!("wrote {written}"));
+    let ttft = leader.ttft_ms.map(|ms| format!("had its first token after {ms:.0} ms"));
+    let said: Vec<String> = [read, written, ttft].into_iter().flatten().collect();
+    format!("the request that went first {}", said.join(", "))
 }

@@ -14,7 +14,7 @@ pub(super) fn section(measurements: &Measurements, width: usize) -> Option<Strin
         return None;
     }
     let table = Table {
-        header: vec!["step", "from", "to", "accuracy", "+/−", "valid", "TTFT p50", "$/request"],
+        header: vec!["from → to", "step", "accuracy", "+/−", "valid", "TTFT p50", "$/request"],
         rows: steps.iter().map(row).collect(),
     };
     let mut text = "What each intervention changed\n".to_owned();
@@ -42,9 +42,8 @@ fn row(step: &Step) -> Vec<String> {
     });
     let or_nothing = |cell: Option<String>| cell.unwrap_or_else(|| NOTHING.to_owned());
     vec![
+        format!("{} → {}", step.from, step.to),
         step.step.clone(),
-        step.from.to_string(),
-        step.to.to_string(),
         format!("{}{mark}", points(&step.accuracy)),
         format!("{}/{}", step.fixed, step.broken),
         or_nothing(validity),
