@@ -102,6 +102,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted,
+                retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
                 cache: CacheFacts { min_tokens: model.facts.cache_min_tokens, prefix: prefix(suite, variant) },
             })
         })

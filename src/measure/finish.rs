@@ -95,6 +95,12 @@ fn number(all: &Accumulator) -> Numbering {
     }
 }
 
+/// The day on which a variant's model stops answering: the earliest that is stated.
+fn retires(variant: &Variant, endpoint: &EndpointFacts) -> Option<jiff::civil::Date> {
+    let stated = variant.tuned.as_ref().and_then(|tuned| tuned.retires.as_ref()?.parse().ok());
+    stated.into_iter().chain(endpoint.retires).min()
+}
+
 fn finish_variant(
     all: &Accumulator,
     variant: usize,
@@ -115,6 +121,7 @@ fn finish_variant(
         variant: settings.variants.get(variant)?.clone(),
         round: settings.rounds.get(variant).copied().flatten(),
         self_hosted: endpoint.self_hosted,
+        retires: retires(settings.variants.get(variant)?, endpoint),
         outcomes: tally.outcomes,
         failures: failures(tally),
         missing: tally.missing,

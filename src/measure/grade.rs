@@ -32,6 +32,8 @@ pub struct EndpointFacts {
     pub gpu: Option<GpuCost>,
     /// Whether the user runs it.
     pub self_hosted: bool,
+    /// The day on which the model stops answering, if known.
+    pub retires: Option<jiff::civil::Date>,
     /// What bears on the prompt cache.
     pub cache: CacheFacts,
 }

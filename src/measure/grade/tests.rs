@@ -14,6 +14,7 @@ pub(crate) fn facts() -> EndpointFacts {
         price: Some(price),
         gpu: None,
         self_hosted: false,
+        retires: None,
         cache: CacheFacts::default(),
     }
 }
