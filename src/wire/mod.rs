@@ -3,8 +3,10 @@
 //! One door sends and one door receives (`run/http.rs`); a wire only converts, so that every
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
+pub mod anthropic;
 pub mod classify;
 pub mod fit;
+pub mod gemini;
 pub mod openai_chat;
 pub mod sse;
 
@@ -149,8 +151,8 @@ pub fn wire(kind: WireKind) -> &'static dyn Wire {
     match kind {
         WireKind::OpenaiChat => &openai_chat::OpenaiChat,
         WireKind::OpenaiResponses => &openai_chat::OpenaiChat,
-        WireKind::Anthropic => &openai_chat::OpenaiChat,
-        WireKind::Gemini => &openai_chat::OpenaiChat,
+        WireKind::Anthropic => &anthropic::Anthropic,
+        WireKind::Gemini => &gemini::Gemini,
         WireKind::Bedrock => &openai_chat::OpenaiChat,
     }
 }
@@ -205,5 +207,25 @@ pub(crate) fn malformed(message: &str) -> Failure {
         status: None,
         message: crate::text::one_line(message, 300),
         retry: Retry::Transient,
+    }
+}
+
+/// A stream that ended before its end signal.
+pub(crate) fn cut(message: &str) -> Failure {
+    Failure { kind: FailureKind::Cut, status: None, message: message.to_owned(), retry: Retry::Transient }
+}
+
+/// Puts fields over a body's; objects that both have are merged, so that one nested field can be set.
+pub(crate) fn merge(
+    body: &mut serde_json::Map<String, serde_json::Value>,
+    over: &serde_json::Map<String, serde_json::Value>,
+) {
+    for (key, value) in over {
+        match (body.get_mut(key), value) {
+            (Some(serde_json::Value::Object(inner)), serde_json::Value::Object(value)) => merge(inner, value),
+            _ => {
+                body.insert(key.clone(), value.clone());
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn row(variant: Variant, scores: &str) -> VariantMeasurements {
         variant,
         round: Some(1),
         self_hosted: false,
+        retires: None,
         outcomes: OutcomeCounts { answered: known.len() as u64, ..OutcomeCounts::default() },
         failures: Vec::new(),
         missing: 0,
