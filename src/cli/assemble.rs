@@ -13,10 +13,11 @@ use crate::error::Error;
 use crate::measure::grade::{CacheFacts, EndpointFacts, PrefixFacts};
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{KeySource, Limits, Model, Provider, Service};
+use crate::provider::{KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
+use crate::run::stored::Wanted;
 use crate::run::{EndpointSpec, Lane};
 use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
@@ -83,6 +84,18 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
+    /// The prefixes that variants want stored at the service beforehand, one place a variant.
+    pub(super) fn wanted_prefixes(&self, suite: &Suite) -> Vec<Option<Wanted>> {
+        let lanes = self.lanes.iter().zip(&suite.variants);
+        let wanted = lanes.map(|(lane, variant)| {
+            let cache = variant.cache.filter(|cache| cache.explicit)?;
+            let http = &self.http[lane.endpoint];
+            let stores = http.wire == WireKind::Gemini && !http.replay;
+            stores.then_some(Wanted { endpoint: lane.endpoint, lifetime: cache.lifetime })
+        });
+        wanted.collect()
+    }
+
     /// Whether a variant is answered from the recording.
     pub(super) fn is_replayed(&self, variant: usize) -> bool {
         self.http[self.lanes[variant].endpoint].replay

@@ -25,6 +25,7 @@ use crate::replay::LatencyClaim;
 use crate::report::{Report, json as json_report, terminal};
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
+use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::{Example, Suite};
@@ -239,6 +240,7 @@ impl Prepared<'_> {
             order,
             run: row.id,
             fresh: self.args.fresh,
+            stored: None,
             store: Store::open_existing(self.store.path())?,
         };
         tracing::info!(run = row.name, trials = total, ?order, "sending");
@@ -250,11 +252,15 @@ impl Prepared<'_> {
     }
 
     /// The second value says whether the user wants to leave at once.
-    async fn drive(&self, feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
+    async fn drive(&self, mut feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
+        let transport = Arc::new(HttpTransport::new(self.assembly.http.clone())?);
+        let wanted = self.assembly.wanted_prefixes(self.suite);
+        let stored = Arc::new(StoredPrefixes::new(Arc::clone(&transport), wanted));
+        feed.stored = Some(Arc::clone(&stored));
         let job = Job {
             lanes: self.assembly.lanes.clone(),
             endpoints: self.assembly.endpoints.clone(),
-            transport: Arc::new(HttpTransport::new(self.assembly.http.clone())?),
+            transport,
             run: row.id,
             max_time: self.max_time(),
             max_cost: self.max_cost(),
@@ -268,6 +274,9 @@ impl Prepared<'_> {
         self.interrupts.over();
         progress.finish();
         let mut summary = summary?;
+        let refusals = stored.refusals().map(|(lane, message)| (self.assembly.lanes[lane].id.clone(), message));
+        summary.not_stored = refusals.collect();
+        stored.delete().await;
         summary.unsent = total.saturating_sub(summary.done);
         let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
         let state = if finished { RunState::Finished } else { RunState::Stopped };
@@ -360,7 +369,8 @@ impl Prepared<'_> {
     fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
         let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
-        let measurements = measuring::measure(self.store, row.id, self.suite, self.grader, comparable)?;
+        let mut measurements = measuring::measure(self.store, row.id, self.suite, self.grader, comparable)?;
+        measurements.note_not_stored(&summary.not_stored);
         let verdict = decide(&SuiteFacts::on(self.suite, super::today()), &measurements);
         let report = Report {
             run: row.name.clone(),

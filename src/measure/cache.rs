@@ -198,6 +198,8 @@ pub struct CacheMeasurements {
     pub ttft_warm: Latency,
     /// The same of those that did not.
     pub ttft_cold: Latency,
+    /// Whether the prefix lies at the service for a price an hour that is in no figure here.
+    pub storage_not_priced: bool,
     /// Why the cache did not work, if it did not.
     pub fault: Option<CacheFault>,
 }
@@ -206,6 +208,8 @@ pub struct CacheMeasurements {
 pub(super) struct Context<'a> {
     pub(super) facts: &'a CacheFacts,
     pub(super) lifetime: CacheLifetime,
+    /// Whether the prefix is stored at the service and billed while it lies there.
+    pub(super) stores: bool,
     /// By example.
     pub(super) clusters: &'a [u32],
     pub(super) alpha: f64,
@@ -250,6 +254,7 @@ impl CacheTally {
             },
             ttft_warm: context.times(&requests, Request::is_hit),
             ttft_cold: context.times(&requests, |request| request.read == Some(0)),
+            storage_not_priced: context.stores,
             fault: None,
         };
         measured.fault = context.fault(&measured, &requests, followers);

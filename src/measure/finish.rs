@@ -6,11 +6,12 @@ use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
 use super::cache::{CacheMeasurements, Context};
 use super::grade::EndpointFacts;
 use super::{Confusion, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
+use crate::provider::WireKind;
 use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::quantile::quantile_estimate;
 use crate::stats::{Estimate, RESAMPLES};
-use crate::variant::Variant;
+use crate::variant::{PromptCache, Variant};
 
 /// Classes beyond which no confusion matrix is kept: it grows with their square.
 const MAX_CLASSES: usize = 500;
@@ -219,8 +220,9 @@ fn cache(
     clusters: &[u32],
     alpha: f64,
 ) -> Option<CacheMeasurements> {
-    let lifetime = variant.cache?.lifetime;
-    tally.cache.finish(&Context { facts: &endpoint.cache, lifetime, clusters, alpha })
+    let PromptCache { lifetime, explicit } = variant.cache?;
+    let stores = explicit && endpoint.wire == WireKind::Gemini;
+    tally.cache.finish(&Context { facts: &endpoint.cache, lifetime, stores, clusters, alpha })
 }
 
 fn violations(tally: &Tally) -> Vec<(String, u64)> {

@@ -20,7 +20,7 @@ use crate::exchange::FailureKind;
 use crate::score::field_f1::FieldCounts;
 use crate::stats::Estimate;
 use crate::units::Usd;
-use crate::variant::Variant;
+use crate::variant::{Variant, VariantId};
 
 /// How the trials of a variant ended; they add up to examples x repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -239,6 +239,18 @@ pub enum RunProvenance {
     Recorded,
     /// Some of each.
     Mixed,
+}
+
+impl Measurements {
+    /// Notes variants whose prefix the service did not store: that is why their cache did not work.
+    pub fn note_not_stored(&mut self, refused: &[(VariantId, String)]) {
+        for (variant, message) in refused {
+            let row = self.variants.iter_mut().find(|row| row.variant.id == *variant);
+            if let Some(cache) = row.and_then(|row| row.cache.as_mut()) {
+                cache.fault = Some(cache::CacheFault::NotStored { message: message.clone() });
+            }
+        }
+    }
 }
 
 /// What a run measured.

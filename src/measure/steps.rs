@@ -104,13 +104,8 @@ fn setting(variant: &Variant, intervention: Intervention) -> Option<String> {
     })
 }
 
-const ALL: [Intervention; 5] = [
-    Intervention::FewShot,
-    Intervention::Schema,
-    Intervention::Cache,
-    Intervention::Retrieval,
-    Intervention::Tuning,
-];
+const ALL: [Intervention; 5] =
+    [Intervention::FewShot, Intervention::Schema, Intervention::Cache, Intervention::Retrieval, Intervention::Tuning];
 
 /// Whether both do the same of one intervention, or neither does anything of it.
 fn alike_in(a: &Variant, b: &Variant, intervention: Intervention) -> bool {
@@ -286,4 +281,4 @@ fn cost_change(
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

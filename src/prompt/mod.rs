@@ -50,6 +50,8 @@ struct Parts {
     name: String,
     system: Option<Template>,
     user: Template,
+    /// Whether the system part depends on the example: then no two requests begin alike.
+    system_varies: bool,
 }
 
 impl Parts {
@@ -62,7 +64,8 @@ impl Parts {
             })
         };
         let system = if prompt.system.is_empty() { None } else { Some(part("system", &prompt.system)?) };
-        Ok(Self { name: prompt.name.clone(), system, user: part("user", &prompt.user)? })
+        let system_varies = system.as_ref().is_some_and(Template::depends_on_input);
+        Ok(Self { name: prompt.name.clone(), system, user: part("user", &prompt.user)?, system_varies })
     }
 
     fn render(&self, part: &'static str, input: &Value, shared: &Shared) -> Result<Option<String>, PromptError> {
@@ -179,7 +182,8 @@ impl Prepared {
         if let Some(system) = self.parts.render("system", &example.input, &self.shared)? {
             messages.push(Message { role: Role::System, content: system });
         }
-        let stable_messages = self.shots.append(example, &mut messages);
+        let alike = self.shots.append(example, &mut messages);
+        let stable_messages = if self.parts.system_varies { 0 } else { alike };
         let user = self.parts.render("user", &example.input, &self.shared)?.unwrap_or_default();
         messages.push(Message { role: Role::User, content: user });
         Ok(Request {
@@ -196,6 +200,24 @@ impl Prepared {
     /// The request as HTTP.
     pub fn encode(&self, example: &Example) -> Result<HttpRequest, PromptError> {
         Ok(wire::wire(self.wire).encode(&self.render(example)?, &self.target))
+    }
+
+    /// The request as HTTP, leaning on a prefix that is stored at the service under this name.
+    pub fn encode_after(&self, example: &Example, stored: String) -> Result<HttpRequest, PromptError> {
+        let mut request = self.render(example)?;
+        if let Some(cache) = &mut request.cache {
+            cache.stored = Some(stored);
+        }
+        Ok(wire::wire(self.wire).encode(&request, &self.target))
+    }
+
+    /// The body that stores at the service what all requests begin with; `None` where the variant
+    /// does not ask for that, the wire does not offer it, or nothing is shared.
+    pub fn prefix_body(&self, example: &Example, base_url: &str) -> Option<bytes::Bytes> {
+        if self.wire != WireKind::Gemini || !self.cache.as_ref().is_some_and(|cache| cache.explicit) {
+            return None;
+        }
+        wire::gemini::cached::creation(&self.render(example).ok()?, &self.target, base_url)
     }
 
     /// The schema as the endpoint takes it, where it is asked for.

@@ -57,7 +57,8 @@ fn scoreboard(report: &Report, width: usize) -> String {
         return all.to_text();
     }
     let (quality, rest): (Vec<_>, Vec<_>) = columns.into_iter().partition(|column| column.quality);
-    let names = Column { name: "variant", quality: true, optional: false, cell: |measured| measured.variant.id.0.clone() };
+    let names =
+        Column { name: "variant", quality: true, optional: false, cell: |measured| measured.variant.id.0.clone() };
     let rest: Vec<Column> = std::iter::once(names).chain(rest).collect();
     format!("{}\n{}", table(&quality, variants).to_text(), table(&rest, variants).to_text())
 }
@@ -74,7 +75,8 @@ struct Column {
 const NOTHING: &str = "–";
 
 fn columns_with_content(variants: &[VariantMeasurements]) -> Vec<Column> {
-    let says = |column: &Column| variants.iter().any(|measured| !matches!((column.cell)(measured).as_str(), NOTHING | "0"));
+    let says =
+        |column: &Column| variants.iter().any(|measured| !matches!((column.cell)(measured).as_str(), NOTHING | "0"));
     columns().into_iter().filter(|column| !column.optional || says(column)).collect()
 }
 
@@ -188,6 +190,9 @@ fn kebab<T: serde::Serialize>(value: &T) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Words in lines of at most `width` columns.
 fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {

@@ -124,6 +124,7 @@ async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, 
             request_digest: key,
             route: ceiling::wire::Route::fixed("/x"),
             body: bytes::Bytes::from_static(b"{}"),
+            whole: None,
             worst_case: dollars(1.0),
         };
         assert!(sender.send(Work::Ask(ask)).await.is_ok());

@@ -8,6 +8,7 @@ mod architecture;
 mod check;
 mod conformance;
 mod drive;
+mod prompt_cache;
 mod resume;
 mod run;
 mod schemas;

@@ -44,7 +44,7 @@ fn tally(usages: &[Usage], price: &Price) -> CacheTally {
 fn finish(tally: &CacheTally, facts: CacheFacts) -> CacheMeasurements {
     let clusters: Vec<u32> = (0..100).collect();
     let lifetime = CacheLifetime::FiveMinutes;
-    tally.finish(&Context { facts: &facts, lifetime, clusters: &clusters, alpha: 0.05 }).unwrap()
+    tally.finish(&Context { facts: &facts, lifetime, stores: false, clusters: &clusters, alpha: 0.05 }).unwrap()
 }
 
 fn measured(usages: &[Usage]) -> CacheMeasurements {
@@ -151,6 +151,7 @@ fn answers_from_the_store_say_nothing_of_the_cache() {
     let context = Context {
         facts: &CacheFacts::default(),
         lifetime: CacheLifetime::FiveMinutes,
+        stores: false,
         clusters: &[0],
         alpha: 0.05,
     };

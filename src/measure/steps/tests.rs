@@ -59,12 +59,7 @@ pub(crate) fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
 }
 
 pub(crate) fn lora(base: Option<&str>) -> Tuning {
-    Tuning {
-        method: TuningMethod::Lora,
-        training_examples: None,
-        base: base.map(str::to_owned),
-        retires: None,
-    }
+    Tuning { method: TuningMethod::Lora, training_examples: None, base: base.map(str::to_owned), retires: None }
 }
 
 fn with(name: &str, change: impl FnOnce(&mut Variant)) -> VariantMeasurements {

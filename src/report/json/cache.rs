@@ -22,6 +22,7 @@ pub(super) struct Cache<'a> {
     cost_factor: Option<f64>,
     ttft_warm_ms: Quantiles,
     ttft_cold_ms: Quantiles,
+    storage_not_priced: bool,
     fault: Option<Fault<'a>>,
 }
 
@@ -48,6 +49,7 @@ pub(super) fn cache(cache: &CacheMeasurements) -> Cache<'_> {
         cost_factor: cache.cost_factor,
         ttft_warm_ms: quantiles(&cache.ttft_warm),
         ttft_cold_ms: quantiles(&cache.ttft_cold),
+        storage_not_priced: cache.storage_not_priced,
         fault: cache.fault.as_ref().map(|fault| Fault { fault, explanation: fault.explanation() }),
     }
 }

@@ -70,7 +70,12 @@ fn notes(cache: &CacheMeasurements) -> Vec<String> {
     }
     notes.extend(cache.leader.as_ref().filter(|_| cache.hit_rate.is_some()).map(leader));
     if let Some(factor) = cache.cost_factor {
-        notes.push(format!("a request costs {factor:.2} of what it would without the cache, once the prefix is written"));
+        notes.push(format!(
+            "a request costs {factor:.2} of what it would without the cache, once the prefix is written"
+        ));
+    }
+    if cache.storage_not_priced {
+        notes.push("the stored prefix is billed by the hour besides: storage is not priced here".to_owned());
     }
     notes.extend(cache.fault.as_ref().map(|fault| format!("the cache DID NOT WORK: {}", fault.explanation())));
     notes

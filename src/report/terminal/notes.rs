@@ -70,7 +70,8 @@ fn served(variants: &[VariantMeasurements]) -> Vec<String> {
             for (model, count) in of_asked.flat_map(|measured| &measured.served_models) {
                 *counts.entry(model).or_default() += count;
             }
-            let each: Vec<String> = counts.iter().map(|(model, count)| format!("`{model}` ({count} answers)")).collect();
+            let each: Vec<String> =
+                counts.iter().map(|(model, count)| format!("`{model}` ({count} answers)")).collect();
             format!("asked for `{asked}`, the server says that it served {}", each.join(", "))
         })
         .collect()

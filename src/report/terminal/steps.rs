@@ -20,14 +20,15 @@ pub(super) fn section(measurements: &Measurements, width: usize) -> Option<Strin
     let mut text = "What each intervention changed\n".to_owned();
     text.push_str(&table_or_list(table, width));
     text.push('\n');
-    let corrected = if steps.len() > 1 { format!(", corrected for {} steps (Holm)", steps.len()) } else { String::new() };
+    let corrected =
+        if steps.len() > 1 { format!(", corrected for {} steps (Holm)", steps.len()) } else { String::new() };
     let how = format!(
         "accuracy and valid answers in points, paired, with the 95% interval; +/−: examples fixed and broken; * sure{corrected}"
     );
     text.push_str(&wrap(&how, " ", "   ", width));
     let others = steps.iter().filter_map(|step| Some((step, step.else_differs.as_ref()?)));
     for (step, what) in others {
-        text.push_str(&wrap(&format!("{} → {}: the {what} too differ", step.from, step.to), " ", "   ", width));
+        text.push_str(&wrap(&format!("{} → {}: they differ in {what} too", step.from, step.to), " ", "   ", width));
     }
     Some(text)
 }
