@@ -273,10 +273,10 @@ impl Prepared<'_> {
         let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
         self.interrupts.over();
         progress.finish();
-        let mut summary = summary?;
         let refusals = stored.refusals().map(|(lane, message)| (self.assembly.lanes[lane].id.clone(), message));
-        summary.not_stored = refusals.collect();
+        let not_stored = refusals.collect();
         stored.delete().await;
+        let mut summary = Summary { not_stored, ..summary? };
         summary.unsent = total.saturating_sub(summary.done);
         let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
         let state = if finished { RunState::Finished } else { RunState::Stopped };

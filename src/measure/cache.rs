@@ -137,11 +137,21 @@ pub enum CacheFault {
 }
 
 impl CacheFault {
+    /// What it comes to, for a sentence that the reason ends.
+    pub fn headline(&self) -> &'static str {
+        match self {
+            Self::NotStored { .. } => "the prefix WAS NOT STORED",
+            Self::NotReported => "whether the cache works is not known",
+            Self::CostsMore => "the cache DOES NOT PAY",
+            _ => "the cache MOSTLY MISSED",
+        }
+    }
+
     /// The likely reason as a sentence's end.
     pub fn explanation(&self) -> String {
         match self {
-            Self::NotStored { message } => format!("the provider did not store the prefix: {message}"),
-            Self::NotReported => "the provider reports no cached tokens, so whether it hit is not known".to_owned(),
+            Self::NotStored { message } => format!("the provider said: {message}"),
+            Self::NotReported => "the provider reports no cached tokens".to_owned(),
             Self::PrefixTooShort { prompt_tokens, min_tokens } => format!(
                 "the longest prompt has {prompt_tokens} tokens, and the model's cache keeps prefixes of {min_tokens} or more"
             ),
@@ -157,7 +167,7 @@ impl CacheFault {
                 "the time between requests was longer than a written prefix lasts; `ttl = \"1h\"` may help".to_owned()
             }
             Self::RarelyRead => {
-                "written, but rarely read: first requests at the same time, or requests routed to other machines"
+                "written, but not read by most: first requests at the same time, or requests routed to other machines"
                     .to_owned()
             }
             Self::CostsMore => "writing the prefix costs more than reading it saves".to_owned(),

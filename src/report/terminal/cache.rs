@@ -77,7 +77,7 @@ fn notes(cache: &CacheMeasurements) -> Vec<String> {
     if cache.storage_not_priced {
         notes.push("the stored prefix is billed by the hour besides: storage is not priced here".to_owned());
     }
-    notes.extend(cache.fault.as_ref().map(|fault| format!("the cache DID NOT WORK: {}", fault.explanation())));
+    notes.extend(cache.fault.as_ref().map(|fault| format!("{}: {}", fault.headline(), fault.explanation())));
     notes
 }
 

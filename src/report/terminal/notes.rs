@@ -23,7 +23,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
     let reused: u64 = measurements.variants.iter().map(|measured| measured.reused).sum();
     if reused > 0 && measurements.provenance != RunProvenance::Recorded {
         notes.push(format!(
-            "{reused} answers come from the store and are no part of the latency figures (--fresh asks again)"
+            "{reused} answers come from the store and are no part of the latency and cache figures (--fresh asks again)"
         ));
     }
     for measured in &measurements.variants {
