@@ -96,6 +96,8 @@ pub struct GradedTrial {
     pub ttft_ms: Option<f64>,
     /// Milliseconds to the first output of any kind, reasoning among it.
     pub ttft_any_ms: Option<f64>,
+    /// Whether reasoning was shown apart from the answer.
+    pub shows_reasoning: bool,
     /// Whether the answer was streamed, so that its first token could be seen.
     pub streamed: bool,
     /// Milliseconds to the whole answer; `None` for a failed trial.
@@ -239,6 +241,10 @@ impl Grader {
                 let at = |event: Option<usize>| event.and_then(|index| exchange.timing.event_ms.get(index)).copied();
                 graded.ttft_ms = at(reading.first_visible_event);
                 graded.ttft_any_ms = at(reading.first_output_event);
+                // Several events may come in one piece, so their times do not tell.
+                graded.shows_reasoning = !completion.reasoning.is_empty()
+                    || (reading.first_output_event.is_some()
+                        && reading.first_output_event != reading.first_visible_event);
                 graded.total_ms = Some(exchange.timing.total_ms);
                 graded.usage = completion.usage;
                 graded.served_model = completion.served_model.clone();
@@ -323,6 +329,7 @@ impl Grader {
             counts_as_missing: false,
             ttft_ms: None,
             ttft_any_ms: None,
+            shows_reasoning: false,
             streamed: false,
             total_ms: None,
             valid_strict: false,

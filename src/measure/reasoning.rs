@@ -6,8 +6,8 @@ use super::grade::GradedTrial;
 /// What is kept of reasoning while fresh streamed answers come in: nothing where there is none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReasoningTally {
-    /// Place of an answer's first visible token among the times (`None` where none came), and when
-    /// its first output of any kind came, in milliseconds; only where the two differ.
+    /// Of the answers that show reasoning: the place of their first visible token among the times
+    /// (`None` where none came), and when their first output of any kind came, in milliseconds.
     shown: Vec<(Option<u32>, f64)>,
     /// Answers that report reasoning tokens of which nothing was seen.
     pub(super) hidden: u64,
@@ -16,7 +16,7 @@ pub(super) struct ReasoningTally {
 impl ReasoningTally {
     /// Takes an answer whose first visible token, if any, becomes the `place`-th time.
     pub(super) fn add(&mut self, graded: &GradedTrial, place: usize) {
-        match graded.ttft_any_ms.filter(|_| graded.ttft_any_ms != graded.ttft_ms) {
+        match graded.ttft_any_ms.filter(|_| graded.shows_reasoning) {
             Some(any) => self.shown.push((graded.ttft_ms.and(u32::try_from(place).ok()), any)),
             None => self.hidden += u64::from(graded.usage.reasoning_tokens.is_some_and(|tokens| tokens > 0)),
         }
@@ -52,8 +52,9 @@ mod tests {
         // The second thinks from 4 ms on, the third thinks and never answers.
         let visible = Times { ms: vec![10.0, 12.0], censored: 1 };
         tally.add(&graded("A", "A"), 0);
-        tally.add(&GradedTrial { ttft_ms: Some(12.0), ttft_any_ms: Some(4.0), ..graded("A", "A") }, 1);
-        tally.add(&GradedTrial { ttft_ms: None, ttft_any_ms: Some(5.0), ..graded("A", "A") }, 2);
+        let thinking = GradedTrial { shows_reasoning: true, ..graded("A", "A") };
+        tally.add(&GradedTrial { ttft_ms: Some(12.0), ttft_any_ms: Some(4.0), ..thinking.clone() }, 1);
+        tally.add(&GradedTrial { ttft_ms: None, ttft_any_ms: Some(5.0), ..thinking }, 2);
         let any = tally.times(&visible).unwrap();
         assert_eq!((any.ms, any.censored, tally.hidden), (vec![10.0, 4.0, 5.0], 0, 0));
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::rounds::{fixed_and_broken, pair};
 use super::{Latency, Measurements, VariantMeasurements};
+use crate::provider::EndpointId;
 use crate::stats::adjust::holm;
 use crate::stats::cluster::mean_with_t;
 use crate::stats::paired::{PairedVerdict, paired_verdict};
@@ -169,12 +170,14 @@ fn base_of<'a>(
     others: impl Iterator<Item = &'a VariantMeasurements>,
 ) -> Option<&'a VariantMeasurements> {
     let base = to.variant.tuned.as_ref()?.base.as_deref()?;
+    // With `--provider` another provider answers for both.
+    let model = EndpointId::parse(base).map_or_else(|| base.to_owned(), |named| named.model);
     let is_base = |row: &&VariantMeasurements| {
         let endpoint = &row.variant.endpoint;
         row.variant.tuned.is_none()
             && (row.variant.id.as_str() == base
                 || endpoint.to_string() == base
-                || (endpoint.provider == to.variant.endpoint.provider && endpoint.model == base)
+                || (endpoint.provider == to.variant.endpoint.provider && endpoint.model == model)
                 || row.served_as == base)
     };
     others.filter(is_base).min_by_key(|row| {

@@ -41,6 +41,7 @@ pub(crate) fn graded(label: &str, expected: &str) -> GradedTrial {
         counts_as_missing: false,
         ttft_ms: Some(10.0),
         ttft_any_ms: Some(10.0),
+        shows_reasoning: false,
         streamed: true,
         total_ms: Some(20.0),
         valid_strict: true,

@@ -128,6 +128,7 @@ fn a_tuned_variant_is_measured_against_its_base() {
     later.round = Some(2);
     let rows = |base| vec![with("plain", |_| {}), later.clone(), tuned("lora", base)];
     assert_eq!(named(rows(Some("p/m"))), ["later -> lora: tuning (LoRA)"]);
+    assert_eq!(named(rows(Some("replaced/m"))), ["later -> lora: tuning (LoRA)"], "both with --provider");
     assert_eq!(named(rows(Some("m"))), ["later -> lora: tuning (LoRA)"]);
     assert_eq!(named(rows(Some("plain"))), ["plain -> lora: tuning (LoRA)"]);
     assert!(named(rows(None)).is_empty(), "whose tuning it is, is not known");

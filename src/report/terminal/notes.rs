@@ -44,7 +44,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         }
     }
     notes.extend(served(&measurements.variants));
-    notes.extend(measurements.variants.iter().filter_map(hidden_reasoning));
+    notes.extend(hidden_reasoning(&measurements.variants));
     if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
         let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
@@ -77,11 +77,14 @@ fn served(variants: &[VariantMeasurements]) -> Vec<String> {
         .collect()
 }
 
-fn hidden_reasoning(measured: &VariantMeasurements) -> Option<String> {
-    (measured.reasoning_hidden > 0).then(|| {
+fn hidden_reasoning(variants: &[VariantMeasurements]) -> Option<String> {
+    let hiding: Vec<&VariantMeasurements> = variants.iter().filter(|measured| measured.reasoning_hidden > 0).collect();
+    let names: Vec<&str> = hiding.iter().map(|measured| measured.variant.id.as_str()).collect();
+    let answers: u64 = hiding.iter().map(|measured| measured.reasoning_hidden).sum();
+    (answers > 0).then(|| {
         format!(
-            "{}: reasoning is billed but not shown in {} answers: time to first reasoning token not observable",
-            measured.variant.id, measured.reasoning_hidden
+            "{}: reasoning is billed but not shown in {answers} answers: time to first reasoning token not observable",
+            names.join(", ")
         )
     })
 }
