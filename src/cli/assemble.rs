@@ -7,13 +7,14 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::grade::{CacheFacts, EndpointFacts, PrefixFacts};
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{KeySource, Limits, Model, Provider, Service, WireKind};
+use crate::provider::{EndpointId, KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
@@ -49,10 +50,17 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     Ok(loaded)
 }
 
+/// Documents that a template is tried with.
+const SAMPLE_DOCUMENTS: usize = 2;
+
 /// Tries a prompt on some inputs; the first fault of each part is enough.
 fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value]) -> Vec<TemplateFault> {
     let schema = suite.schema.as_ref().map(|schema| schema.document());
-    let fault = inputs.iter().find_map(|input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input).err());
+    let documents = suite.documents.as_ref().map(|source| {
+        source.read().filter_map(Result::ok).map(|row| row.document).take(SAMPLE_DOCUMENTS).collect::<Vec<_>>()
+    });
+    let try_one = |input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input, documents.as_deref()).err();
+    let fault = inputs.iter().find_map(try_one);
     fault
         .into_iter()
         .filter_map(|error| match error {
@@ -61,7 +69,7 @@ fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value])
                 line: error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
                 message: error.message,
             }),
-            PromptError::PoolTooSmall { .. } => None,
+            PromptError::PoolTooSmall { .. } | PromptError::NoVector { .. } => None,
         })
         .collect()
 }
@@ -114,7 +122,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 wire: provider.wire,
                 price: model.price,
                 gpu: model.gpu,
-                self_hosted: provider.self_hosted,
+                self_hosted: provider.self_hosted && embeds_at_home(providers, variant),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
                 cache: CacheFacts { min_tokens: model.facts.cache_min_tokens, prefix: prefix(suite, variant) },
             })
@@ -125,7 +133,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
 /// How much of a variant's prompt all examples share.
 fn prefix(suite: &Suite, variant: &Variant) -> PrefixFacts {
     let prompt = &suite.prompts[variant.prompt];
-    if crate::prompt::system_varies(prompt) {
+    if crate::prompt::system_varies(prompt, variant.retrieve.is_some()) {
         return PrefixFacts::SystemVaries;
     }
     let similar = variant.shots.is_some_and(|shots| shots.k > 0 && shots.select == Select::Similar);
@@ -141,6 +149,22 @@ fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provide
     })
 }
 
+/// Whether the inputs stay in the house when their vectors are made.
+fn embeds_at_home(providers: &Providers, variant: &Variant) -> bool {
+    let endpoint = variant.retrieve.as_ref().and_then(|retrieve| retrieve.embeddings());
+    endpoint.is_none_or(|endpoint| providers.get(&endpoint.provider).is_some_and(|provider| provider.self_hosted))
+}
+
+/// An endpoint that a checked suite names.
+pub(super) fn found_endpoint<'a>(
+    providers: &'a Providers,
+    endpoint: &EndpointId,
+) -> Result<(&'a Provider, &'a Model), Error> {
+    providers
+        .endpoint(endpoint)
+        .ok_or_else(|| Error::usage(format!("no provider file has `{endpoint}`"), "see the files under providers/"))
+}
+
 /// Puts a suite's variants together. `pace` scales a recording's times; `concurrency` overrides
 /// the providers' limits.
 pub(super) async fn assemble(
@@ -148,12 +172,13 @@ pub(super) async fn assemble(
     providers: &Providers,
     pace: f64,
     concurrency: Option<u32>,
+    retrieval: &Retrieval,
 ) -> Result<Assembly, Error> {
     let pool = pool(suite)?;
     let recording = recording(suite, providers)?;
     let server = match &recording {
         Some((recording, _)) => Some(
-            ReplayServer::start(Arc::clone(recording), pace)
+            ReplayServer::start(recording.clone(), pace)
                 .await
                 .map_err(|error| Error::System { what: "failed to serve the recording on loopback".into(), error })?,
         ),
@@ -162,15 +187,18 @@ pub(super) async fn assemble(
     let mut assembly =
         Assembly { lanes: vec![], endpoints: vec![], http: vec![], prepared: vec![], recording: None, _server: None };
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for variant in &suite.variants {
+    for (place, variant) in suite.variants.iter().enumerate() {
         let (provider, model) = found(providers, variant)?;
         let prepared = Prepared::new(suite, variant, provider.wire, (&model.served_as, provider.target(model)), &pool)?;
+        let prepared = prepared.with_retriever(retrieval.of(place));
         let name = variant.endpoint.to_string();
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
             None => {
-                let recorded =
-                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                let recorded = recording
+                    .as_ref()
+                    .zip(server.as_ref())
+                    .map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
                 assembly.endpoints.push(spec(
                     &name,
@@ -217,7 +245,7 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
     Ok(Some((Arc::new(recording), digest)))
 }
 
-fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
+pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
         (Service::Replay, url) => {
             (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new())
@@ -226,7 +254,17 @@ fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> 
             (base_url.clone(), *auth, read_key(provider, key)?, headers.clone())
         }
     };
+    #[cfg(feature = "sigv4")]
+    let aws = match auth {
+        crate::provider::AuthScheme::Sigv4 => Some(read_aws_keys(provider)?),
+        _ => None,
+    };
+    // What is sent and could be echoed is the session's token.
+    #[cfg(feature = "sigv4")]
+    let key = aws.as_ref().map_or(key, |keys| keys.session_token.clone());
     Ok(HttpEndpoint {
+        #[cfg(feature = "sigv4")]
+        aws,
         wire: provider.wire,
         base_url: model.base_url.clone().unwrap_or(base_url),
         auth,
@@ -237,7 +275,7 @@ fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> 
     })
 }
 
-fn spec(
+pub(super) fn spec(
     name: &str,
     provider: &Provider,
     model: &Model,
@@ -252,7 +290,10 @@ fn spec(
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
     let headers = http.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    // Bodies of two wires can be equal; the chat wire is left unnamed, so that older stores still hold.
+    let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
+    let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
@@ -296,6 +337,18 @@ pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The keys that sign, from the variables that AWS's own tools read.
+#[cfg(feature = "sigv4")]
+fn read_aws_keys(provider: &Provider) -> Result<crate::run::sigv4::AwsKeys, Error> {
+    let required = |name: &str| read_key(provider, &KeySource::Environment(name.to_owned()));
+    let access_key_id = required("AWS_ACCESS_KEY_ID")?.unwrap_or_default();
+    let secret_access_key = required("AWS_SECRET_ACCESS_KEY")?.unwrap_or_default();
+    // Long-lived keys have none.
+    let session_token = required("AWS_SESSION_TOKEN").ok().flatten();
+    let access_key_id = secrecy::ExposeSecret::expose_secret(&access_key_id).to_owned();
+    Ok(crate::run::sigv4::AwsKeys { access_key_id, secret_access_key, session_token })
 }
 
 /// The key, from the environment or the file that the provider names.

@@ -1,19 +1,21 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
 use super::exit::Exit;
+use super::interrupts::Interrupts;
 use super::measuring;
 use super::printer::Printer;
 use super::progress::Progress;
+use super::retrieval::{Allowance, Retrieval};
 use crate::decide::{SuiteFacts, decide};
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -139,6 +141,9 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
             Err(error) => {
                 documents.push(json!({"folder": folder, "error": printer.explain(&error)}));
                 exit = error.exit();
+                if exit == Exit::Interrupted {
+                    break;
+                }
                 continue;
             }
         };
@@ -179,9 +184,20 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     let store = Store::open(&args.store.store)?;
     let runtime = super::runtime()?;
     runtime.block_on(async {
-        let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency).await?;
-        let prepared =
-            Prepared { args, suite: &suite, assembly: &assembly, grader: &grader, store: &store, printer, interrupts };
+        let allowance = args.allowance(&suite);
+        let retrieval = Retrieval::bought(&suite, &providers, &store, &allowance, printer, interrupts).await?;
+        let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency, &retrieval).await?;
+        let prepared = Prepared {
+            args,
+            suite: &suite,
+            assembly: &assembly,
+            grader: &grader,
+            store: &store,
+            retrieval: &retrieval,
+            allowance: &allowance,
+            printer,
+            interrupts,
+        };
         let asked = prepared.ask().await?;
         if asked.aborted {
             return Ok(Ended { exit: prepared.exit(&asked.row, &asked.summary), report: None });
@@ -202,8 +218,23 @@ struct Prepared<'a> {
     assembly: &'a Assembly,
     grader: &'a Grader,
     store: &'a Store,
+    retrieval: &'a Retrieval,
+    allowance: &'a Allowance,
     printer: Printer,
     interrupts: &'a Interrupts,
+}
+
+impl RunArgs {
+    /// The limits of this invocation, from now on.
+    fn allowance(&self, suite: &Suite) -> Allowance {
+        let max_time = suite.budget.max_time_s.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Allowance {
+            max_cost: self.max_cost.or(suite.budget.max_usd.and_then(Usd::from_f64)),
+            max_time: self.max_time.map(Duration::from_secs).or(max_time),
+            began: Instant::now(),
+            concurrency: self.concurrency,
+        }
+    }
 }
 
 impl Prepared<'_> {
@@ -262,7 +293,7 @@ impl Prepared<'_> {
             endpoints: self.assembly.endpoints.clone(),
             transport,
             run: row.id,
-            max_time: self.max_time(),
+            max_time: self.allowance.time_left(),
             max_cost: self.max_cost(),
         };
         let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
@@ -284,13 +315,10 @@ impl Prepared<'_> {
         Ok((summary, aborting.is_cancelled()))
     }
 
+    /// What is left of the limit of money once vectors are bought.
     fn max_cost(&self) -> Option<Usd> {
-        self.args.max_cost.or(self.suite.budget.max_usd.and_then(Usd::from_f64))
-    }
-
-    fn max_time(&self) -> Option<Duration> {
-        let suite = self.suite.budget.max_time_s.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        self.args.max_time.map(Duration::from_secs).or(suite)
+        let spent = self.retrieval.spent.as_pico();
+        self.allowance.max_cost.map(|most| Usd::from_pico((most.as_pico() - spent).max(0)))
     }
 
     /// Counts the examples, and the trials that are to be left out because no recording knows
@@ -301,6 +329,7 @@ impl Prepared<'_> {
         for row in &assemble::pool(self.suite)? {
             data = with_row(data, b"pool", row);
         }
+        data = self.retrieval.with_documents(data);
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         for row in self.suite.examples.read() {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
@@ -313,7 +342,7 @@ impl Prepared<'_> {
                 }
                 let digest = prepared.encode(&example)?.digest;
                 for repeat in 0..self.suite.repeats {
-                    if !recording.knows(&digest, repeat) {
+                    if !recording.knows(prepared.wire(), &digest, repeat) {
                         unknown[place].0 += 1;
                         unknown[place].1.get_or_insert_with(|| example.id.0.clone());
                     }
@@ -369,7 +398,8 @@ impl Prepared<'_> {
     fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
         let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
-        let mut measurements = measuring::measure(self.store, row.id, self.suite, self.grader, comparable)?;
+        let whole = (self.suite, self.grader, self.retrieval);
+        let mut measurements = measuring::measure(self.store, row.id, whole, comparable)?;
         measurements.note_not_stored(&summary.not_stored);
         let verdict = decide(&SuiteFacts::on(self.suite, super::today()), &measurements);
         let report = Report {
@@ -379,6 +409,7 @@ impl Prepared<'_> {
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
+            embeddings: self.retrieval.purchases.clone(),
             measurements,
             verdict,
         };
@@ -447,38 +478,6 @@ fn open_examples(suite: &Suite) -> OpenExamples {
             source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
         Ok(Box::new(rows))
     })
-}
-
-/// What Ctrl-C does. While requests are sent, the first stops sending and the second leaves what is
-/// under way. At any other time it ends the process: once it was watched for, the system no longer
-/// does that.
-#[derive(Debug, Clone, Default)]
-struct Interrupts {
-    sending: Arc<Mutex<Option<(CancellationToken, CancellationToken)>>>,
-}
-
-impl Interrupts {
-    /// Sending begins; the tokens say when to stop, and when to leave at once.
-    fn sending(&self) -> (CancellationToken, CancellationToken) {
-        let tokens = (CancellationToken::new(), CancellationToken::new());
-        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens.clone());
-        tokens
-    }
-
-    /// Sending is over.
-    fn over(&self) {
-        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    async fn watch(self) {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
-                Some((stop, _)) => stop.cancel(),
-                None => std::process::exit(Exit::Interrupted.code().into()),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

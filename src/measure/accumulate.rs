@@ -9,6 +9,7 @@ use super::cache::CacheTally;
 use super::grade::{Ending, EndpointFacts, GradedTrial, Grader};
 use super::money::CostTally;
 use super::reasoning::ReasoningTally;
+use super::retrieval::{Found, RetrievalTally};
 use super::rounds::ExampleIds;
 use super::slices::{CLASS_TAG, SliceBook};
 use super::{Measurements, OutcomeCounts, UsageTotals};
@@ -128,6 +129,7 @@ pub(super) struct Tally {
     pub(super) retries: u64,
     /// Answers by the model that the server says gave them.
     pub(super) served: HashMap<String, u64>,
+    pub(super) retrieval: RetrievalTally,
     running: (f64, u64),
 }
 
@@ -254,6 +256,13 @@ impl Accumulator {
         }
         for (field, counts) in graded.fields {
             tally.add_field(field, counts);
+        }
+    }
+
+    /// Notes what retrieval found for a trial, whose primary score is `score`; `None` is missing.
+    pub fn add_found(&mut self, variant: usize, k: usize, example_index: u32, found: Found, score: Option<f64>) {
+        if let Some(tally) = self.tallies.get_mut(variant) {
+            tally.retrieval.add(k, example_index as usize, found, score);
         }
     }
 

@@ -10,6 +10,7 @@ pub mod finish;
 pub mod grade;
 pub mod money;
 mod reasoning;
+pub mod retrieval;
 pub mod rounds;
 pub mod slices;
 pub mod steps;
@@ -21,6 +22,7 @@ use crate::score::field_f1::FieldCounts;
 use crate::stats::Estimate;
 use crate::units::Usd;
 use crate::variant::{Variant, VariantId};
+pub use retrieval::RetrievalMeasurements;
 
 /// How the trials of a variant ended; they add up to examples x repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -227,6 +229,9 @@ pub struct VariantMeasurements {
     pub cost: Cost,
     /// Accuracy by tag and by expected class.
     pub slices: Vec<Slice>,
+    /// Whether the right documents were found; `None` without retrieval, or where no example that
+    /// was asked names its documents.
+    pub retrieval: Option<RetrievalMeasurements>,
 }
 
 /// Where a run's answers come from.

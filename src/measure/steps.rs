@@ -15,7 +15,7 @@ use crate::stats::cluster::mean_with_t;
 use crate::stats::paired::{PairedVerdict, paired_verdict};
 use crate::stats::quantile::quantile_estimate;
 use crate::stats::{Estimate, Method};
-use crate::variant::{Intervention, Select, Structured, TuningMethod, Variant, VariantId};
+use crate::variant::{Intervention, RetrieveFrom, Select, Structured, TuningMethod, Variant, VariantId};
 
 /// One variant against its reference.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -90,9 +90,11 @@ fn setting(variant: &Variant, intervention: Intervention) -> Option<String> {
         }
         .to_owned(),
         Intervention::Cache => "cache".to_owned(),
-        Intervention::Retrieval => {
-            variant.retrieve.as_ref().map_or_else(String::new, |retrieve| format!("retrieval {}", retrieve.k))
-        }
+        Intervention::Retrieval => variant.retrieve.as_ref().map_or_else(String::new, |retrieve| match retrieve.from {
+            RetrieveFrom::Bm25 => format!("retrieval {}", retrieve.k),
+            RetrieveFrom::Embeddings(_) => format!("retrieval {} by vectors", retrieve.k),
+            RetrieveFrom::Oracle => format!("retrieval {} oracle", retrieve.k),
+        }),
         Intervention::Tuning => variant.tuned.as_ref().map_or_else(String::new, |tuned| {
             match tuned.method {
                 TuningMethod::Lora => "tuning (LoRA)",

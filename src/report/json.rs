@@ -5,12 +5,14 @@ use serde::Serialize;
 mod cache;
 
 use super::Report;
+use super::retrieval::EmbeddingPurchase;
 use crate::decide::Verdict;
 use crate::exchange::FailureKind;
 use crate::measure::rounds::History;
 use crate::measure::steps::Step;
 use crate::measure::{
-    Confusion, Latency, OutcomeCounts, RunProvenance, ScorerMean, Slice, TokenSum, VariantMeasurements,
+    Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
+    VariantMeasurements,
 };
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
@@ -24,6 +26,7 @@ struct Document<'a> {
     provenance: RunProvenance,
     setting: Option<&'a str>,
     trials_left_out: u64,
+    embeddings: &'a [EmbeddingPurchase],
     variants: Vec<Row<'a>>,
     steps: &'a [Step],
     rounds: &'a [History],
@@ -63,6 +66,7 @@ struct Row<'a> {
     confusion: Option<&'a Confusion>,
     violations: Vec<ViolationRow<'a>>,
     slices: &'a [Slice],
+    retrieval: Option<&'a RetrievalMeasurements>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,6 +117,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         provenance: measurements.provenance,
         setting: report.setting.as_deref(),
         trials_left_out: report.left_out,
+        embeddings: &report.embeddings,
         variants: measurements.variants.iter().map(row).collect(),
         steps: &measurements.steps,
         rounds: &measurements.rounds,
@@ -173,6 +178,7 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
             .map(|(violation, count)| ViolationRow { violation, count: *count })
             .collect(),
         slices: &measured.slices,
+        retrieval: measured.retrieval.as_ref(),
     }
 }
 

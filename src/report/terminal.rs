@@ -23,6 +23,7 @@ pub fn render(report: &Report, width: usize) -> String {
     let _ = writeln!(text);
     text.push_str(&scoreboard(report, width));
     text.push_str(&notes::footnotes(report, width));
+    text.push_str(&super::retrieval::section(&report.measurements.variants, &report.embeddings, width));
     for section in [steps::section, rounds::section, cache::section] {
         if let Some(section) = section(&report.measurements, width) {
             let _ = writeln!(text);
@@ -195,7 +196,7 @@ fn kebab<T: serde::Serialize>(value: &T) -> String {
 mod tests;
 
 /// Words in lines of at most `width` columns.
-fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
+pub(super) fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
     let width = width.clamp(40, 120);
     let mut text = String::new();
     let mut line = first.to_owned();

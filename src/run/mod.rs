@@ -10,11 +10,14 @@ pub mod assist;
 pub mod attempt;
 pub mod budget;
 mod drive;
+pub mod embed;
 pub mod event;
 pub mod feed;
 pub mod http;
 mod lane;
 mod limit;
+#[cfg(feature = "sigv4")]
+pub mod sigv4;
 pub mod stored;
 mod twins;
 

@@ -4,6 +4,7 @@
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
 mod read;
+mod vectors;
 mod write;
 
 use std::path::{Path, PathBuf};

@@ -4,10 +4,14 @@
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod classify;
+pub mod embeddings;
+pub mod event_stream;
 pub mod fit;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod sse;
 
 use std::borrow::Cow;
@@ -52,6 +56,8 @@ impl Route {
 pub enum Framing {
     /// Server-sent events.
     Sse,
+    /// AWS's binary messages.
+    EventStream,
 }
 
 impl Framing {
@@ -59,6 +65,7 @@ impl Framing {
     pub fn decoder(self) -> Box<dyn Frames> {
         match self {
             Self::Sse => Box::new(sse::SseDecoder::default()),
+            Self::EventStream => Box::new(event_stream::EventStreamDecoder::default()),
         }
     }
 }
@@ -150,10 +157,10 @@ pub trait Wire: Send + Sync {
 pub fn wire(kind: WireKind) -> &'static dyn Wire {
     match kind {
         WireKind::OpenaiChat => &openai_chat::OpenaiChat,
-        WireKind::OpenaiResponses => &openai_chat::OpenaiChat,
+        WireKind::OpenaiResponses => &openai_responses::OpenaiResponses,
         WireKind::Anthropic => &anthropic::Anthropic,
         WireKind::Gemini => &gemini::Gemini,
-        WireKind::Bedrock => &openai_chat::OpenaiChat,
+        WireKind::Bedrock => &bedrock::Bedrock,
     }
 }
 
@@ -178,7 +185,8 @@ pub fn read(kind: WireKind, received: &Received) -> Reading {
 
 /// A content filter that answers with an error status is a refusal, not a failure.
 fn error_reading(failure: Failure, body: &[u8]) -> Reading {
-    if failure.kind == FailureKind::BadRequest && classify::is_content_filter(body) {
+    let refused = matches!(failure.kind, FailureKind::BadRequest | FailureKind::Unauthorised);
+    if refused && classify::is_content_filter(body) {
         return Reading {
             outcome: Outcome::Refused(Completion {
                 text: String::new(),
@@ -227,5 +235,29 @@ pub(crate) fn merge(
                 body.insert(key.clone(), value.clone());
             }
         }
+    }
+}
+
+/// A name as one part of a path or query: all but unreserved characters encoded (RFC 3986).
+pub(crate) fn percent_encoded(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// Sets a field of an object of a body, which is made if it is not there.
+pub(crate) fn set_in(
+    body: &mut serde_json::Map<String, serde_json::Value>,
+    object: &str,
+    field: &str,
+    value: serde_json::Value,
+) {
+    if let serde_json::Value::Object(fields) = body.entry(object).or_insert_with(|| serde_json::json!({})) {
+        fields.insert(field.to_owned(), value);
     }
 }

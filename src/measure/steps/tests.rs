@@ -39,6 +39,7 @@ pub(crate) fn row(variant: Variant, scores: &str) -> VariantMeasurements {
         usage: UsageTotals::default(),
         cost: Cost::default(),
         slices: Vec::new(),
+        retrieval: None,
         valid: vec![Some(1.0); scores.len()],
         scores,
     }

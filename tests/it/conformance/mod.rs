@@ -2,8 +2,10 @@
 //! answers and errors read as `expected.json` says. One file a wire says what is its own.
 
 mod anthropic;
+mod bedrock;
 mod gemini;
 mod openai_chat;
+mod openai_responses;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +28,7 @@ pub(crate) struct Contract {
 
 /// The shared fixtures, or a line that says what is skipped without them.
 #[expect(clippy::print_stdout, reason = "what a test skips must be seen")]
-fn fixtures(what: &str) -> Option<PathBuf> {
+pub(crate) fn fixtures(what: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("CEILING_SHARED").map_or(beside, PathBuf::from);
     let folder = shared.join("fixtures");
