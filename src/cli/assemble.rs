@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::preflight;
 use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -17,6 +18,7 @@ use crate::provider::load::Providers;
 use crate::provider::{EndpointId, KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
+use crate::report::schema_sent::SchemaChanges;
 use crate::run::http::HttpEndpoint;
 use crate::run::stored::Wanted;
 use crate::run::{EndpointSpec, Lane};
@@ -46,6 +48,9 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
+    if loaded.warnings.errors() == 0 {
+        loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);
+    }
     loaded.warnings = loaded.warnings.into_result()?;
     Ok(loaded)
 }
@@ -104,6 +109,14 @@ impl Assembly {
         wanted.collect()
     }
 
+    /// What each variant's schema lost or got on its way to the endpoint.
+    pub(super) fn schema_changes(&self, suite: &Suite) -> SchemaChanges {
+        let changes = |(variant, prepared): (&Variant, &Arc<Prepared>)| {
+            Some((variant.id.clone(), prepared.fitted()?.changes.clone()))
+        };
+        suite.variants.iter().zip(&self.prepared).filter_map(changes).collect()
+    }
+
     /// Whether a variant is answered from the recording.
     pub(super) fn is_replayed(&self, variant: usize) -> bool {
         self.http[self.lanes[variant].endpoint].replay
@@ -123,6 +136,8 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted && embeds_at_home(providers, variant),
+                null_is_absent: preflight::fitted(suite, variant, provider, model)
+                    .is_some_and(|(fitted, _)| fitted.null_is_absent),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
                 cache: CacheFacts { min_tokens: model.facts.cache_min_tokens, prefix: prefix(suite, variant) },
             })
@@ -245,6 +260,7 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
     Ok(Some((Arc::new(recording), digest)))
 }
 
+/// How an endpoint is reached, its key read; `recorded` is the address of the recording's server.
 pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
         (Service::Replay, url) => {
@@ -326,7 +342,7 @@ fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> 
 pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let priced = endpoint.price.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        let priced = endpoint.price.as_ref().is_some_and(crate::run::budget::is_bounded);
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
             let what =
                 if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };

@@ -410,6 +410,7 @@ impl Prepared<'_> {
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
             embeddings: self.retrieval.purchases.clone(),
+            schema_changes: self.assembly.schema_changes(self.suite),
             measurements,
             verdict,
         };

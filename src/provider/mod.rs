@@ -1,8 +1,10 @@
 //! Who answers: providers, their models, prices and limits.
 
+pub mod litellm;
 pub mod load;
 pub mod price;
 mod raw;
+pub mod render;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -17,6 +17,7 @@ use crate::measure::{
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
 use crate::variant::{Intervention, VariantId};
+use crate::wire::fit::Change;
 
 /// The whole document.
 #[derive(Debug, Serialize)]
@@ -65,6 +66,7 @@ struct Row<'a> {
     cost_note: Option<&'a str>,
     confusion: Option<&'a Confusion>,
     violations: Vec<ViolationRow<'a>>,
+    schema_changes: &'a [Change],
     slices: &'a [Slice],
     retrieval: Option<&'a RetrievalMeasurements>,
 }
@@ -118,14 +120,14 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         setting: report.setting.as_deref(),
         trials_left_out: report.left_out,
         embeddings: &report.embeddings,
-        variants: measurements.variants.iter().map(row).collect(),
+        variants: measurements.variants.iter().map(|measured| row(report, measured)).collect(),
         steps: &measurements.steps,
         rounds: &measurements.rounds,
         verdict: &report.verdict,
     })
 }
 
-fn row(measured: &VariantMeasurements) -> Row<'_> {
+fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
     let usage = &measured.usage;
     Row {
         variant: &measured.variant.id,
@@ -177,6 +179,7 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
             .iter()
             .map(|(violation, count)| ViolationRow { violation, count: *count })
             .collect(),
+        schema_changes: report.schema_changes.get(&measured.variant.id).map_or(&[], Vec::as_slice),
         slices: &measured.slices,
         retrieval: measured.retrieval.as_ref(),
     }

@@ -43,6 +43,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
             notes.push(format!("{}: cost: {note}", measured.variant.id));
         }
     }
+    notes.extend(crate::report::schema_sent::notes(report));
     notes.extend(served(&measurements.variants));
     notes.extend(hidden_reasoning(&measurements.variants));
     if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
