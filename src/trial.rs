@@ -105,7 +105,7 @@ pub struct Exchange {
     pub request_digest: Digest,
     /// The endpoint, as `provider/model`.
     pub endpoint: String,
-    /// The body as sent.
+    /// The body as sent; a stored prefix that it leans on is written out.
     pub request_body: Vec<u8>,
     /// What came back.
     pub received: Received,

@@ -12,19 +12,21 @@ use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::measure::grade::EndpointFacts;
+use crate::measure::grade::{CacheFacts, EndpointFacts, PrefixFacts};
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
 use crate::provider::{EndpointId, KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
+use crate::report::schema_sent::SchemaChanges;
 use crate::run::http::HttpEndpoint;
+use crate::run::stored::Wanted;
 use crate::run::{EndpointSpec, Lane};
 use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
 use crate::trial::Provenance;
-use crate::variant::Variant;
+use crate::variant::{Select, Variant};
 
 /// The providers that ship, over them those of the working folder, over them those of the suite.
 pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
@@ -95,6 +97,26 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
+    /// The prefixes that variants want stored at the service beforehand, one place a variant.
+    pub(super) fn wanted_prefixes(&self, suite: &Suite) -> Vec<Option<Wanted>> {
+        let lanes = self.lanes.iter().zip(&suite.variants);
+        let wanted = lanes.map(|(lane, variant)| {
+            let cache = variant.cache.filter(|cache| cache.explicit)?;
+            let http = &self.http[lane.endpoint];
+            let stores = http.wire == WireKind::Gemini && !http.replay;
+            stores.then_some(Wanted { endpoint: lane.endpoint, lifetime: cache.lifetime })
+        });
+        wanted.collect()
+    }
+
+    /// What each variant's schema lost or got on its way to the endpoint.
+    pub(super) fn schema_changes(&self, suite: &Suite) -> SchemaChanges {
+        let changes = |(variant, prepared): (&Variant, &Arc<Prepared>)| {
+            Some((variant.id.clone(), prepared.fitted()?.changes.clone()))
+        };
+        suite.variants.iter().zip(&self.prepared).filter_map(changes).collect()
+    }
+
     /// Whether a variant is answered from the recording.
     pub(super) fn is_replayed(&self, variant: usize) -> bool {
         self.http[self.lanes[variant].endpoint].replay
@@ -109,6 +131,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
         .map(|variant| {
             let (provider, model) = found(providers, variant)?;
             Ok(EndpointFacts {
+                served_as: model.served_as.clone(),
                 wire: provider.wire,
                 price: model.price,
                 gpu: model.gpu,
@@ -116,9 +139,20 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 null_is_absent: preflight::fitted(suite, variant, provider, model)
                     .is_some_and(|(fitted, _)| fitted.null_is_absent),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
+                cache: CacheFacts { min_tokens: model.facts.cache_min_tokens, prefix: prefix(suite, variant) },
             })
         })
         .collect()
+}
+
+/// How much of a variant's prompt all examples share.
+fn prefix(suite: &Suite, variant: &Variant) -> PrefixFacts {
+    let prompt = &suite.prompts[variant.prompt];
+    if crate::prompt::system_varies(prompt, variant.retrieve.is_some()) {
+        return PrefixFacts::SystemVaries;
+    }
+    let similar = variant.shots.is_some_and(|shots| shots.k > 0 && shots.select == Select::Similar);
+    if similar { PrefixFacts::ShotsVary } else { PrefixFacts::Stable }
 }
 
 fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provider, &'a Model), Error> {

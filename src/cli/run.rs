@@ -24,15 +24,14 @@ use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
-use crate::report::schema_sent::SchemaChanges;
 use crate::report::{Report, json as json_report, terminal};
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
+use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::{Example, Suite};
 use crate::units::Usd;
-use crate::variant::Variant;
 
 /// Flags of `ceiling run`.
 #[derive(Debug, Clone, Args)]
@@ -272,6 +271,7 @@ impl Prepared<'_> {
             order,
             run: row.id,
             fresh: self.args.fresh,
+            stored: None,
             store: Store::open_existing(self.store.path())?,
         };
         tracing::info!(run = row.name, trials = total, ?order, "sending");
@@ -283,11 +283,15 @@ impl Prepared<'_> {
     }
 
     /// The second value says whether the user wants to leave at once.
-    async fn drive(&self, feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
+    async fn drive(&self, mut feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
+        let transport = Arc::new(HttpTransport::new(self.assembly.http.clone())?);
+        let wanted = self.assembly.wanted_prefixes(self.suite);
+        let stored = Arc::new(StoredPrefixes::new(Arc::clone(&transport), wanted));
+        feed.stored = Some(Arc::clone(&stored));
         let job = Job {
             lanes: self.assembly.lanes.clone(),
             endpoints: self.assembly.endpoints.clone(),
-            transport: Arc::new(HttpTransport::new(self.assembly.http.clone())?),
+            transport,
             run: row.id,
             max_time: self.allowance.time_left(),
             max_cost: self.max_cost(),
@@ -300,7 +304,10 @@ impl Prepared<'_> {
         let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
         self.interrupts.over();
         progress.finish();
-        let mut summary = summary?;
+        let refusals = stored.refusals().map(|(lane, message)| (self.assembly.lanes[lane].id.clone(), message));
+        let not_stored = refusals.collect();
+        stored.delete().await;
+        let mut summary = Summary { not_stored, ..summary? };
         summary.unsent = total.saturating_sub(summary.done);
         let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
         let state = if finished { RunState::Finished } else { RunState::Stopped };
@@ -391,8 +398,9 @@ impl Prepared<'_> {
     fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
         let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
-        let measurements =
-            measuring::measure(self.store, row.id, (self.suite, self.grader, self.retrieval), comparable)?;
+        let whole = (self.suite, self.grader, self.retrieval);
+        let mut measurements = measuring::measure(self.store, row.id, whole, comparable)?;
+        measurements.note_not_stored(&summary.not_stored);
         let verdict = decide(&SuiteFacts::on(self.suite, super::today()), &measurements);
         let report = Report {
             run: row.name.clone(),
@@ -402,7 +410,7 @@ impl Prepared<'_> {
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
             embeddings: self.retrieval.purchases.clone(),
-            schema_changes: self.schema_changes(),
+            schema_changes: self.assembly.schema_changes(self.suite),
             measurements,
             verdict,
         };
@@ -411,13 +419,6 @@ impl Prepared<'_> {
         }
         let exit = self.exit(row, summary);
         Ok(Ended { exit, report: Some(report) })
-    }
-
-    fn schema_changes(&self) -> SchemaChanges {
-        let changes = |(variant, prepared): (&Variant, &Arc<crate::prompt::Prepared>)| {
-            Some((variant.id.clone(), prepared.fitted()?.changes.clone()))
-        };
-        self.suite.variants.iter().zip(&self.assembly.prepared).filter_map(changes).collect()
     }
 
     fn exit(&self, row: &RunRow, summary: &Summary) -> Exit {

@@ -43,6 +43,12 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         ttft: Latency::default(),
         total: Latency::default(),
         in_flight: 1,
+        retries: 0,
+        served_as: "small".to_owned(),
+        served_models: Vec::new(),
+        cache: None,
+        ttft_any: None,
+        reasoning_hidden: 0,
         usage: UsageTotals::default(),
         cost: Cost::default(),
         slices: Vec::new(),
@@ -76,6 +82,8 @@ fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
         repeats: 1,
         provenance: RunProvenance::Live,
         latency_comparable: true,
+        steps: Vec::new(),
+        rounds: Vec::new(),
     }
 }
 

@@ -5,9 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::cache::CacheTally;
 use super::grade::{Ending, EndpointFacts, GradedTrial, Grader};
 use super::money::CostTally;
+use super::reasoning::ReasoningTally;
 use super::retrieval::{Found, RetrievalTally};
+use super::rounds::ExampleIds;
 use super::slices::{CLASS_TAG, SliceBook};
 use super::{Measurements, OutcomeCounts, UsageTotals};
 use crate::exchange::{FailureKind, Usage};
@@ -30,6 +33,8 @@ pub(super) const NO_CLASS: u32 = u32::MAX;
 pub struct ExchangeFacts {
     /// Whether the answer came from the store.
     pub reused: bool,
+    /// Attempts that failed before it.
+    pub retries: u32,
     /// Requests under way when it was sent.
     pub in_flight: u32,
     /// Where the answer comes from.
@@ -45,6 +50,7 @@ impl ExchangeFacts {
     pub fn of(exchange: &Exchange, reused: bool) -> Self {
         Self {
             reused,
+            retries: exchange.attempts.len() as u32,
             in_flight: exchange.in_flight,
             provenance: exchange.provenance,
             sent_at_unix_ms: exchange.sent_at_unix_ms,
@@ -117,6 +123,12 @@ pub(super) struct Tally {
     pub(super) in_flight: u32,
     pub(super) usage: UsageTotals,
     pub(super) cost: CostTally,
+    pub(super) cache: CacheTally,
+    pub(super) reasoning: ReasoningTally,
+    /// Attempts that failed before the answering one, of fresh trials.
+    pub(super) retries: u64,
+    /// Answers by the model that the server says gave them.
+    pub(super) served: HashMap<String, u64>,
     pub(super) retrieval: RetrievalTally,
     running: (f64, u64),
 }
@@ -144,6 +156,14 @@ pub(super) struct Settings {
     pub(super) statistics: Statistics,
 }
 
+impl Settings {
+    /// Whether there is more than one round of prompts.
+    pub(super) fn compares_rounds(&self) -> bool {
+        let mut rounds = self.rounds.iter().flatten();
+        rounds.next().is_some_and(|first| rounds.any(|other| other != first))
+    }
+}
+
 /// Takes graded trials in any order; [`Accumulator::finish`] gives what they show.
 #[derive(Debug, Clone)]
 pub struct Accumulator {
@@ -153,6 +173,8 @@ pub struct Accumulator {
     pub(super) clusters: HashMap<String, u32>,
     pub(super) classes: HashMap<String, u32>,
     pub(super) slices: SliceBook,
+    /// The examples' names, kept where rounds are compared.
+    pub(super) ids: ExampleIds,
     /// Fixed-point units of a score of 1: as fine as `f32`, and exact over all repeats.
     pub(super) scale: f64,
 }
@@ -163,7 +185,7 @@ impl Accumulator {
         let variants = suite.variants.clone();
         Self::from_settings(Settings {
             rounds: variants.iter().map(|variant| suite.round(variant.prompt)).collect(),
-            endpoints: (0..variants.len()).filter_map(|index| grader.endpoint(index).copied()).collect(),
+            endpoints: (0..variants.len()).filter_map(|index| grader.endpoint(index).cloned()).collect(),
             checks_validity: (0..variants.len()).map(|index| grader.checks_validity(index)).collect(),
             variants,
             scorers: grader.scorer_ids().map(str::to_owned).collect(),
@@ -186,6 +208,7 @@ impl Accumulator {
             clusters: HashMap::new(),
             classes: HashMap::new(),
             slices: SliceBook::default(),
+            ids: ExampleIds::default(),
             scale: f64::from((u32::MAX / settings.repeats.max(1)).min(1 << 24)),
             settings,
         }
@@ -212,6 +235,13 @@ impl Accumulator {
         let tally = &mut self.tallies[variant];
         tally.count_end(&graded, place);
         tally.add_times(&graded, facts);
+        if let Some(served) = &graded.served_model {
+            count_bounded(&mut tally.served, served.clone());
+        }
+        if self.settings.variants[variant].cache.is_some() {
+            let price = self.settings.endpoints.get(variant).and_then(|endpoint| endpoint.price.as_ref());
+            tally.cache.add(example_index, &graded, facts, price);
+        }
         tally.cost.add(place, &graded, facts);
         add_usage(&mut tally.usage, &graded.usage);
         if graded.counts_as_missing {
@@ -252,6 +282,9 @@ impl Accumulator {
         }
         if self.rows[place].is_some() {
             return;
+        }
+        if self.settings.compares_rounds() {
+            self.ids.set(place, &example.id.0);
         }
         let cluster = example.cluster.as_ref().map(|cluster| {
             let next = self.clusters.len() as u32;
@@ -315,6 +348,7 @@ impl Tally {
             return;
         }
         self.in_flight = self.in_flight.max(facts.in_flight);
+        self.retries += u64::from(facts.retries);
         if let Ending::Failed(kind) = graded.ending {
             let censored = u64::from(says_something_of_speed(kind));
             self.ttft.censored += censored;
@@ -324,6 +358,7 @@ impl Tally {
         self.total.ms.extend(graded.total_ms);
         if graded.streamed {
             self.streamed += 1;
+            self.reasoning.add(graded, self.ttft.ms.len());
             match graded.ttft_ms {
                 Some(ms) => self.ttft.ms.push(ms),
                 None => self.ttft.censored += 1,
@@ -376,4 +411,4 @@ fn add_usage(totals: &mut UsageTotals, usage: &Usage) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
+use super::cache::{CacheMeasurements, Context};
 use super::grade::EndpointFacts;
 use super::{Confusion, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
+use crate::provider::WireKind;
 use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::quantile::quantile_estimate;
 use crate::stats::{Estimate, RESAMPLES};
-use crate::variant::Variant;
+use crate::variant::{PromptCache, Variant};
 
 /// Classes beyond which no confusion matrix is kept: it grows with their square.
 const MAX_CLASSES: usize = 500;
 /// First violations that are named.
 const MAX_VIOLATIONS: usize = 5;
+
+/// Served models that are named: more are a server's nonsense.
+const MAX_SERVED: usize = 20;
 
 /// Numbers of clusters and classes that depend on the examples' order alone.
 pub(super) struct Numbering {
@@ -42,14 +47,20 @@ pub(super) fn finish(all: &Accumulator, recording_comparable: bool) -> Measureme
     let variants = (0..all.tallies.len())
         .filter_map(|variant| finish_variant(all, variant, &numbering, recording_comparable))
         .collect();
-    Measurements {
+    let mut measurements = Measurements {
         variants,
         clusters: numbering.clusters,
         clustered: numbering.clustered,
         repeats: all.settings.repeats,
         provenance,
         latency_comparable: provenance == RunProvenance::Live || recording_comparable,
-    }
+        steps: Vec::new(),
+        rounds: Vec::new(),
+    };
+    let alpha = all.settings.statistics.alpha;
+    measurements.steps = super::steps::steps(&measurements, alpha);
+    measurements.rounds = super::rounds::histories(&measurements, &all.ids, alpha);
+    measurements
 }
 
 fn number(all: &Accumulator) -> Numbering {
@@ -127,8 +138,14 @@ fn finish_variant(
         violations: violations(tally),
         scorers: scorers(all, tally, &means),
         ttft: if tally.streamed > 0 { latency(&tally.ttft, alpha) } else { Latency::default() },
+        ttft_any: tally.reasoning.times(&tally.ttft).map(|times| latency(&times, alpha)),
+        reasoning_hidden: tally.reasoning.hidden,
         total: latency(&tally.total, alpha),
         in_flight: tally.in_flight,
+        retries: tally.retries,
+        served_as: endpoint.served_as.clone(),
+        served_models: served_models(tally),
+        cache: cache(settings.variants.get(variant)?, tally, endpoint, &numbering.clusters, alpha),
         usage: tally.usage,
         cost: tally.cost.finish(endpoint, &scores, &numbering.clusters, recording_comparable, alpha),
         slices: slices(all, &means, primary),
@@ -188,6 +205,27 @@ fn failures(tally: &Tally) -> Vec<(crate::exchange::FailureKind, u64, String)> {
     failures
 }
 
+/// The models that answered, most answers first.
+fn served_models(tally: &Tally) -> Vec<(String, u64)> {
+    let mut served: Vec<_> = tally.served.iter().map(|(model, count)| (model.clone(), *count)).collect();
+    served.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    served.truncate(MAX_SERVED);
+    served
+}
+
+/// What the prompt cache did, for a variant that asks for it.
+fn cache(
+    variant: &Variant,
+    tally: &Tally,
+    endpoint: &EndpointFacts,
+    clusters: &[u32],
+    alpha: f64,
+) -> Option<CacheMeasurements> {
+    let PromptCache { lifetime, explicit } = variant.cache?;
+    let stores = explicit && endpoint.wire == WireKind::Gemini;
+    tally.cache.finish(&Context { facts: &endpoint.cache, lifetime, stores, clusters, alpha })
+}
+
 fn violations(tally: &Tally) -> Vec<(String, u64)> {
     let mut violations: Vec<_> = tally.violations.iter().map(|(text, count)| (text.clone(), *count)).collect();
     violations.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -207,7 +245,7 @@ fn scorers(all: &Accumulator, tally: &Tally, means: &Means<'_>) -> Vec<ScorerMea
 }
 
 /// Order statistics of the times; a trial without one is above every other.
-fn latency(times: &Times, alpha: f64) -> Latency {
+pub(super) fn latency(times: &Times, alpha: f64) -> Latency {
     let mut sorted_ms = times.ms.clone();
     sorted_ms.sort_by(f64::total_cmp);
     let mut with_censored = sorted_ms.clone();

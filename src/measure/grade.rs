@@ -20,8 +20,10 @@ use crate::variant::Structured;
 use crate::wire::{self, Reading, fit};
 
 /// What grading must know of a variant's endpoint; one a variant, in the suite's order.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EndpointFacts {
+    /// The model's name as it is asked for.
+    pub served_as: String,
     /// The protocol in which its answers are stored.
     pub wire: WireKind,
     /// Token prices, if known.
@@ -35,6 +37,29 @@ pub struct EndpointFacts {
     pub null_is_absent: bool,
     /// The day on which the model stops answering, if known.
     pub retires: Option<jiff::civil::Date>,
+    /// What bears on the prompt cache.
+    pub cache: CacheFacts,
+}
+
+/// What bears on whether a variant's prompt can be cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheFacts {
+    /// The shortest prefix, in tokens, that the model's cache keeps, if known.
+    pub min_tokens: Option<u64>,
+    /// How much of the prompt the examples share.
+    pub prefix: PrefixFacts,
+}
+
+/// How much of a variant's prompt is the same for every example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrefixFacts {
+    /// Everything up to the example itself.
+    #[default]
+    Stable,
+    /// Nothing: the system part depends on the example.
+    SystemVaries,
+    /// The system part alone: the shots depend on the example.
+    ShotsVary,
 }
 
 /// How a trial ended, without its content.
@@ -72,6 +97,10 @@ pub struct GradedTrial {
     pub counts_as_missing: bool,
     /// Milliseconds to the first visible token; `None` when not streamed or nothing visible came.
     pub ttft_ms: Option<f64>,
+    /// Milliseconds to the first output of any kind, reasoning among it.
+    pub ttft_any_ms: Option<f64>,
+    /// Whether reasoning was shown apart from the answer.
+    pub shows_reasoning: bool,
     /// Whether the answer was streamed, so that its first token could be seen.
     pub streamed: bool,
     /// Milliseconds to the whole answer; `None` for a failed trial.
@@ -92,6 +121,8 @@ pub struct GradedTrial {
     pub fields: FieldTable,
     /// What was reported about tokens.
     pub usage: Usage,
+    /// The model that the server says answered.
+    pub served_model: Option<String>,
     /// What the answering attempt cost by the price list; `None` when unknown. Attempts that failed
     /// before are not in it: no server reports usage with an error.
     pub cost: Option<Usd>,
@@ -210,10 +241,16 @@ impl Grader {
                 graded.counts_as_missing = !failure.kind.counts_as_wrong();
             }
             Outcome::Answered(completion) | Outcome::Refused(completion) | Outcome::Truncated(completion) => {
-                let first = reading.first_visible_event.and_then(|index| exchange.timing.event_ms.get(index));
-                graded.ttft_ms = first.copied();
+                let at = |event: Option<usize>| event.and_then(|index| exchange.timing.event_ms.get(index)).copied();
+                graded.ttft_ms = at(reading.first_visible_event);
+                graded.ttft_any_ms = at(reading.first_output_event);
+                // Several events may come in one piece, so their times do not tell.
+                graded.shows_reasoning = !completion.reasoning.is_empty()
+                    || (reading.first_output_event.is_some()
+                        && reading.first_output_event != reading.first_visible_event);
                 graded.total_ms = Some(exchange.timing.total_ms);
                 graded.usage = completion.usage;
+                graded.served_model = completion.served_model.clone();
                 let price = self.endpoint(variant).and_then(|endpoint| endpoint.price);
                 graded.cost = price.and_then(|price| request_cost(&completion.usage, &price));
             }
@@ -305,6 +342,8 @@ impl Grader {
             failure_message: None,
             counts_as_missing: false,
             ttft_ms: None,
+            ttft_any_ms: None,
+            shows_reasoning: false,
             streamed: false,
             total_ms: None,
             valid_strict: false,
@@ -315,6 +354,7 @@ impl Grader {
             expected_label: expected.filter(|_| self.classifies).map(label_text),
             fields: FieldTable::new(),
             usage: Usage::default(),
+            served_model: None,
             cost: None,
         }
     }

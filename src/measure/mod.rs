@@ -4,12 +4,16 @@
 //! examples. All vectors of one [`Measurements`] are indexed by the same example order.
 
 pub mod accumulate;
+pub mod cache;
 pub mod compare;
 pub mod finish;
 pub mod grade;
 pub mod money;
+mod reasoning;
 pub mod retrieval;
+pub mod rounds;
 pub mod slices;
+pub mod steps;
 
 use serde::Serialize;
 
@@ -17,7 +21,7 @@ use crate::exchange::FailureKind;
 use crate::score::field_f1::FieldCounts;
 use crate::stats::Estimate;
 use crate::units::Usd;
-use crate::variant::Variant;
+use crate::variant::{Variant, VariantId};
 pub use retrieval::RetrievalMeasurements;
 
 /// How the trials of a variant ended; they add up to examples x repeats.
@@ -202,10 +206,23 @@ pub struct VariantMeasurements {
     pub scorers: Vec<ScorerMean>,
     /// Time to the first visible token.
     pub ttft: Latency,
+    /// Time to the first token of any kind, where reasoning was seen to come before the answer.
+    pub ttft_any: Option<Latency>,
+    /// Fresh streamed answers that report reasoning tokens of which nothing was seen: when they
+    /// began to come cannot be observed.
+    pub reasoning_hidden: u64,
     /// Time to the whole answer.
     pub total: Latency,
     /// Most requests of the run under way at once while it was measured.
     pub in_flight: u32,
+    /// Attempts that failed and were made again: no part of the latency figures.
+    pub retries: u64,
+    /// The model's name as it is asked for.
+    pub served_as: String,
+    /// Answers by the model that the server says gave them, most first; empty where none says so.
+    pub served_models: Vec<(String, u64)>,
+    /// What the prompt cache did; `None` where it is not asked for or no answer is fresh.
+    pub cache: Option<cache::CacheMeasurements>,
     /// Tokens.
     pub usage: UsageTotals,
     /// Money.
@@ -229,6 +246,18 @@ pub enum RunProvenance {
     Mixed,
 }
 
+impl Measurements {
+    /// Notes variants whose prefix the service did not store: that is why their cache did not work.
+    pub fn note_not_stored(&mut self, refused: &[(VariantId, String)]) {
+        for (variant, message) in refused {
+            let row = self.variants.iter_mut().find(|row| row.variant.id == *variant);
+            if let Some(cache) = row.and_then(|row| row.cache.as_mut()) {
+                cache.fault = Some(cache::CacheFault::NotStored { message: message.clone() });
+            }
+        }
+    }
+}
+
 /// What a run measured.
 #[derive(Debug, Clone)]
 pub struct Measurements {
@@ -244,4 +273,8 @@ pub struct Measurements {
     pub provenance: RunProvenance,
     /// Whether recorded times may be compared (DESIGN.md 13.6); true for a live run.
     pub latency_comparable: bool,
+    /// What each intervention changed, by variant.
+    pub steps: Vec<steps::Step>,
+    /// The prompts in order, one history an endpoint that has several.
+    pub rounds: Vec<rounds::History>,
 }

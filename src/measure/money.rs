@@ -15,7 +15,7 @@ use crate::units::Usd;
 
 /// Of the answers, the share that may lack usage before the mean cost is unknown; the same as for
 /// missing trials (METHODS.md 0.4).
-const MAX_UNKNOWN: f64 = 0.01;
+pub(super) const MAX_UNKNOWN: f64 = 0.01;
 
 /// A pause between requests that is longer than this is between two invocations of a run: the
 /// hardware was not at work for it.

@@ -61,6 +61,8 @@ struct Parts {
     name: String,
     system: Option<Template>,
     user: Template,
+    /// Whether the system part depends on the example: then no two requests begin alike.
+    system_varies: bool,
     /// Whether system and user part say where documents go.
     name_documents: [bool; 2],
 }
@@ -75,9 +77,10 @@ impl Parts {
             })
         };
         let system = if prompt.system.is_empty() { None } else { Some(part("system", &prompt.system)?) };
+        let system_varies = system.as_ref().is_some_and(Template::depends_on_input);
         let user = part("user", &prompt.user)?;
         let name_documents = [system.as_ref().is_some_and(|system| system.names("documents")), user.names("documents")];
-        Ok(Self { name: prompt.name.clone(), system, user, name_documents })
+        Ok(Self { name: prompt.name.clone(), system, user, system_varies, name_documents })
     }
 
     fn render(
@@ -112,6 +115,13 @@ pub fn try_prompt(
         parts.render("user", input, &shared, &documents)?;
     }
     Ok(())
+}
+
+/// Whether a prompt's system part depends on the example, so that no two requests begin alike: on
+/// its input, or on the documents that were found for it.
+pub fn system_varies(prompt: &Prompt, retrieves: bool) -> bool {
+    let varies = |system: Template| system.depends_on_input() || (retrieves && system.names("documents"));
+    Template::compile(&prompt.system).is_ok_and(varies)
 }
 
 /// A variant ready to render: templates compiled, shots chosen, schema and parameters in place.
@@ -208,7 +218,8 @@ impl Prepared {
         if let Some(system) = self.parts.render("system", &example.input, &self.shared, &listed)? {
             messages.push(Message { role: Role::System, content: system });
         }
-        let mut stable_messages = self.shots.append(example, &mut messages);
+        let alike = self.shots.append(example, &mut messages);
+        let mut stable_messages = if self.parts.system_varies { 0 } else { alike };
         let mut user = self.parts.render("user", &example.input, &self.shared, &listed)?.unwrap_or_default();
         if self.retriever.is_some() {
             let [in_system, in_user] = self.parts.name_documents;
@@ -241,6 +252,24 @@ impl Prepared {
     /// The request as HTTP.
     pub fn encode(&self, example: &Example) -> Result<HttpRequest, PromptError> {
         Ok(wire::wire(self.wire).encode(&self.render(example)?, &self.target))
+    }
+
+    /// The request as HTTP, leaning on a prefix that is stored at the service under this name.
+    pub fn encode_after(&self, example: &Example, stored: String) -> Result<HttpRequest, PromptError> {
+        let mut request = self.render(example)?;
+        if let Some(cache) = &mut request.cache {
+            cache.stored = Some(stored);
+        }
+        Ok(wire::wire(self.wire).encode(&request, &self.target))
+    }
+
+    /// The body that stores at the service what all requests begin with; `None` where the variant
+    /// does not ask for that, the wire does not offer it, or nothing is shared.
+    pub fn prefix_body(&self, example: &Example, base_url: &str) -> Option<bytes::Bytes> {
+        if self.wire != WireKind::Gemini || !self.cache.as_ref().is_some_and(|cache| cache.explicit) {
+            return None;
+        }
+        wire::gemini::cached::creation(&self.render(example).ok()?, &self.target, base_url)
     }
 
     /// The schema as the endpoint takes it, where it is asked for.

@@ -97,6 +97,14 @@ impl Template {
         Ok(Self { environment })
     }
 
+    /// Whether what the part says depends on the example's input: it uses a name that all examples do
+    /// not share. Documents are another matter: see [`Template::names`].
+    pub fn depends_on_input(&self) -> bool {
+        let Ok(template) = self.environment.get_template("part") else { return false };
+        let shared = |name: &String| matches!(name.as_str(), "schema" | "labels" | "documents");
+        !template.undeclared_variables(false).iter().all(shared)
+    }
+
     /// Whether the part uses a name.
     pub fn names(&self, name: &str) -> bool {
         let template = self.environment.get_template("part");

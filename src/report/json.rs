@@ -2,10 +2,14 @@
 
 use serde::Serialize;
 
+mod cache;
+
 use super::Report;
 use super::retrieval::EmbeddingPurchase;
 use crate::decide::Verdict;
 use crate::exchange::FailureKind;
+use crate::measure::rounds::History;
+use crate::measure::steps::Step;
 use crate::measure::{
     Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
     VariantMeasurements,
@@ -25,6 +29,8 @@ struct Document<'a> {
     trials_left_out: u64,
     embeddings: &'a [EmbeddingPurchase],
     variants: Vec<Row<'a>>,
+    steps: &'a [Step],
+    rounds: &'a [History],
     verdict: &'a Verdict,
 }
 
@@ -46,8 +52,14 @@ struct Row<'a> {
     schema_validity_lenient: Option<Estimate>,
     scorers: &'a [ScorerMean],
     ttft_ms: Quantiles,
+    ttft_any_ms: Option<Quantiles>,
+    reasoning_hidden: u64,
     total_ms: Quantiles,
     in_flight: u32,
+    retries: u64,
+    asked_model: &'a str,
+    served_models: Vec<ServedRow<'a>>,
+    cache: Option<cache::Cache<'a>>,
     usage: Usage,
     cost_usd_per_request: Option<Estimate>,
     cost_usd_per_correct: Option<Estimate>,
@@ -70,6 +82,12 @@ struct FailureRow<'a> {
 struct ViolationRow<'a> {
     violation: &'a str,
     count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ServedRow<'a> {
+    model: &'a str,
+    answers: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +121,8 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         trials_left_out: report.left_out,
         embeddings: &report.embeddings,
         variants: measurements.variants.iter().map(|measured| row(report, measured)).collect(),
+        steps: &measurements.steps,
+        rounds: &measurements.rounds,
         verdict: &report.verdict,
     })
 }
@@ -130,8 +150,18 @@ fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
         schema_validity_lenient: measured.validity_lenient,
         scorers: &measured.scorers,
         ttft_ms: quantiles(&measured.ttft),
+        ttft_any_ms: measured.ttft_any.as_ref().map(quantiles),
+        reasoning_hidden: measured.reasoning_hidden,
         total_ms: quantiles(&measured.total),
         in_flight: measured.in_flight,
+        retries: measured.retries,
+        asked_model: &measured.served_as,
+        served_models: measured
+            .served_models
+            .iter()
+            .map(|(model, answers)| ServedRow { model, answers: *answers })
+            .collect(),
+        cache: measured.cache.as_ref().map(cache::cache),
         usage: Usage {
             input_uncached_tokens: TokenSum::mean(&usage.input_uncached_tokens),
             cache_read_tokens: TokenSum::mean(&usage.cache_read_tokens),

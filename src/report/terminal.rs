@@ -2,9 +2,16 @@
 
 use std::fmt::Write as _;
 
+mod cache;
+mod notes;
+mod rounds;
+mod steps;
+mod verdict;
+
+pub use verdict::verdict;
+
 use super::Report;
 use super::table::Table;
-use crate::decide::{TriggerState, Verdict};
 use crate::measure::{Latency, RunProvenance, TokenSum, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::units::format_usd;
@@ -15,8 +22,14 @@ pub fn render(report: &Report, width: usize) -> String {
     let _ = writeln!(text, "{}", heading(report));
     let _ = writeln!(text);
     text.push_str(&scoreboard(report, width));
-    text.push_str(&footnotes(report, width));
+    text.push_str(&notes::footnotes(report, width));
     text.push_str(&super::retrieval::section(&report.measurements.variants, &report.embeddings, width));
+    for section in [steps::section, rounds::section, cache::section] {
+        if let Some(section) = section(&report.measurements, width) {
+            let _ = writeln!(text);
+            text.push_str(&section);
+        }
+    }
     let _ = writeln!(text);
     text.push_str(&verdict(&report.verdict, width));
     text
@@ -39,13 +52,14 @@ fn heading(report: &Report) -> String {
 /// One table where the terminal is wide enough, else quality first and speed and cost below it.
 fn scoreboard(report: &Report, width: usize) -> String {
     let variants = &report.measurements.variants;
-    let columns = columns();
+    let columns = columns_with_content(variants);
     let all = table(&columns, variants);
     if all.width() <= width {
         return all.to_text();
     }
     let (quality, rest): (Vec<_>, Vec<_>) = columns.into_iter().partition(|column| column.quality);
-    let names = Column { name: "variant", quality: true, cell: |measured| measured.variant.id.0.clone() };
+    let names =
+        Column { name: "variant", quality: true, optional: false, cell: |measured| measured.variant.id.0.clone() };
     let rest: Vec<Column> = std::iter::once(names).chain(rest).collect();
     format!("{}\n{}", table(&quality, variants).to_text(), table(&rest, variants).to_text())
 }
@@ -53,12 +67,24 @@ fn scoreboard(report: &Report, width: usize) -> String {
 struct Column {
     name: &'static str,
     quality: bool,
+    /// Left out where it says nothing of any variant.
+    optional: bool,
     cell: fn(&VariantMeasurements) -> String,
 }
 
+/// What stands where there is nothing to show.
+const NOTHING: &str = "–";
+
+fn columns_with_content(variants: &[VariantMeasurements]) -> Vec<Column> {
+    let says =
+        |column: &Column| variants.iter().any(|measured| !matches!((column.cell)(measured).as_str(), NOTHING | "0"));
+    columns().into_iter().filter(|column| !column.optional || says(column)).collect()
+}
+
 fn columns() -> Vec<Column> {
-    let quality = |name, cell| Column { name, quality: true, cell };
-    let rest = |name, cell| Column { name, quality: false, cell };
+    let quality = |name, cell| Column { name, quality: true, optional: false, cell };
+    let rest = |name, cell| Column { name, quality: false, optional: false, cell };
+    let optional = |name, cell| Column { name, quality: false, optional: true, cell };
     vec![
         quality("variant", |measured| measured.variant.id.0.clone()),
         quality("n", |measured| measured.accuracy.n.to_string()),
@@ -70,9 +96,12 @@ fn columns() -> Vec<Column> {
         quality("valid", |measured| percent(measured.validity_strict.as_ref())),
         quality("lenient", |measured| percent(measured.validity_lenient.as_ref())),
         rest("TTFT p50/p95 ms", |measured| quantiles(&measured.ttft)),
+        optional("reasoning p50/p95 ms", |measured| measured.ttft_any.as_ref().map_or(NOTHING.into(), quantiles)),
         rest("total p50/p95 ms", |measured| quantiles(&measured.total)),
+        optional("retries", |measured| measured.retries.to_string()),
         rest("tokens in (cached)", tokens_in),
         rest("out", |measured| tokens(&measured.usage.output_tokens)),
+        optional("reasoning", |measured| tokens(&measured.usage.reasoning_tokens)),
         rest("$/request", |measured| {
             measured.cost.per_request.and_then(|cost| cost.point).map_or("unknown".into(), format_usd)
         }),
@@ -127,95 +156,33 @@ fn tokens_in(measured: &VariantMeasurements) -> String {
     read.map_or_else(|| format!("{all:.0}"), |read| format!("{all:.0} ({read:.0})"))
 }
 
-/// What a reader must know to read the table right.
-fn footnotes(report: &Report, width: usize) -> String {
-    let mut notes = Vec::new();
-    let measurements = &report.measurements;
-    let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
-    notes.push(format!(
-        "accuracy is the mean of `{}`, with its 95% interval{clustered}; an answer that breaks the schema scores 0",
-        report.primary
-    ));
-    if measurements.provenance != RunProvenance::Live {
-        let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
-        let setting = report.setting.as_deref().map_or(String::new(), |setting| format!(": {setting}"));
-        notes.push(format!("times are those of the recording{comparable}{setting}"));
+/// A table where it fits, without the columns that say nothing; else each row as lines of words.
+fn table_or_list(mut table: Table, width: usize) -> String {
+    let says = |column: usize| table.rows.iter().any(|row| row.get(column).is_some_and(|cell| cell != NOTHING));
+    let kept: Vec<usize> = (0..table.header.len()).filter(|column| says(*column)).collect();
+    table.header = kept.iter().map(|column| table.header[*column]).collect();
+    for row in &mut table.rows {
+        *row = kept.iter().map(|column| row[*column].clone()).collect();
     }
-    let reused: u64 = measurements.variants.iter().map(|measured| measured.reused).sum();
-    if reused > 0 && measurements.provenance != RunProvenance::Recorded {
-        notes.push(format!(
-            "{reused} answers come from the store and are no part of the latency figures (--fresh asks again)"
-        ));
+    if table.width() <= width {
+        return table.to_text();
     }
-    for measured in &measurements.variants {
-        for (kind, count, message) in measured.failures.iter().take(2) {
-            notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
-        }
-        if measured.missing > 0 {
-            let bounds = measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
-                format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
-            });
-            notes.push(format!(
-                "{}: {} trials are missing (infrastructure){bounds}",
-                measured.variant.id, measured.missing
-            ));
-        }
-        if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
-            notes.push(format!("{}: cost: {note}", measured.variant.id));
-        }
-    }
-    notes.extend(super::schema_sent::notes(report));
-    if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
-        let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
-        notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
-    }
-    notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
-}
-
-/// The verdict: headline, reasons, triggers, rungs, the next step.
-pub fn verdict(verdict: &Verdict, width: usize) -> String {
-    let mut text = format!("VERDICT  {}  ({})\n", kebab(&verdict.kind), kebab(&verdict.rule));
-    text.push_str(&wrap(&verdict.headline, "  ", "  ", width));
-    if !verdict.reasons.is_empty() {
-        text.push_str("\nWhy\n");
-        for reason in &verdict.reasons {
-            text.push_str(&wrap(reason, "  - ", "    ", width));
-        }
-    }
-    text.push_str("\nTriggers\n");
-    for (name, trigger) in NAMES.iter().zip(verdict.triggers.in_order()) {
-        let state = kebab(&trigger.state).to_uppercase();
-        let state = if trigger.state == TriggerState::Na { "no target".to_owned() } else { state };
-        text.push_str(&wrap(&trigger.explanation, &format!("  {name:<16}{state:<10} "), &" ".repeat(29), width));
-    }
-    text.push_str("\nRungs\n");
-    for (rung, report) in &verdict.rungs {
-        let status = kebab(&report.status).to_uppercase();
-        text.push_str(&wrap(
-            &report.explanation,
-            &format!("  {:<16}{status:<10} ", kebab(rung)),
-            &" ".repeat(29),
-            width,
-        ));
-    }
-    if let Some(step) = &verdict.next_step {
-        let cost = step.usual_cost_usd.map_or(String::new(), |usd| {
-            format!(" (usually {} to {}, labelling not included)", format_usd(usd.low), format_usd(usd.high))
-        });
-        text.push_str("\nNext step\n");
-        text.push_str(&wrap(&format!("{}{cost}", step.what), "  ", "  ", width));
-    }
-    if !verdict.flips_if.is_empty() {
-        text.push_str("\nWhat would change this\n");
-        for flip in &verdict.flips_if {
-            text.push_str(&wrap(flip, "  - ", "    ", width));
-        }
+    let mut text = String::new();
+    for row in &table.rows {
+        let Some((name, cells)) = row.split_first() else { continue };
+        let named = table.header.iter().skip(1).zip(cells).filter(|(_, cell)| *cell != NOTHING);
+        let words: Vec<String> = named.map(|(header, cell)| format!("{header} {cell}")).collect();
+        text.push_str(&wrap(&format!("{name}: {}", words.join("; ")), " ", "   ", width));
     }
     text
 }
 
-/// The triggers' names, T1 to T5.
-const NAMES: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
+/// `+8.2 [5.1 to 12.2]` in points.
+fn points(estimate: &Estimate) -> String {
+    estimate.point.map_or(NOTHING.into(), |point| {
+        format!("{:+.1} [{:.1} to {:.1}]", point * 100.0, estimate.low * 100.0, estimate.high * 100.0)
+    })
+}
 
 /// An enum's kebab-case name, as JSON writes it.
 fn kebab<T: serde::Serialize>(value: &T) -> String {
@@ -224,6 +191,9 @@ fn kebab<T: serde::Serialize>(value: &T) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Words in lines of at most `width` columns.
 pub(super) fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {

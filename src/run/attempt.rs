@@ -17,6 +17,8 @@ pub struct Call {
     pub route: Route,
     /// The body.
     pub body: bytes::Bytes,
+    /// The whole body, where `body` leans on a stored prefix: sent if that has gone.
+    pub whole: Option<bytes::Bytes>,
     /// Which repeat of the trial.
     pub repeat: u32,
     /// Told once the first visible output has come.

@@ -312,6 +312,7 @@ impl<'a> Drive<'a> {
             endpoint: self.job.lanes[lane].endpoint,
             route: pending.ask.route.clone(),
             body: pending.ask.body.clone(),
+            whole: pending.ask.whole.clone(),
             repeat: pending.ask.trial.repeat,
             first_output,
         };
@@ -437,7 +438,7 @@ impl<'a> Drive<'a> {
             key: ask.key,
             request_digest: ask.request_digest,
             endpoint: endpoint.name.clone(),
-            request_body: ask.body.to_vec(),
+            request_body: ask.whole.unwrap_or(ask.body).to_vec(),
             received: as_read(arrived.received, failure.as_ref()),
             timing: arrived.timing,
             attempts,

@@ -262,7 +262,7 @@ impl<'a, 'k> Buying<'a, 'k> {
         let texts: Vec<&str> = batch.texts.iter().map(|wanted| wanted.text.as_str()).collect();
         let (route, body): (Route, Bytes) = embeddings::encode(&self.embedder.served_as, &texts, &self.embedder.target);
         let transport = Arc::clone(&self.embedder.transport);
-        let call = Call { endpoint: 0, route, body, repeat: 0, first_output: None };
+        let call = Call { endpoint: 0, route, body, whole: None, repeat: 0, first_output: None };
         self.tasks.spawn(async move {
             let arrived = transport.send(call).await;
             (batch, arrived)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::stored::StoredPrefixes;
 use super::{Ask, EndpointSpec, Lane, RunError, budget};
 use crate::digest::Digest;
 use crate::plan::Order;
@@ -50,6 +51,8 @@ pub struct Feed {
     pub run: i64,
     /// Whether answers in the store are left alone.
     pub fresh: bool,
+    /// Prefixes that requests may lean on instead of sending them.
+    pub stored: Option<Arc<StoredPrefixes>>,
     /// Where answers are looked up.
     pub store: Store,
 }
@@ -111,7 +114,14 @@ impl Feed {
             return Ok(Work::Reuse(trial, cached));
         }
         let worst_case = self.worst_case(lane, http.body.len());
-        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, route: http.route, body: http.body, worst_case }))
+        let prepared = &self.prepared[trial.variant];
+        let name = self.stored.as_ref().and_then(|stored| stored.name(trial.variant, prepared, &trial.example));
+        let short = name.and_then(|name| prepared.encode_after(&trial.example, name).ok());
+        let (body, whole) = match short {
+            Some(short) => (short.body, Some(http.body)),
+            None => (http.body, None),
+        };
+        Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, route: http.route, body, whole, worst_case }))
     }
 
     /// Recorded answers cost nothing; a live endpoint's limits were checked before the run.

@@ -12,6 +12,7 @@ use crate::provider::{AuthScheme, WireKind};
 use crate::replay::server::{RECORDED_TIMES, REPEAT};
 use crate::text;
 use crate::trial::{Received, Timing};
+use crate::wire::gemini::cached;
 use crate::wire::{self, Frames, Framing, Reading};
 
 /// Time to make a connection; a server that takes longer is not there.
@@ -156,6 +157,49 @@ fn headers(spec: &HttpEndpoint) -> Result<HeaderMap, TransportError> {
     Ok(headers)
 }
 
+impl std::fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HttpTransport")
+    }
+}
+
+impl HttpTransport {
+    /// The address in front of an endpoint's paths.
+    pub(super) fn base_url(&self, endpoint: usize) -> Option<&str> {
+        self.endpoints.get(endpoint).map(|endpoint| endpoint.base_url.as_str())
+    }
+
+    /// A request beside the trials (to store, renew or delete something), sent once; the body of a
+    /// 2xx answer.
+    pub(super) async fn control(
+        &self,
+        endpoint: usize,
+        method: http::Method,
+        path: &str,
+        body: Option<bytes::Bytes>,
+    ) -> Result<Vec<u8>, Failure> {
+        let Some(endpoint) = self.endpoints.get(endpoint) else {
+            return Err(failure(FailureKind::Connect, "no such endpoint".into(), Retry::No));
+        };
+        let url = format!("{}{path}", endpoint.base_url);
+        let request = endpoint.client.request(method, url).headers(endpoint.headers.clone()).timeout(endpoint.timeout);
+        let request = request.body(body.unwrap_or_default());
+        let response = request.send().await.map_err(|error| connection_failure(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if response.content_length().is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+            return Err(failure(FailureKind::Malformed, "the answer is too large".into(), Retry::No));
+        }
+        let mut body = response.bytes().await.map_err(|error| cut_failure(&error, status))?.to_vec();
+        if let Some(key) = &endpoint.key {
+            redact(&mut body, key.expose_secret().as_bytes());
+        }
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        Err(wire::wire(endpoint.wire).classify(status, &headers, &body))
+    }
+}
+
 impl Transport for HttpTransport {
     fn send(&self, call: Call) -> BoxFuture<'_, Arrived> {
         Box::pin(async move {
@@ -167,7 +211,13 @@ impl Transport for HttpTransport {
                     0,
                 );
             };
-            endpoint.send(call).await
+            let whole = call.whole.clone().map(|body| Call { body, whole: None, ..call.clone() });
+            let arrived = endpoint.send(call).await;
+            let gone = arrived.reading.outcome.failure().is_some_and(cached::is_gone);
+            match whole.filter(|_| gone) {
+                Some(whole) => endpoint.send(whole).await,
+                None => arrived,
+            }
         })
     }
 }

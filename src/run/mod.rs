@@ -18,6 +18,7 @@ mod lane;
 mod limit;
 #[cfg(feature = "sigv4")]
 pub mod sigv4;
+pub mod stored;
 mod twins;
 
 use std::sync::Arc;
@@ -86,6 +87,8 @@ pub struct Ask {
     pub route: Route,
     /// The body.
     pub body: bytes::Bytes,
+    /// The whole body, where `body` leans on a stored prefix.
+    pub whole: Option<bytes::Bytes>,
     /// The most that it can cost; nothing where there is no budget or no bill.
     pub worst_case: Usd,
 }
@@ -115,6 +118,8 @@ pub struct Summary {
     pub missing: u64,
     /// Requests that were sent again.
     pub retries: u64,
+    /// Variants whose prompt prefix the service did not store beforehand, with what it said.
+    pub not_stored: Vec<(VariantId, String)>,
     /// Variants that were stopped, with the reason.
     pub stopped_variants: Vec<(VariantId, String)>,
     /// Whether the user stopped it.

@@ -90,6 +90,7 @@ mod tests {
             request_digest: digest,
             route: crate::wire::Route::fixed("/x"),
             body: bytes::Bytes::new(),
+            whole: None,
             worst_case: crate::units::Usd::ZERO,
         }
     }

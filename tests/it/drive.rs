@@ -51,6 +51,8 @@ impl Transport for Scripted {
 /// What a job is made of, where it matters.
 struct World {
     trials: usize,
+    /// Variants that share the endpoint, asked in turn.
+    lanes: usize,
     max_cost: Option<Usd>,
     max_time: Option<Duration>,
     leader_first: bool,
@@ -61,7 +63,7 @@ struct World {
 impl World {
     fn of(trials: usize) -> Self {
         let takes = Duration::ZERO;
-        Self { trials, max_cost: None, max_time: None, leader_first: false, concurrency: 16, takes }
+        Self { trials, lanes: 1, max_cost: None, max_time: None, leader_first: false, concurrency: 16, takes }
     }
 }
 
@@ -90,12 +92,14 @@ async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, 
         script,
     });
     let job = Job {
-        lanes: vec![Lane {
-            id: VariantId("v".into()),
-            endpoint: 0,
-            leader_first: world.leader_first,
-            most_output_tokens: None,
-        }],
+        lanes: (0..world.lanes)
+            .map(|lane| Lane {
+                id: VariantId(format!("v{lane}")),
+                endpoint: 0,
+                leader_first: world.leader_first,
+                most_output_tokens: None,
+            })
+            .collect(),
         endpoints: vec![EndpointSpec {
             own_concurrency: None,
             name: "p/m".into(),
@@ -115,11 +119,12 @@ async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, 
     for number in 0..world.trials {
         let key = Digest::of(&number.to_le_bytes());
         let ask = Ask {
-            trial: Trial { variant: 0, example: Arc::new(example(number)), repeat: 0 },
+            trial: Trial { variant: number % world.lanes, example: Arc::new(example(number)), repeat: 0 },
             key,
             request_digest: key,
             route: ceiling::wire::Route::fixed("/x"),
             body: bytes::Bytes::from_static(b"{}"),
+            whole: None,
             worst_case: dollars(1.0),
         };
         assert!(sender.send(Work::Ask(ask)).await.is_ok());
@@ -249,4 +254,22 @@ async fn followers_wait_for_another_leader_when_the_first_fails() {
     let (_, trials, sent_ms) = run_timed(world, fail_first).await;
     assert_eq!(sent_ms, [0, 10_000, 15_000], "the second leads, the third waits for its first token");
     assert_eq!(trials.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn variants_on_one_endpoint_have_a_leader_each_and_do_not_wait_for_the_others() {
+    let world = World { lanes: 2, leader_first: true, takes: Duration::from_secs(10), ..World::of(6) };
+    let (_, trials, sent_ms) = run_timed(world, |_| (200, WHOLE)).await;
+    assert_eq!(sent_ms, [0, 0, 5_000, 5_000, 5_000, 5_000], "two lead at once, then all follow");
+    assert_eq!(trials.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_fails_for_a_while_does_not_hold_its_followers_up() {
+    let world = World { leader_first: true, takes: Duration::from_secs(10), ..World::of(3) };
+    let fail_first = |n| if n == 0 { (503, "{}") } else { (200, WHOLE) };
+    let (summary, trials, sent_ms) = run_timed(world, fail_first).await;
+    assert_eq!((summary.retries, trials.len()), (1, 3));
+    assert_eq!(sent_ms[1], 10_000, "the next in line leads while the first waits for its second attempt");
+    assert!(sent_ms[2..].iter().all(|ms| *ms >= 15_000), "{sent_ms:?}: the others wait for its first token");
 }

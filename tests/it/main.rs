@@ -9,6 +9,7 @@ mod check;
 mod conformance;
 mod drive;
 mod fit;
+mod prompt_cache;
 mod providers;
 mod providers_command;
 mod replay_wires;

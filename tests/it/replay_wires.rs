@@ -203,7 +203,7 @@ impl Live {
             replay: true,
         };
         let http = wire::wire(wire).encode(&request(OutputMode::Text, stream, &json!({})), &Target::default());
-        let call = Call { endpoint: 0, route: http.route, body: http.body, repeat: 0, first_output: None };
+        let call = Call { endpoint: 0, route: http.route, body: http.body, whole: None, repeat: 0, first_output: None };
         let transport = HttpTransport::new(vec![endpoint]).unwrap();
         self.runtime.block_on(transport.send(call))
     }

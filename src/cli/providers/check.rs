@@ -157,7 +157,8 @@ async fn ask(subject: &Subject<'_>, choice: CacheChoice) -> Result<(usize, Repor
     let mut seen = Vec::new();
     for step in &plan.steps {
         let encoded = wire.encode(&step.request, &target);
-        let call = Call { endpoint: 0, route: encoded.route, body: encoded.body, repeat: 0, first_output: None };
+        let call =
+            Call { endpoint: 0, route: encoded.route, body: encoded.body, whole: None, repeat: 0, first_output: None };
         let arrived = transport.send(call).await;
         let first = arrived.reading.first_visible_event.and_then(|event| arrived.timing.event_ms.get(event).copied());
         let failed = arrived.reading.outcome.failure().is_some();

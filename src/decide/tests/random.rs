@@ -49,6 +49,8 @@ fn any_measurements() -> impl Strategy<Value = Measurements> {
                 repeats,
                 provenance: RunProvenance::Mixed,
                 latency_comparable: comparable,
+                steps: Vec::new(),
+                rounds: Vec::new(),
             }
         })
     })

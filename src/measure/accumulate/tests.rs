@@ -6,7 +6,7 @@ use crate::stats::Method;
 use crate::units::Usd;
 use crate::variant::{Structured, VariantId};
 
-fn variant(name: &str) -> Variant {
+pub(crate) fn variant(name: &str) -> Variant {
     Variant {
         id: VariantId(name.into()),
         endpoint: EndpointId { provider: "p".into(), model: "m".into() },
@@ -34,12 +34,14 @@ fn accumulator(repeats: u32, endpoints: &[EndpointFacts]) -> Accumulator {
     })
 }
 
-fn graded(label: &str, expected: &str) -> GradedTrial {
+pub(crate) fn graded(label: &str, expected: &str) -> GradedTrial {
     GradedTrial {
         ending: Ending::Answered,
         failure_message: None,
         counts_as_missing: false,
         ttft_ms: Some(10.0),
+        ttft_any_ms: Some(10.0),
+        shows_reasoning: false,
         streamed: true,
         total_ms: Some(20.0),
         valid_strict: true,
@@ -50,6 +52,7 @@ fn graded(label: &str, expected: &str) -> GradedTrial {
         expected_label: Some(expected.into()),
         fields: FieldTable::new(),
         usage: Usage { input_uncached_tokens: Some(5), output_tokens: Some(1), ..Usage::default() },
+        served_model: None,
         cost: Usd::from_f64(0.01),
     }
 }
@@ -61,6 +64,7 @@ fn failed(kind: FailureKind, expected: &str) -> GradedTrial {
         failure_message: Some("gone".into()),
         counts_as_missing: missing,
         ttft_ms: None,
+        ttft_any_ms: None,
         streamed: false,
         total_ms: None,
         valid_strict: false,
@@ -73,8 +77,14 @@ fn failed(kind: FailureKind, expected: &str) -> GradedTrial {
     }
 }
 
-const LIVE: ExchangeFacts =
-    ExchangeFacts { reused: false, in_flight: 3, provenance: Provenance::Live, sent_at_unix_ms: 1_000, took_ms: 20.0 };
+pub(crate) const LIVE: ExchangeFacts = ExchangeFacts {
+    reused: false,
+    retries: 0,
+    in_flight: 3,
+    provenance: Provenance::Live,
+    sent_at_unix_ms: 1_000,
+    took_ms: 20.0,
+};
 
 fn add(all: &mut Accumulator, place: u32, cluster: Option<&str>, trial: GradedTrial, facts: ExchangeFacts) {
     let mut example = example(trial.expected_label.as_deref().unwrap_or("A"));
@@ -213,11 +223,11 @@ fn the_cost_is_known_or_says_why_not() {
 
     let gpu = Some(GpuCost { usd_per_hour: 3.6, replicas: 1, utilisation: 0.5 });
     let own = EndpointFacts { price: None, gpu, self_hosted: true, ..facts() };
-    let live = measure(own, None, LIVE, false);
+    let live = measure(own.clone(), None, LIVE, false);
     // 20 requests in 1.92 s at half use: 0.001 USD/s over 5.2 useful requests a second.
     assert!((live.per_request.unwrap().point.unwrap() - 0.001 / (20.0 / 1.92 * 0.5)).abs() < 1e-12);
     let replay = ExchangeFacts { provenance: Provenance::Recorded, ..LIVE };
-    let recorded = measure(own, None, replay, false);
+    let recorded = measure(own.clone(), None, replay, false);
     assert_eq!(recorded.note.as_deref(), Some("throughput was not measured: answers are recorded"));
     assert_eq!((recorded.per_request, recorded.spent), (None, Some(Usd::ZERO)));
     let comparable = measure(own, None, replay, true);
@@ -240,7 +250,7 @@ fn violations_and_classes_of_hostile_answers_are_bounded() {
 /// Not a benchmark: says so when an estimate becomes too slow to wait for.
 #[test]
 fn ten_variants_of_280_examples_are_all_measured() {
-    let endpoints = [facts(); 10];
+    let endpoints: [EndpointFacts; 10] = std::array::from_fn(|_| facts());
     let mut all = accumulator(1, &endpoints);
     for variant in 0..10 {
         for place in 0..280_u32 {

@@ -9,12 +9,14 @@ pub(crate) fn facts() -> EndpointFacts {
     let usd = UsdPerMillionTokens::from_f64;
     let price = Price { input: usd(1.0), cache_read: usd(0.1), output: usd(2.0), ..Price::default() };
     EndpointFacts {
+        served_as: "m".into(),
         wire: WireKind::OpenaiChat,
         price: Some(price),
         gpu: None,
         self_hosted: false,
         null_is_absent: false,
         retires: None,
+        cache: CacheFacts::default(),
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn wants_schema(request: &Value) -> bool {
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    pub(crate) method: String,
     /// Header names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) path: String,
@@ -131,7 +132,8 @@ fn serve(stream: &TcpStream, script: &Script, seen: &Mutex<Vec<Seen>>) {
 fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
-    let path = line.split(' ').nth(1)?.to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -139,9 +141,9 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
+    let mut body = vec![0; headers.get("content-length").map_or(Some(0), |length| length.parse().ok())?];
     reader.read_exact(&mut body).ok()?;
-    Some(Seen { headers, path, body: serde_json::from_slice(&body).unwrap_or_default() })
+    Some(Seen { method, headers, path, body: serde_json::from_slice(&body).unwrap_or_default() })
 }
 
 /// Whether the connection can be used again.

@@ -1,0 +1,91 @@
+//! What stands below the scoreboard.
+
+use std::collections::BTreeMap;
+
+use super::wrap;
+use crate::measure::{RunProvenance, VariantMeasurements};
+use crate::report::Report;
+
+/// What a reader must know to read the table right.
+pub(super) fn footnotes(report: &Report, width: usize) -> String {
+    let mut notes = Vec::new();
+    let measurements = &report.measurements;
+    let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
+    notes.push(format!(
+        "accuracy is the mean of `{}`, with its 95% interval{clustered}; an answer that breaks the schema scores 0",
+        report.primary
+    ));
+    if measurements.provenance != RunProvenance::Live {
+        let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
+        let setting = report.setting.as_deref().map_or(String::new(), |setting| format!(": {setting}"));
+        notes.push(format!("times are those of the recording{comparable}{setting}"));
+    }
+    let reused: u64 = measurements.variants.iter().map(|measured| measured.reused).sum();
+    if reused > 0 && measurements.provenance != RunProvenance::Recorded {
+        notes.push(format!(
+            "{reused} answers come from the store and are no part of the latency and cache figures (--fresh asks again)"
+        ));
+    }
+    for measured in &measurements.variants {
+        for (kind, count, message) in measured.failures.iter().take(2) {
+            notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
+        }
+        if measured.missing > 0 {
+            let bounds = measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
+                format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
+            });
+            notes.push(format!(
+                "{}: {} trials are missing (infrastructure){bounds}",
+                measured.variant.id, measured.missing
+            ));
+        }
+        if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
+            notes.push(format!("{}: cost: {note}", measured.variant.id));
+        }
+    }
+    notes.extend(crate::report::schema_sent::notes(report));
+    notes.extend(served(&measurements.variants));
+    notes.extend(hidden_reasoning(&measurements.variants));
+    if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
+        let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
+        notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
+    }
+    notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+}
+
+/// Models that answered under another name than they were asked by, each asked name once.
+fn served(variants: &[VariantMeasurements]) -> Vec<String> {
+    let mut asked: Vec<&str> = Vec::new();
+    for measured in variants {
+        if measured.served_models.iter().any(|(model, _)| *model != measured.served_as) {
+            asked.push(&measured.served_as);
+        }
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    asked
+        .into_iter()
+        .map(|asked| {
+            let of_asked = variants.iter().filter(|measured| measured.served_as == asked);
+            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            for (model, count) in of_asked.flat_map(|measured| &measured.served_models) {
+                *counts.entry(model).or_default() += count;
+            }
+            let each: Vec<String> =
+                counts.iter().map(|(model, count)| format!("`{model}` ({count} answers)")).collect();
+            format!("asked for `{asked}`, the server says that it served {}", each.join(", "))
+        })
+        .collect()
+}
+
+fn hidden_reasoning(variants: &[VariantMeasurements]) -> Option<String> {
+    let hiding: Vec<&VariantMeasurements> = variants.iter().filter(|measured| measured.reasoning_hidden > 0).collect();
+    let names: Vec<&str> = hiding.iter().map(|measured| measured.variant.id.as_str()).collect();
+    let answers: u64 = hiding.iter().map(|measured| measured.reasoning_hidden).sum();
+    (answers > 0).then(|| {
+        format!(
+            "{}: reasoning is billed but not shown in {answers} answers: time to first reasoning token not observable",
+            names.join(", ")
+        )
+    })
+}

@@ -1,0 +1,50 @@
+//! The verdict for a terminal.
+
+use super::{kebab, wrap};
+use crate::decide::{TriggerState, Verdict};
+use crate::units::format_usd;
+
+/// The verdict: headline, reasons, triggers, rungs, the next step.
+pub fn verdict(verdict: &Verdict, width: usize) -> String {
+    let mut text = format!("VERDICT  {}  ({})\n", kebab(&verdict.kind), kebab(&verdict.rule));
+    text.push_str(&wrap(&verdict.headline, "  ", "  ", width));
+    if !verdict.reasons.is_empty() {
+        text.push_str("\nWhy\n");
+        for reason in &verdict.reasons {
+            text.push_str(&wrap(reason, "  - ", "    ", width));
+        }
+    }
+    text.push_str("\nTriggers\n");
+    for (name, trigger) in NAMES.iter().zip(verdict.triggers.in_order()) {
+        let state = kebab(&trigger.state).to_uppercase();
+        let state = if trigger.state == TriggerState::Na { "no target".to_owned() } else { state };
+        text.push_str(&wrap(&trigger.explanation, &format!("  {name:<16}{state:<10} "), &" ".repeat(29), width));
+    }
+    text.push_str("\nRungs\n");
+    for (rung, report) in &verdict.rungs {
+        let status = kebab(&report.status).to_uppercase();
+        text.push_str(&wrap(
+            &report.explanation,
+            &format!("  {:<16}{status:<10} ", kebab(rung)),
+            &" ".repeat(29),
+            width,
+        ));
+    }
+    if let Some(step) = &verdict.next_step {
+        let cost = step.usual_cost_usd.map_or(String::new(), |usd| {
+            format!(" (usually {} to {}, labelling not included)", format_usd(usd.low), format_usd(usd.high))
+        });
+        text.push_str("\nNext step\n");
+        text.push_str(&wrap(&format!("{}{cost}", step.what), "  ", "  ", width));
+    }
+    if !verdict.flips_if.is_empty() {
+        text.push_str("\nWhat would change this\n");
+        for flip in &verdict.flips_if {
+            text.push_str(&wrap(flip, "  - ", "    ", width));
+        }
+    }
+    text
+}
+
+/// The triggers' names, T1 to T5.
+const NAMES: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
