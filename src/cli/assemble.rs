@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::measure::grade::EndpointFacts;
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{KeySource, Limits, Model, Provider, Service};
+use crate::provider::{Dialect, KeySource, Limits, Model, Provider, Service};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
@@ -76,6 +76,8 @@ pub(super) struct Assembly {
     pub(super) lanes: Vec<Lane>,
     pub(super) endpoints: Vec<EndpointSpec>,
     pub(super) http: Vec<HttpEndpoint>,
+    /// How each endpoint's host speaks its wire.
+    pub(super) dialects: Vec<Dialect>,
     pub(super) prepared: Vec<Arc<Prepared>>,
     pub(super) recording: Option<Arc<Recording>>,
     /// Keeps answering while the run lasts.
@@ -134,7 +136,15 @@ pub(super) async fn assemble(
         None => None,
     };
     let mut assembly =
-        Assembly { lanes: vec![], endpoints: vec![], http: vec![], prepared: vec![], recording: None, _server: None };
+        Assembly {
+        lanes: vec![],
+        endpoints: vec![],
+        http: vec![],
+        dialects: vec![],
+        prepared: vec![],
+        recording: None,
+        _server: None,
+    };
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for variant in &suite.variants {
         let (provider, model) = found(providers, variant)?;
@@ -155,6 +165,7 @@ pub(super) async fn assemble(
                     concurrency,
                 ));
                 assembly.http.push(http);
+                assembly.dialects.push(provider.dialect);
                 known.insert(name, assembly.http.len() - 1);
                 assembly.http.len() - 1
             }
@@ -253,13 +264,17 @@ fn most_output_tokens(variant: &Variant, model: &Model) -> Option<u64> {
 }
 
 /// Checks that a limit of money can be kept: every live request's worst case must be known.
-pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
+pub(super) fn check_budget(assembly: &Assembly, batch: bool) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let priced = endpoint.price.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        let billed = endpoint.price.map(|price| if batch { price.batched() } else { price });
+        let priced = billed.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
-            let what =
-                if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };
+            let what = match (priced, batch) {
+                (true, _) => "sets no `max_tokens`",
+                (false, false) => "is asked of an endpoint without input and output prices",
+                (false, true) => "is asked of an endpoint without `batch_input` and `batch_output` prices",
+            };
             return Err(Error::usage(
                 format!("a limit of money cannot be kept: variant `{}` {what}", lane.id),
                 "set `max_tokens` in the variant's params, and `price` in the provider file",

@@ -13,7 +13,7 @@ use crate::exchange::Outcome;
 use crate::provider::WireKind;
 use crate::replay::{self, Entry, Header, LatencyClaim, round_ms};
 use crate::store::{Store, StoredTrial};
-use crate::trial::Received;
+use crate::trial::{Delivery, Received};
 use crate::wire::{self, Frames, sse::SseDecoder};
 
 /// Flags of `ceiling record`.
@@ -55,6 +55,12 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
         let run = store.run(name)?;
         suite = run.suite;
         store.each_trial(run.id, None, |trial| -> Result<(), Error> {
+            if trial.exchange.delivery == Delivery::Batch {
+                return Err(Error::usage(
+                    format!("run `{name}` has answers that came by batch: a recording needs times, which they lack"),
+                    "record a run without --batch",
+                ));
+            }
             match entry(&trial) {
                 None => failed += 1,
                 Some(entry) if seen.insert((entry.request_hash, entry.repeat)) => entries.push(entry),

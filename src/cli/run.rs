@@ -1,12 +1,14 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
+mod batch;
+mod interrupts;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
@@ -23,12 +25,15 @@ use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
 use crate::report::{Report, json as json_report, terminal};
+use crate::run::batch::drive_batches;
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::{Example, Suite};
+use crate::trial::Purpose;
 use crate::units::Usd;
+use interrupts::Interrupts;
 
 /// Flags of `ceiling run`.
 #[derive(Debug, Clone, Args)]
@@ -63,6 +68,13 @@ pub struct RunArgs {
     /// Spend at most this much in this invocation: a request is sent only if its worst case fits.
     #[arg(long, value_name = "USD", value_parser = parse_usd, env = "CEILING_MAX_COST")]
     pub max_cost: Option<Usd>,
+    /// Send through the providers' batch APIs: at their discount, within a day or so, and without
+    /// a latency. The same command fetches what was sent before.
+    #[arg(long, env = "CEILING_BATCH")]
+    pub batch: bool,
+    /// Ask for the state of a batch this often, in milliseconds, instead of ever less often.
+    #[arg(long, hide = true, value_name = "MS", env = "CEILING_BATCH_POLL_MS")]
+    pub batch_poll_ms: Option<u64>,
     /// Stop sending after this many seconds; the same command goes on later.
     #[arg(long, value_name = "SECONDS", env = "CEILING_MAX_TIME")]
     pub max_time: Option<u64>,
@@ -178,6 +190,9 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     let store = Store::open(&args.store.store)?;
     let runtime = super::runtime()?;
     runtime.block_on(async {
+        if args.batch {
+            batch::check(&suite, &providers)?;
+        }
         let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency).await?;
         let prepared =
             Prepared { args, suite: &suite, assembly: &assembly, grader: &grader, store: &store, printer, interrupts };
@@ -212,7 +227,7 @@ impl Prepared<'_> {
         let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
         let total = counted.examples * each - counted.unknown;
         if self.max_cost().is_some() {
-            assemble::check_budget(self.assembly)?;
+            assemble::check_budget(self.assembly, self.args.batch)?;
         }
         let (row, resumed) = self.begin(counted.data)?;
         if resumed && row.trials > 0 {
@@ -239,6 +254,7 @@ impl Prepared<'_> {
             order,
             run: row.id,
             fresh: self.args.fresh,
+            purpose: if self.args.batch { Purpose::Batch } else { Purpose::Score },
             store: Store::open_existing(self.store.path())?,
         };
         tracing::info!(run = row.name, trials = total, ?order, "sending");
@@ -251,20 +267,26 @@ impl Prepared<'_> {
 
     /// The second value says whether the user wants to leave at once.
     async fn drive(&self, feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
-        let job = Job {
-            lanes: self.assembly.lanes.clone(),
-            endpoints: self.assembly.endpoints.clone(),
-            transport: Arc::new(HttpTransport::new(self.assembly.http.clone())?),
-            run: row.id,
-            max_time: self.max_time(),
-            max_cost: self.max_cost(),
-        };
+        let transport = Arc::new(HttpTransport::new(self.assembly.http.clone())?);
         let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
         let mut progress = Progress::new(self.printer, self.grader, variants, total);
         let writer = Writer::start(self.store, row.id)?;
         let (stop, abort) = self.interrupts.sending();
         let aborting = abort.clone();
-        let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
+        let work = feed.start(open_examples(self.suite));
+        let summary = if self.args.batch {
+            drive_batches(&self.batch_job(row, transport)?, work, writer, &mut progress, stop, abort).await
+        } else {
+            let job = Job {
+                lanes: self.assembly.lanes.clone(),
+                endpoints: self.assembly.endpoints.clone(),
+                transport,
+                run: row.id,
+                max_time: self.max_time(),
+                max_cost: self.max_cost(),
+            };
+            drive(&job, work, writer, &mut progress, stop, abort).await
+        };
         self.interrupts.over();
         progress.finish();
         let mut summary = summary?;
@@ -335,7 +357,7 @@ impl Prepared<'_> {
             self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
         let endpoints = endpoints.collect::<Vec<_>>().join("\n");
         let selection = &self.args.selection;
-        let options = json!({
+        let mut options = json!({
             "limit": selection.limit,
             "examples": selection.examples,
             "variants": selection.variants,
@@ -343,8 +365,12 @@ impl Prepared<'_> {
             "repeats": self.suite.repeats,
             "recorded_only": self.args.recorded_only,
             "fresh": self.args.fresh,
-        })
-        .to_string();
+        });
+        // A run by batch is another run: its answers have no times, and other prices.
+        if self.args.batch {
+            options["batch"] = true.into();
+        }
+        let options = options.to_string();
         let parts = [self.suite.digest.to_string(), variants, endpoints, data.to_string(), options.clone()];
         let new = NewRun {
             suite: &self.suite.name,
@@ -381,6 +407,9 @@ impl Prepared<'_> {
 
     fn exit(&self, row: &RunRow, summary: &Summary) -> Exit {
         let again = "run the same command again to go on: what is done is kept";
+        if let Some(note) = batch::open_batches(summary) {
+            self.printer.note(&note);
+        }
         if summary.interrupted {
             self.printer.note(&format!(
                 "interrupted; run {} keeps what arrived ({} trials to go). {again}",
@@ -437,38 +466,6 @@ fn open_examples(suite: &Suite) -> OpenExamples {
             source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
         Ok(Box::new(rows))
     })
-}
-
-/// What Ctrl-C does. While requests are sent, the first stops sending and the second leaves what is
-/// under way. At any other time it ends the process: once it was watched for, the system no longer
-/// does that.
-#[derive(Debug, Clone, Default)]
-struct Interrupts {
-    sending: Arc<Mutex<Option<(CancellationToken, CancellationToken)>>>,
-}
-
-impl Interrupts {
-    /// Sending begins; the tokens say when to stop, and when to leave at once.
-    fn sending(&self) -> (CancellationToken, CancellationToken) {
-        let tokens = (CancellationToken::new(), CancellationToken::new());
-        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens.clone());
-        tokens
-    }
-
-    /// Sending is over.
-    fn over(&self) {
-        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    async fn watch(self) {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
-                Some((stop, _)) => stop.cancel(),
-                None => std::process::exit(Exit::Interrupted.code().into()),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

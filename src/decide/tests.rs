@@ -42,6 +42,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         ttft: Latency::default(),
         total: Latency::default(),
         in_flight: 1,
+        batched: 0,
         usage: UsageTotals::default(),
         cost: Cost::default(),
         slices: Vec::new(),

@@ -10,6 +10,7 @@ use crate::measure::{
 };
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
+use crate::trial::Delivery;
 use crate::variant::{Intervention, VariantId};
 
 /// The whole document.
@@ -34,6 +35,8 @@ struct Row<'a> {
     outcomes: OutcomeCounts,
     missing: u64,
     reused: u64,
+    /// `direct`, `batch`, or `mixed`.
+    delivery: &'static str,
     failures: Vec<FailureRow<'a>>,
     accuracy: Estimate,
     accuracy_bounds: Option<[f64; 2]>,
@@ -111,6 +114,7 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
         outcomes: measured.outcomes,
         missing: measured.missing,
         reused: measured.reused,
+        delivery: delivery(measured),
         failures: measured
             .failures
             .iter()
@@ -143,6 +147,14 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
             .map(|(violation, count)| ViolationRow { violation, count: *count })
             .collect(),
         slices: &measured.slices,
+    }
+}
+
+fn delivery(measured: &VariantMeasurements) -> &'static str {
+    match measured.batched {
+        0 => Delivery::Direct.as_str(),
+        batched if batched == measured.outcomes.total() => Delivery::Batch.as_str(),
+        _ => "mixed",
     }
 }
 

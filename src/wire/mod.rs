@@ -3,6 +3,7 @@
 //! One door sends and one door receives (`run/http.rs`); a wire only converts, so that every
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
+pub mod batch;
 pub mod classify;
 pub mod fit;
 pub mod openai_chat;
