@@ -60,6 +60,7 @@ pub const CODES: &[Code] = &[
     row("suite/line-too-long", "A line that is too long", "A line of more than 64 MiB is likely a file that is no JSON Lines.", "a JSON array in one line", "Write one object on each line."),
     row("suite/missing-column", "A column is missing", "The CSV file has no column of that name.", "a header `text,label`", "Rename it, or say `[data] map = { input = \"text\", expected = \"label\" }`."),
     row("suite/missing-key", "A key is missing", "The suite needs this key.", "`[suite]` without `name`", "Add it."),
+    row("suite/near-duplicate", "All but the same as a pool row", "The inputs share four fifths of their letter 5-grams: one with a word changed, mostly.", "\"How can I top up by card?\" and \"Can I top up by card?\"", "Take it out of one of the two, or leave it: few-shot never shows a row beside its near-duplicate."),
     row("suite/near-leak", "Nearly a test example in the pool", "The inputs differ only in case, spaces or punctuation.", "\"No power!\" and \"no power\"", "Take it out of one of the two."),
     row("suite/no-examples", "No examples", "There is nothing to ask.", "an empty examples.jsonl", "Add examples, or correct `--limit` and `--examples`."),
     row("suite/no-file", "No such file", "A path or glob of suite.toml names nothing.", "examples = \"exmples.jsonl\"", "Correct the path; it is relative to the suite's folder."),

@@ -9,6 +9,7 @@ use super::PromptError;
 use crate::digest::Digest;
 use crate::exchange::Message;
 use crate::suite::Example;
+use crate::suite::near::Grams;
 use crate::variant::{Select, Shots};
 
 /// A shot: the user's turn and the assistant's.
@@ -18,8 +19,13 @@ type Shot = [Message; 2];
 pub(super) enum ShotSource {
     /// No shots.
     None,
-    /// The same for every example.
-    Same(Vec<Shot>),
+    /// The same for every example, but for those that are all but the same as one of them.
+    Same {
+        /// The chosen ones.
+        rows: Vec<Row>,
+        /// Those that step in, in order.
+        spare: Vec<Row>,
+    },
     /// By likeness to the example.
     Similar { k: usize, rows: Vec<Row>, index: Box<bm25::SearchEngine<u32, u32, Words>> },
 }
@@ -28,7 +34,7 @@ impl std::fmt::Debug for ShotSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "None",
-            Self::Same(_) => "Same",
+            Self::Same { .. } => "Same",
             Self::Similar { .. } => "Similar",
         })
     }
@@ -38,8 +44,30 @@ impl std::fmt::Debug for ShotSource {
 pub(super) struct Row {
     id: String,
     key: String,
+    class: String,
+    grams: Grams,
     shot: Shot,
 }
+
+impl Row {
+    fn new(row: &Example, render: &dyn Fn(&Example) -> Result<Shot, PromptError>) -> Result<Self, PromptError> {
+        Ok(Self {
+            id: row.id.0.clone(),
+            key: plain(&row.input),
+            class: row.expected.to_string(),
+            grams: Grams::of(&row.input),
+            shot: render(row)?,
+        })
+    }
+
+    /// Whether it would show the model the example itself.
+    fn gives_away(&self, example: &Example, key: &str, grams: &Grams) -> bool {
+        self.key == key || self.id == example.id.0 || self.grams.is_near(grams)
+    }
+}
+
+/// Rows beside the chosen ones that are kept to step in.
+const SPARE: usize = 16;
 
 impl ShotSource {
     /// Chooses once what does not depend on the example. `render` makes a pool row's two turns.
@@ -49,15 +77,12 @@ impl ShotSource {
         render: &dyn Fn(&Example) -> Result<Shot, PromptError>,
     ) -> Result<Self, PromptError> {
         let k = shots.k as usize;
-        let chosen: Vec<&Example> = match shots.select {
-            Select::Fixed => pool.iter().take(k).collect(),
-            Select::Random => by_lot(pool, shots.seed).into_iter().take(k).collect(),
-            Select::Balanced => balanced(pool, k, shots.seed),
+        let ordered: Vec<&Example> = match shots.select {
+            Select::Fixed => pool.iter().collect(),
+            Select::Random => by_lot(pool, shots.seed),
+            Select::Balanced => balanced(pool, k + SPARE, shots.seed),
             Select::Similar => {
-                let rows = pool
-                    .iter()
-                    .map(|row| Ok(Row { id: row.id.0.clone(), key: plain(&row.input), shot: render(row)? }))
-                    .collect::<Result<Vec<_>, PromptError>>()?;
+                let rows = pool.iter().map(|row| Row::new(row, render)).collect::<Result<Vec<_>, _>>()?;
                 let documents =
                     rows.iter().enumerate().map(|(index, row)| bm25::Document::new(index as u32, row.key.clone()));
                 let index =
@@ -65,7 +90,10 @@ impl ShotSource {
                 return Ok(Self::Similar { k, rows, index: Box::new(index.build()) });
             }
         };
-        Ok(Self::Same(chosen.into_iter().map(render).collect::<Result<_, _>>()?))
+        let rows = ordered.into_iter().take(k + SPARE).map(|row| Row::new(row, render));
+        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let spare = rows.split_off(k.min(rows.len()));
+        Ok(Self::Same { rows, spare })
     }
 
     /// Adds the example's shots to the conversation; how many of its messages are now the same for
@@ -74,14 +102,27 @@ impl ShotSource {
         let before = messages.len();
         match self {
             Self::None => before,
-            Self::Same(shots) => {
-                messages.extend(shots.iter().flatten().cloned());
-                messages.len()
+            Self::Same { rows, spare } => {
+                let (key, grams) = (plain(&example.input), Grams::of(&example.input));
+                let given_away = |row: &&Row| row.gives_away(example, &key, &grams);
+                let mut spare: Vec<&Row> = spare.iter().filter(|row| !given_away(row)).collect();
+                let mut stable = None;
+                for row in rows {
+                    if !given_away(&row) {
+                        messages.extend(row.shot.iter().cloned());
+                        continue;
+                    }
+                    stable.get_or_insert(messages.len());
+                    let alike = spare.iter().position(|other| other.class == row.class).unwrap_or(0);
+                    if alike < spare.len() {
+                        messages.extend(spare.remove(alike).shot.iter().cloned());
+                    }
+                }
+                stable.unwrap_or(messages.len())
             }
             Self::Similar { k, rows, index } => {
-                let key = plain(&example.input);
                 // The likest stands last, next to the example.
-                let nearest = nearest(index, rows, &key, example, *k);
+                let nearest = nearest(index, rows, example, *k);
                 messages.extend(nearest.into_iter().rev().flat_map(|row| row.shot.iter().cloned()));
                 before
             }
@@ -89,17 +130,17 @@ impl ShotSource {
     }
 }
 
-/// The k rows with the most in common, likest first, the example itself and its twins left out;
-/// filled up in pool order where fewer share a word.
+/// The k rows with the most in common, likest first, the example itself and its near-duplicates
+/// left out; filled up in pool order where fewer share a word.
 fn nearest<'a>(
     index: &bm25::SearchEngine<u32, u32, Words>,
     rows: &'a [Row],
-    key: &str,
     example: &Example,
     k: usize,
 ) -> Vec<&'a Row> {
-    let other = |row: &&Row| row.key != key && row.id != example.id.0;
-    let mut hits = index.search(key, None);
+    let (key, grams) = (plain(&example.input), Grams::of(&example.input));
+    let other = |row: &&Row| !row.gives_away(example, &key, &grams);
+    let mut hits = index.search(&key, None);
     hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.id.cmp(&b.document.id)));
     let found: Vec<u32> = hits.iter().map(|hit| hit.document.id).collect();
     let rest = (0..rows.len() as u32).filter(|id| !found.contains(id));
@@ -218,6 +259,21 @@ mod tests {
             .map(|input| pool.iter().find(|row| row.input == json!(input)).unwrap().expected.to_string())
             .collect();
         assert_eq!(classes.len(), 3, "one of each class: {balanced:?}");
+    }
+
+    #[test]
+    fn a_shot_that_gives_the_example_away_is_replaced() {
+        let example = row("t", "A cat sleeps on the mat!", "b");
+        // The second row is the example's twin; the next of its class steps in, before others.
+        assert_eq!(inputs(Select::Fixed, 2, &example), ["the dog barks", "the cat sleeps"]);
+        let near = row("t", "a cat sleeps on the mats", "b");
+        assert_eq!(inputs(Select::Fixed, 2, &near), ["the dog barks", "the cat sleeps"]);
+        assert!(!inputs(Select::Similar, 4, &near).contains(&"a cat sleeps on the mat".to_owned()));
+        let mut messages = Vec::new();
+        let render = |row: &Example| Ok([0, 1].map(|_| Message { role: Role::User, content: row.input.to_string() }));
+        let shots = Shots { k: 2, select: Select::Fixed, seed: 7 };
+        let source = ShotSource::choose(shots, &pool(), &render).unwrap();
+        assert_eq!(source.append(&example, &mut messages), 2, "the prefix is the same up to the first shot");
     }
 
     #[test]

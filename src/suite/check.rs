@@ -45,6 +45,7 @@ pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagno
     let mut pool = Pool::default();
     if let Some(source) = &suite.pool {
         let rows = Split { suite, name: "pool", source }.check(&mut tally, |row| pool.add(row, source));
+        pool.close();
         check_pool_size(suite, rows, &mut tally);
     }
     if let Some(source) = &suite.dev {

@@ -8,6 +8,7 @@ pub mod examples;
 mod leakage;
 pub mod load;
 mod matrix;
+pub mod near;
 mod paths;
 mod prompt_file;
 pub mod raw;

@@ -37,6 +37,15 @@ fn leaks_are_found_exact_and_normalised() {
 }
 
 #[test]
+fn a_near_duplicate_of_the_pool_is_a_warning() {
+    let text = ROW.replace("lights are out", "We tried to contact you about the lights of your street");
+    let pool = text.replace("t9", "p").replace("of your street", "on your street");
+    let found = check_files(&[("test.jsonl", text.as_bytes()), ("pool.jsonl", pool.as_bytes())]);
+    assert_eq!(places(&found), [("suite/near-duplicate", 1, 1)]);
+    assert_eq!(found.errors(), 0);
+}
+
+#[test]
 fn a_bad_line_has_line_and_column() {
     let text = format!("\u{feff}{ROW}\n\n{{\"id\": \"x\", }}\n{{\"id\": \"y\"}}\n");
     let found = check_files(&[("test.jsonl", text.as_bytes())]);
