@@ -92,6 +92,8 @@ pub enum Dialect {
 /// What a wire must know of an endpoint to speak with it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Target {
+    /// The model's name as the server knows it.
+    pub served_as: String,
     /// How the host speaks its wire.
     pub dialect: Dialect,
     /// A version that the address wants (`api-version` of Azure).
@@ -299,6 +301,7 @@ impl Provider {
     /// What the wire must know to speak with one of this provider's models.
     pub fn target(&self, model: &Model) -> Target {
         Target {
+            served_as: model.served_as.clone(),
             dialect: self.dialect,
             api_version: self.api_version.clone(),
             anthropic_version: self.anthropic_version.clone(),

@@ -21,6 +21,8 @@ const QUOTA_WORDS: &[&str] = &[
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
     "billing_error",
+    // Groq, with status 400 (console.groq.com/docs/spend-limits).
+    "blocked_api_access",
 ];
 
 /// A wait that a server asks for beyond this is not worth keeping a run open for.
@@ -46,9 +48,15 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
     Failure { kind, status: Some(status), message, retry: retry(kind, status, headers) }
 }
 
-/// Whether an error body says that a content filter declined.
+/// Whether an error body says that a content filter declined: in a word, or as OpenRouter does, which
+/// answers 403 with what was flagged (openrouter.ai/docs/api/errors).
 pub fn is_content_filter(body: &[u8]) -> bool {
+    let flagged = || {
+        let body: Option<Value> = serde_json::from_slice(body).ok();
+        body.is_some_and(|body| body.pointer("/error/metadata/flagged_input").is_some())
+    };
     said(body).words.iter().any(|word| matches!(word.as_str(), "content_filter" | "content_policy_violation"))
+        || flagged()
 }
 
 /// What an error object inside a stream or a 2xx body means.
@@ -56,8 +64,10 @@ pub fn classify_error_object(error: &Value) -> Failure {
     let said = said_by(error);
     let status = said.words.iter().find_map(|word| word.parse().ok()).unwrap_or(500);
     let rate_limited = said.words.iter().any(|word| word.contains("rate_limit"));
-    let kind = match said.words.iter().any(|word| QUOTA_WORDS.contains(&word.as_str())) {
+    let refused = said.words.iter().any(|word| matches!(word.as_str(), "invalid_request_error" | "invalid_prompt"));
+    let kind = match status == 402 || said.words.iter().any(|word| QUOTA_WORDS.contains(&word.as_str())) {
         true => FailureKind::QuotaExhausted,
+        false if refused && status == 500 => FailureKind::BadRequest,
         false if rate_limited => FailureKind::RateLimited,
         false => kind_of_status(status),
     };

@@ -4,9 +4,12 @@
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
 pub mod batch;
+pub mod bedrock;
 pub mod classify;
+pub mod event_stream;
 pub mod fit;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod sse;
 
 use std::borrow::Cow;
@@ -51,6 +54,8 @@ impl Route {
 pub enum Framing {
     /// Server-sent events.
     Sse,
+    /// AWS's binary messages.
+    EventStream,
 }
 
 impl Framing {
@@ -58,6 +63,7 @@ impl Framing {
     pub fn decoder(self) -> Box<dyn Frames> {
         match self {
             Self::Sse => Box::new(sse::SseDecoder::default()),
+            Self::EventStream => Box::new(event_stream::EventStreamDecoder::default()),
         }
     }
 }
@@ -149,10 +155,10 @@ pub trait Wire: Send + Sync {
 pub fn wire(kind: WireKind) -> &'static dyn Wire {
     match kind {
         WireKind::OpenaiChat => &openai_chat::OpenaiChat,
-        WireKind::OpenaiResponses => &openai_chat::OpenaiChat,
+        WireKind::OpenaiResponses => &openai_responses::OpenaiResponses,
         WireKind::Anthropic => &openai_chat::OpenaiChat,
         WireKind::Gemini => &openai_chat::OpenaiChat,
-        WireKind::Bedrock => &openai_chat::OpenaiChat,
+        WireKind::Bedrock => &bedrock::Bedrock,
     }
 }
 
@@ -177,7 +183,8 @@ pub fn read(kind: WireKind, received: &Received) -> Reading {
 
 /// A content filter that answers with an error status is a refusal, not a failure.
 fn error_reading(failure: Failure, body: &[u8]) -> Reading {
-    if failure.kind == FailureKind::BadRequest && classify::is_content_filter(body) {
+    let refused = matches!(failure.kind, FailureKind::BadRequest | FailureKind::Unauthorised);
+    if refused && classify::is_content_filter(body) {
         return Reading {
             outcome: Outcome::Refused(Completion {
                 text: String::new(),
@@ -207,4 +214,26 @@ pub(crate) fn malformed(message: &str) -> Failure {
         message: crate::text::one_line(message, 300),
         retry: Retry::Transient,
     }
+}
+
+/// A stream that ended without its end signal.
+pub(crate) fn cut(end_signal: &str) -> Failure {
+    Failure {
+        kind: FailureKind::Cut,
+        status: None,
+        message: format!("the stream ended without {end_signal}"),
+        retry: Retry::Transient,
+    }
+}
+
+/// A name as one part of a path or query: all but unreserved characters encoded (RFC 3986).
+pub(crate) fn percent_encoded(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }

@@ -2,12 +2,16 @@
 //!
 //! Source: PROVIDERS.md 2, after the OpenAI API specification 2.3.0 of 2026-08-21.
 
+pub(super) mod dialect;
+mod think;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, failed, fit, malformed};
+use super::{HttpRequest, Reading, StreamDecoder, Wire, classify, fit, malformed};
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, OutputMode, Request, Retry, Stop, Usage};
-use crate::provider::{Dialect, Target};
+use crate::provider::Target;
+use think::Content;
 
 /// The wire.
 #[derive(Debug)]
@@ -18,19 +22,16 @@ impl Wire for OpenaiChat {
         let mut body = Map::new();
         body.insert("model".into(), request.model.clone().into());
         body.insert("messages".into(), json!(request.messages));
-        for (key, value) in &request.params {
-            body.insert(key.clone(), value.clone());
-        }
-        encode_output(&request.output, &mut body);
+        dialect::encode_params(request, target, &mut body);
+        encode_output(&request.output, dialect::is_strict(target, &request.model), &mut body);
+        dialect::encode_cache(request, target, &mut body);
         let digest = super::request_digest(&body);
         for (key, value) in &target.extra_body {
             body.insert(key.clone(), value.clone());
         }
-        if request.stream {
-            body.insert("stream".into(), true.into());
-            body.insert("stream_options".into(), json!({"include_usage": true}));
-        }
-        HttpRequest { route: Route::fixed("/chat/completions"), body: Value::Object(body).to_string().into(), digest }
+        dialect::encode_stream(request, target, &mut body);
+        let route = dialect::route(target, &request.model);
+        HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {
@@ -46,8 +47,8 @@ impl Wire for OpenaiChat {
         };
         let mut said = Said { usage: response.usage.map(UsageWire::normal), model: response.model, ..Said::default() };
         said.finish_reason = choice.finish_reason;
-        said.add(&choice.message.unwrap_or_default());
-        said.outcome()
+        said.add(&choice.message.unwrap_or_default(), 0);
+        said.outcome().0
     }
 
     fn stream(&self) -> Box<dyn StreamDecoder> {
@@ -55,22 +56,19 @@ impl Wire for OpenaiChat {
     }
 
     fn schema_profile(&self, target: &Target) -> fit::Profile {
-        match target.dialect {
-            Dialect::Openai | Dialect::Azure => fit::Profile::OpenaiStrict,
-            _ => fit::Profile::AsIs,
-        }
+        dialect::profile(target)
     }
 }
 
 /// The output mode's body fields.
-fn encode_output(output: &OutputMode, body: &mut Map<String, Value>) {
+fn encode_output(output: &OutputMode, strict: bool, body: &mut Map<String, Value>) {
     match output {
         OutputMode::Text => {}
         OutputMode::JsonObject => {
             body.insert("response_format".into(), json!({"type": "json_object"}));
         }
         OutputMode::JsonSchema(named) => {
-            let schema = json!({"name": named.name, "strict": true, "schema": named.schema});
+            let schema = json!({"name": named.name, "strict": strict, "schema": named.schema});
             body.insert("response_format".into(), json!({"type": "json_schema", "json_schema": schema}));
         }
         OutputMode::Tool(named) => {
@@ -88,6 +86,14 @@ struct Response {
     usage: Option<UsageWire>,
     model: Option<String>,
     error: Option<Value>,
+    x_groq: Option<GroqExtra>,
+}
+
+/// What Groq says beside the chunks: usage, and why a stream was stopped early.
+#[derive(Deserialize)]
+struct GroqExtra {
+    usage: Option<UsageWire>,
+    error: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +107,8 @@ struct Choice {
 /// A message or a piece of one.
 #[derive(Deserialize, Default)]
 struct Piece {
-    content: Option<String>,
+    /// A text; from Mistral's reasoning models a list of parts.
+    content: Option<Value>,
     refusal: Option<String>,
     reasoning: Option<String>,
     /// The older name; some servers send both.
@@ -141,27 +148,44 @@ struct CompletionDetails {
 }
 
 impl UsageWire {
-    /// Cached and written tokens are inside `prompt_tokens` (the latter is inferred, PROVIDERS.md 1).
     fn normal(self) -> Usage {
         let details = self.prompt_tokens_details;
-        let cache_read_tokens = details.as_ref().and_then(|details| details.cached_tokens);
-        let written = details.as_ref().and_then(|details| details.cache_write_tokens);
-        let cached = cache_read_tokens.unwrap_or(0).saturating_add(written.unwrap_or(0));
-        Usage {
-            input_uncached_tokens: self.prompt_tokens.map(|prompt| prompt.saturating_sub(cached)),
-            cache_read_tokens,
-            cache_write_5m_tokens: written,
-            cache_write_1h_tokens: None,
-            output_tokens: self.completion_tokens,
-            reasoning_tokens: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
-        }
+        cached_inside(CountedInside {
+            prompt: self.prompt_tokens,
+            read: details.as_ref().and_then(|details| details.cached_tokens),
+            written: details.as_ref().and_then(|details| details.cache_write_tokens),
+            output: self.completion_tokens,
+            reasoning: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
+        })
+    }
+}
+
+/// Token counts of which the prompt's holds the cached ones.
+pub(super) struct CountedInside {
+    pub(super) prompt: Option<u64>,
+    pub(super) read: Option<u64>,
+    pub(super) written: Option<u64>,
+    pub(super) output: Option<u64>,
+    pub(super) reasoning: Option<u64>,
+}
+
+/// Cached and written tokens are inside the prompt's (the latter is inferred, PROVIDERS.md 1).
+pub(super) fn cached_inside(counted: CountedInside) -> Usage {
+    let cached = counted.read.unwrap_or(0).saturating_add(counted.written.unwrap_or(0));
+    Usage {
+        input_uncached_tokens: counted.prompt.map(|prompt| prompt.saturating_sub(cached)),
+        cache_read_tokens: counted.read,
+        cache_write_5m_tokens: counted.written,
+        cache_write_1h_tokens: None,
+        output_tokens: counted.output,
+        reasoning_tokens: counted.reasoning,
     }
 }
 
 /// What a message has said, whole or so far.
 #[derive(Debug, Default)]
 struct Said {
-    text: String,
+    content: Content,
     reasoning: String,
     arguments: String,
     refused: bool,
@@ -169,65 +193,118 @@ struct Said {
     finish_reason: Option<String>,
     usage: Option<Usage>,
     model: Option<String>,
-}
-
-/// What a piece contributed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    Reasoning,
-    Visible,
+    first_output: Option<usize>,
+    /// Event of the first refusal or call.
+    first_other: Option<usize>,
 }
 
 impl Said {
-    fn add(&mut self, piece: &Piece) -> Seen {
-        let mut seen = Seen::Nothing;
+    /// Takes a piece that came in this event.
+    fn add(&mut self, piece: &Piece, event: usize) {
         let reasoning = [&piece.reasoning, &piece.reasoning_content];
         if let Some(text) = reasoning.into_iter().flatten().find(|text| !text.is_empty()) {
             self.reasoning.push_str(text);
-            seen = Seen::Reasoning;
+            self.first_output.get_or_insert(event);
         }
-        if let Some(text) = piece.content.as_ref().filter(|text| !text.is_empty()) {
-            self.text.push_str(text);
-            seen = Seen::Visible;
+        match &piece.content {
+            Some(Value::String(text)) => self.add_text(text, event),
+            Some(Value::Array(parts)) => parts.iter().for_each(|part| self.add_part(part, event)),
+            _ => {}
         }
         if piece.refusal.as_ref().is_some_and(|text| !text.is_empty()) {
             self.refused = true;
-            seen = Seen::Visible;
+            self.other(event);
         }
         // One forced call is asked for: a second one, at another index, is not the answer.
         for call in piece.tool_calls.iter().flatten().filter(|call| call.index.unwrap_or(0) == 0) {
             let Some(function) = &call.function else { continue };
-            if function.name.as_ref().is_some_and(|name| !name.is_empty()) {
-                self.called = true;
-                seen = Seen::Visible;
-            }
-            if let Some(arguments) = function.arguments.as_ref().filter(|arguments| !arguments.is_empty()) {
+            let arguments = function.arguments.as_deref().unwrap_or_default();
+            if function.name.as_ref().is_some_and(|name| !name.is_empty()) || !arguments.is_empty() {
                 self.called = true;
                 self.arguments.push_str(arguments);
-                seen = Seen::Visible;
+                self.other(event);
             }
         }
-        seen
     }
 
-    fn outcome(self) -> Outcome {
+    fn add_text(&mut self, text: &str, event: usize) {
+        if text.is_empty() {
+            return;
+        }
+        self.first_output.get_or_insert(event);
+        if self.reasoning.is_empty() {
+            self.content.push(text, event);
+        } else {
+            self.content.push_answer(text, event);
+        }
+    }
+
+    /// A part of a content list: `text`, or `thinking` with texts in it (mistralai 3.7.0 `ThinkChunk`).
+    fn add_part(&mut self, part: &Value, event: usize) {
+        match part["type"].as_str() {
+            Some("thinking") => {
+                let thoughts = part["thinking"].as_array().into_iter().flatten();
+                for text in thoughts.filter_map(|thought| thought["text"].as_str()).filter(|text| !text.is_empty()) {
+                    self.reasoning.push_str(text);
+                    self.first_output.get_or_insert(event);
+                }
+            }
+            Some("text") => self.add_text(part["text"].as_str().unwrap_or_default(), event),
+            _ => {}
+        }
+    }
+
+    fn other(&mut self, event: usize) {
+        self.first_output.get_or_insert(event);
+        self.first_other.get_or_insert(event);
+    }
+
+    /// Event of the first visible output, as far as it is settled.
+    fn first_visible(&self) -> Option<usize> {
+        earlier(self.first_other, self.content.visible())
+    }
+
+    /// The outcome, and the event of the first visible output.
+    fn outcome(self) -> (Outcome, Option<usize>) {
+        let (text, mut reasoning, visible) = self.content.finish();
+        let visible = earlier(self.first_other, visible);
+        if !self.reasoning.is_empty() {
+            reasoning = self.reasoning;
+        }
         let stop = match self.finish_reason.as_deref() {
             _ if self.refused => Stop::Refusal,
-            Some("stop") => Stop::End,
+            // "eos" is Together's.
+            Some("stop" | "eos") => Stop::End,
             Some("tool_calls" | "function_call") => Stop::ToolCall,
-            Some("length") => Stop::Length,
+            // "model_length" is Mistral's: the context is full.
+            Some("length" | "model_length") => Stop::Length,
             Some("content_filter") => Stop::Refusal,
+            // OpenRouter's and Mistral's, should no error object have come with it.
+            Some("error") => return (Outcome::Failed(broken_off()), visible),
             _ => Stop::Other,
         };
-        Outcome::from_completion(Completion {
-            text: if self.called { self.arguments } else { self.text },
-            reasoning: self.reasoning,
+        let completion = Completion {
+            text: if self.called { self.arguments } else { text },
+            reasoning,
             from_tool: self.called,
             stop,
             usage: self.usage.unwrap_or_default(),
             served_model: self.model,
-        })
+        };
+        (Outcome::from_completion(completion), visible)
+    }
+}
+
+fn earlier(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    one.into_iter().chain(other).min()
+}
+
+fn broken_off() -> Failure {
+    Failure {
+        kind: FailureKind::Server,
+        status: None,
+        message: "the server broke off with finish_reason \"error\"".into(),
+        retry: Retry::Transient,
     }
 }
 
@@ -237,8 +314,6 @@ impl Said {
 struct ChatStream {
     said: Said,
     events: usize,
-    first_output: Option<usize>,
-    first_visible: Option<usize>,
     failure: Option<Failure>,
 }
 
@@ -256,20 +331,17 @@ impl StreamDecoder for ChatStream {
                 return;
             }
         };
-        if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+        let (groq_usage, groq_error) = chunk.x_groq.map_or((None, None), |extra| (extra.usage, extra.error));
+        if let Some(error) = chunk.error.or(groq_error).filter(|error| !error.is_null()) {
             self.failure = Some(classify::classify_error_object(&error));
             return;
         }
-        self.said.usage = chunk.usage.map(UsageWire::normal).or(self.said.usage);
+        self.said.usage = chunk.usage.or(groq_usage).map(UsageWire::normal).or(self.said.usage);
         self.said.model = chunk.model.or(self.said.model.take());
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
             self.said.finish_reason = choice.finish_reason.or(self.said.finish_reason.take());
-            let seen = choice.delta.or(choice.message).map_or(Seen::Nothing, |piece| self.said.add(&piece));
-            if seen != Seen::Nothing {
-                self.first_output.get_or_insert(index);
-            }
-            if seen == Seen::Visible {
-                self.first_visible.get_or_insert(index);
+            if let Some(piece) = choice.delta.or(choice.message) {
+                self.said.add(&piece, index);
             }
         }
     }
@@ -279,27 +351,19 @@ impl StreamDecoder for ChatStream {
     }
 
     fn first_visible_event(&self) -> Option<usize> {
-        self.first_visible
+        self.said.first_visible()
     }
 
     fn finish(self: Box<Self>) -> Reading {
-        if let Some(failure) = self.failure {
-            return Reading {
-                first_output_event: self.first_output,
-                first_visible_event: self.first_visible,
-                ..failed(failure)
-            };
-        }
-        let outcome = if self.is_complete() {
-            self.said.outcome()
-        } else {
-            Outcome::Failed(Failure {
-                kind: FailureKind::Cut,
-                status: None,
-                message: "the stream ended without a finish_reason".into(),
-                retry: Retry::Transient,
-            })
+        let stream = *self;
+        let complete = stream.is_complete();
+        let first_output_event = stream.said.first_output;
+        let (outcome, first_visible_event) = stream.said.outcome();
+        let outcome = match stream.failure {
+            Some(failure) => Outcome::Failed(failure),
+            None if complete => outcome,
+            None => Outcome::Failed(super::cut("a finish_reason")),
         };
-        Reading { outcome, first_output_event: self.first_output, first_visible_event: self.first_visible }
+        Reading { outcome, first_output_event, first_visible_event }
     }
 }

@@ -1,7 +1,9 @@
 //! Every wire against the shared fixtures: requests that the official schema accepts, streams,
 //! answers and errors read as `expected.json` says. One file a wire says what is its own.
 
+mod bedrock;
 mod openai_chat;
+mod openai_responses;
 
 use std::path::{Path, PathBuf};
 
