@@ -267,8 +267,8 @@ fn most_output_tokens(variant: &Variant, model: &Model) -> Option<u64> {
 pub(super) fn check_budget(assembly: &Assembly, batch: bool) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let billed = endpoint.price.map(|price| if batch { price.batched() } else { price });
-        let priced = billed.is_some_and(|price| crate::run::budget::worst_case(0, 0, &price).is_some());
+        let billed = endpoint.price.map(|price| if batch { price.batch_bound() } else { price });
+        let priced = billed.as_ref().is_some_and(crate::run::budget::is_bounded);
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
             let what = match (priced, batch) {
                 (true, _) => "sets no `max_tokens`",

@@ -58,16 +58,31 @@ impl Budget {
 }
 
 /// The most that a request can cost: a token for each byte of its body at the dearest input price,
-/// and its whole output limit. `None` when a price is unknown.
+/// and its whole output limit; at the prices of a long prompt where they are dearer and the body
+/// allows such a prompt. `None` when a price is unknown.
 pub fn worst_case(body_bytes: usize, most_output_tokens: u64, price: &Price) -> Option<Usd> {
-    let written = [price.cache_write_5m, price.cache_write_1h];
-    let input: UsdPerMillionTokens = written.into_iter().flatten().chain([price.input?]).max()?;
-    Some(input.times(body_bytes as u64 + TEMPLATE_TOKENS) + price.output?.times(most_output_tokens))
+    let prompt = body_bytes as u64 + TEMPLATE_TOKENS;
+    let at = |input: UsdPerMillionTokens, written: [Option<UsdPerMillionTokens>; 2], output: UsdPerMillionTokens| {
+        let dearest = written.into_iter().flatten().fold(input, Ord::max);
+        dearest.times(prompt) + output.times(most_output_tokens)
+    };
+    let usual = at(price.input?, [price.cache_write_5m, price.cache_write_1h], price.output?);
+    match price.long_prompt.filter(|long| prompt > long.above_tokens) {
+        None => Some(usual),
+        Some(long) => Some(usual.max(at(long.input?, [long.cache_write_5m, long.cache_write_1h], long.output?))),
+    }
+}
+
+/// Whether a limit of money can be kept: the worst case of a request of any size is known.
+pub fn is_bounded(price: &Price) -> bool {
+    let long = price.long_prompt.is_none_or(|long| long.input.is_some() && long.output.is_some());
+    price.input.is_some() && price.output.is_some() && long
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::LongPromptPrice;
     use crate::exchange::{Completion, Failure, Retry, Stop, Usage};
     use proptest::prelude::*;
 
@@ -94,6 +109,28 @@ mod tests {
     #[test]
     fn an_unknown_price_has_no_worst_case() {
         assert_eq!(worst_case(10, 10, &Price::default()), None);
+        assert!(!is_bounded(&Price::default()) && is_bounded(&price()));
+    }
+
+    #[test]
+    fn a_body_that_may_be_a_long_prompt_is_reserved_at_its_prices() {
+        let usd = UsdPerMillionTokens::from_f64;
+        let long = LongPromptPrice {
+            above_tokens: 1_000,
+            input: usd(2.0),
+            cache_read: None,
+            cache_write_5m: usd(2.5),
+            cache_write_1h: None,
+            output: usd(15.0),
+        };
+        let price = Price { long_prompt: Some(long), ..price() };
+        // 488 + 512 tokens are the length: 1,000 x $1 + 10 x $10 a million.
+        assert_eq!(worst_case(488, 10, &price), Usd::from_f64(0.0011));
+        // One more passes it: 1,001 x $2.5 + 10 x $15 a million.
+        assert_eq!(worst_case(489, 10, &price), Usd::from_f64(0.002_652_5));
+        let unknown = Price { long_prompt: Some(LongPromptPrice { output: None, ..long }), ..price };
+        assert_eq!(worst_case(489, 10, &unknown), None);
+        assert!(is_bounded(&price) && !is_bounded(&unknown));
     }
 
     #[test]

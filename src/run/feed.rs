@@ -133,18 +133,9 @@ impl Feed {
         }
     }
 
-    /// The prices that bound what its requests are billed at. What a batch's cache writes cost may
-    /// not be known: no more than others.
-    fn billed(&self, price: &Price) -> Price {
-        if self.purpose != Purpose::Batch {
-            return *price;
-        }
-        let batched = price.batched();
-        Price {
-            cache_write_5m: batched.cache_write_5m.or(price.cache_write_5m),
-            cache_write_1h: batched.cache_write_1h.or(price.cache_write_1h),
-            ..batched
-        }
+    /// The prices that bound what its requests are billed at.
+    fn bound(&self, price: &Price) -> Price {
+        if self.purpose == Purpose::Batch { price.batch_bound() } else { *price }
     }
 
     /// Recorded answers cost nothing; a live endpoint's limits were checked before the run.
@@ -152,7 +143,7 @@ impl Feed {
         let endpoint = &self.endpoints[lane.endpoint];
         match (endpoint.provenance, &endpoint.price, lane.most_output_tokens) {
             (Provenance::Live, Some(price), Some(most)) => {
-                budget::worst_case(body_bytes, most, &self.billed(price)).unwrap_or_default()
+                budget::worst_case(body_bytes, most, &self.bound(price)).unwrap_or_default()
             }
             _ => Usd::ZERO,
         }
