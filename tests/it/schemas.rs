@@ -7,7 +7,7 @@ use crate::support::Project;
 use crate::support::project::{EXAMPLES, schema_helps};
 
 #[track_caller]
-fn fits(document: &Value, name: &str) {
+pub(crate) fn fits(document: &Value, name: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/reference/{name}.schema.json"));
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let validator = jsonschema::options().build(&schema).unwrap();
