@@ -103,6 +103,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted,
+                retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
             })
         })
         .collect()

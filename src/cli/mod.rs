@@ -98,5 +98,10 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// Today, in UTC.
+fn today() -> jiff::civil::Date {
+    jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date()
+}
+
 /// The exit code of a command that printed what it had to say.
 const DONE: Result<Exit, crate::error::Error> = Ok(Exit::Done);

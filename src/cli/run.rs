@@ -387,7 +387,7 @@ impl Prepared<'_> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
         let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
         let measurements = measuring::measure(self.store, row.id, self.suite, self.grader, comparable)?;
-        let verdict = decide(&SuiteFacts::from(self.suite), &measurements);
+        let verdict = decide(&SuiteFacts::on(self.suite, super::today()), &measurements);
         let report = Report {
             run: row.name.clone(),
             suite: self.suite.name.clone(),

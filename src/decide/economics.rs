@@ -22,8 +22,10 @@ pub struct BreakEven {
     pub months_low: Option<f64>,
     /// Months at the dear end.
     pub months_high: Option<f64>,
-    /// The configured horizon.
+    /// The configured horizon, or the months that the tuned model has left where those are fewer.
     pub horizon_months: f64,
+    /// The day (YYYY-MM-DD) on which the tuned model stops answering, where that ends the horizon.
+    pub retires: Option<String>,
     /// Requests a month from which it pays back within the horizon, at the cheap end.
     pub volume_low: Option<f64>,
     /// The same at the dear end.
@@ -44,8 +46,23 @@ pub(super) fn fixed_cost(economics: &Economics) -> Range {
     }
 }
 
+/// Days of a month, on average.
+const DAYS_A_MONTH: f64 = 365.25 / 12.0;
+
+/// The horizon for a tuned variant: it brings nothing after the day on which it retires.
+fn horizon(evidence: &Evidence<'_>, economics: &Economics, place: usize) -> (f64, Option<String>) {
+    let left = evidence.facts.today.zip(evidence.at(place).retires).map(|(today, retires)| {
+        let days = today.duration_until(retires).as_hours() as f64 / 24.0;
+        (days.max(0.0) / DAYS_A_MONTH, retires.to_string())
+    });
+    match left {
+        Some((months, day)) if months < economics.horizon_months => (months, Some(day)),
+        _ => (economics.horizon_months, None),
+    }
+}
+
 /// The break-even at one volume; `None` for figures that make no sense.
-fn at_volume(economics: &Economics, volume: f64, saving: &Estimate) -> Option<cost::BreakEven> {
+fn at_volume(economics: &Economics, horizon_months: f64, volume: f64, saving: &Estimate) -> Option<cost::BreakEven> {
     let interval = |range: Range| Interval { low: range.low, high: range.high };
     let range = saving.interval();
     let input = BreakEvenInput {
@@ -54,7 +71,7 @@ fn at_volume(economics: &Economics, volume: f64, saving: &Estimate) -> Option<co
         volume,
         overhead: interval(economics.upkeep_usd_per_month),
         fixed: interval(fixed_cost(economics)),
-        horizon_months: economics.horizon_months,
+        horizon_months,
     };
     cost::break_even(&input).ok()
 }
@@ -89,6 +106,7 @@ fn nothing(economics: &Economics, explanation: String) -> BreakEven {
         months_low: None,
         months_high: None,
         horizon_months: economics.horizon_months,
+        retires: None,
         volume_low: None,
         volume_high: None,
         saving_usd: None,
@@ -140,8 +158,19 @@ fn from_saving(
     (volume_low, volume_high): (f64, f64),
     (place, saving): (usize, Estimate),
 ) -> BreakEven {
-    let horizon = economics.horizon_months;
-    let at = |volume: f64| at_volume(economics, volume, &saving);
+    let (horizon, retires) = horizon(evidence, economics, place);
+    if horizon <= 0.0 {
+        let day = retires.clone().unwrap_or_default();
+        let explanation = format!("{} stopped answering on {day}: it pays nothing back", evidence.name(place));
+        return BreakEven {
+            answer: Payback::No,
+            horizon_months: horizon,
+            retires,
+            variant: Some(evidence.at(place).variant.id.clone()),
+            ..nothing(economics, explanation)
+        };
+    }
+    let at = |volume: f64| at_volume(economics, horizon, volume, &saving);
     let middle = f64::midpoint(volume_low, volume_high);
     let (Some(dear), Some(expected), Some(cheap)) = (at(volume_low), at(middle), at(volume_high)) else {
         return nothing(economics, "the figures of `[economics]` make no sense together".to_owned());
@@ -152,8 +181,9 @@ fn from_saving(
         _ => Payback::Unknown,
     };
     let narrow = if answer == Payback::Unknown { "; narrow the saving, the volume or the fixed cost" } else { "" };
+    let until = retires.as_ref().map_or_else(String::new, |day| format!(" (it stops answering on {day})"));
     let explanation = format!(
-        "{} saves {} a request and pays back in {} ({} to {}), against a horizon of {}{narrow}",
+        "{} saves {} a request and pays back in {} ({} to {}), against a horizon of {}{until}{narrow}",
         evidence.name(place),
         prose::usd(saving.point.unwrap_or(saving.low)),
         prose::months(expected.months),
@@ -170,6 +200,8 @@ fn from_saving(
         volume_high: dear.volume_high,
         saving_usd: Some(saving),
         variant: Some(evidence.at(place).variant.id.clone()),
+        horizon_months: horizon,
+        retires,
         ..nothing(economics, explanation)
     }
 }
@@ -194,7 +226,7 @@ fn at_most(
     let (fixed, upkeep) = (fixed_cost(economics), economics.upkeep_usd_per_month);
     let most = each.high + value.max(0.0) * errors;
     let bound = Estimate { point: Some(most), low: most, high: most, ..each };
-    let Some(cheap) = at_volume(economics, volume_high, &bound) else {
+    let Some(cheap) = at_volume(economics, economics.horizon_months, volume_high, &bound) else {
         return nothing(economics, "the figures of `[economics]` make no sense together".to_owned());
     };
     let best = cheap.months_low;

@@ -50,11 +50,15 @@ pub struct SuiteFacts<'a> {
     pub incumbent: Option<&'a VariantId>,
     /// How much worse is still no worse.
     pub margin: f64,
+    /// The day of the decision: what a tuned model brings ends on the day on which it retires.
+    pub today: Option<jiff::civil::Date>,
 }
 
-impl<'a> From<&'a Suite> for SuiteFacts<'a> {
-    fn from(suite: &'a Suite) -> Self {
+impl<'a> SuiteFacts<'a> {
+    /// What a verdict on this day reads of a suite.
+    pub fn on(suite: &'a Suite, today: jiff::civil::Date) -> Self {
         Self {
+            today: Some(today),
             targets: &suite.targets,
             economics: suite.economics.as_ref(),
             statistics: suite.statistics,

@@ -26,6 +26,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         },
         round: Some(round),
         self_hosted: false,
+        retires: None,
         outcomes: OutcomeCounts { answered: n as u64, ..OutcomeCounts::default() },
         failures: Vec::new(),
         missing: 0,
@@ -91,6 +92,7 @@ fn facts(targets: &Targets) -> SuiteFacts<'_> {
         impossible: &[],
         incumbent: None,
         margin: 0.02,
+        today: None,
     }
 }
 
@@ -171,6 +173,30 @@ fn a_light_tune_that_helps_but_misses_ships_with_a_note() {
     assert!(verdict.notes.contains(&"target-not-reached".to_owned()));
     let months = verdict.break_even.unwrap().months.unwrap();
     assert!((months - 10_000.0 / 11_000.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_tuned_model_that_retires_brings_nothing_after_that_day() {
+    let targets = Targets { monthly_requests: Some(1_000_000), ..accuracy(0.9) };
+    let day = |text: &str| Some(text.parse().unwrap());
+    let break_even = |retires: &str| {
+        let mut variants: Vec<_> = rounds(280, 26).into_iter().map(|v| costing(v, 0.002)).collect();
+        let mut tuned = costing(tuned("tuned", TuningMethod::Lora, 123, 280), 0.001);
+        tuned.retires = day(retires);
+        variants.push(tuned);
+        let asked = SuiteFacts { economics: Some(&ECONOMICS), today: day("2026-11-25"), ..facts(&targets) };
+        decide(&asked, &measurements(variants)).break_even.unwrap()
+    };
+    // $1,000 a month against $5,000 to $15,000: ten months in the middle, within a year at the cheap end alone.
+    let long = break_even("2028-01-01");
+    assert_eq!((long.answer, long.horizon_months, &long.retires), (Payback::Unknown, 12.0, &None));
+    let short = break_even("2027-01-14");
+    assert_eq!(short.answer, Payback::No, "{}", short.explanation);
+    assert!((short.horizon_months - 50.0 / (365.25 / 12.0)).abs() < 1e-9, "{}", short.horizon_months);
+    assert!(short.explanation.contains("(it stops answering on 2027-01-14)"), "{}", short.explanation);
+    let gone = break_even("2026-10-22");
+    assert_eq!((gone.answer, gone.horizon_months), (Payback::No, 0.0));
+    assert!(gone.explanation.contains("stopped answering on 2026-10-22"), "{}", gone.explanation);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
+use super::grade::EndpointFacts;
 use super::{Confusion, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
 use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::quantile::quantile_estimate;
 use crate::stats::{Estimate, RESAMPLES};
+use crate::variant::Variant;
 
 /// Classes beyond which no confusion matrix is kept: it grows with their square.
 const MAX_CLASSES: usize = 500;
@@ -83,6 +85,12 @@ fn number(all: &Accumulator) -> Numbering {
     }
 }
 
+/// The day on which a variant's model stops answering: the earliest that is stated.
+fn retires(variant: &Variant, endpoint: &EndpointFacts) -> Option<jiff::civil::Date> {
+    let stated = variant.tuned.as_ref().and_then(|tuned| tuned.retires.as_ref()?.parse().ok());
+    stated.into_iter().chain(endpoint.retires).min()
+}
+
 fn finish_variant(
     all: &Accumulator,
     variant: usize,
@@ -103,6 +111,7 @@ fn finish_variant(
         variant: settings.variants.get(variant)?.clone(),
         round: settings.rounds.get(variant).copied().flatten(),
         self_hosted: endpoint.self_hosted,
+        retires: retires(settings.variants.get(variant)?, endpoint),
         outcomes: tally.outcomes,
         failures: failures(tally),
         missing: tally.missing,

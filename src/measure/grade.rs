@@ -30,6 +30,8 @@ pub struct EndpointFacts {
     pub gpu: Option<GpuCost>,
     /// Whether the user runs it.
     pub self_hosted: bool,
+    /// The day on which the model stops answering, if known.
+    pub retires: Option<jiff::civil::Date>,
 }
 
 /// How a trial ended, without its content.

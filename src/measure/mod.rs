@@ -166,6 +166,8 @@ pub struct VariantMeasurements {
     pub round: Option<u32>,
     /// Whether its provider is self-hosted.
     pub self_hosted: bool,
+    /// The day on which its model stops answering: the earliest that the suite or the provider file states.
+    pub retires: Option<jiff::civil::Date>,
     /// How its trials ended.
     pub outcomes: OutcomeCounts,
     /// Why trials failed, most frequent first, with one message each.

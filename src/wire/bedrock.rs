@@ -493,7 +493,7 @@ impl StreamDecoder for ConverseStream {
         let outcome = match self.failure {
             Some(failure) => Outcome::Failed(failure),
             None if complete => self.said.outcome(),
-            None => Outcome::Failed(super::cut("messageStop")),
+            None => Outcome::Failed(super::cut("the stream ended without messageStop")),
         };
         Reading { outcome, first_output_event: self.first_output, first_visible_event: self.first_visible }
     }

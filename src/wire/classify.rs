@@ -94,17 +94,21 @@ fn retry(kind: FailureKind, status: u16, headers: &HeaderMap) -> Retry {
         return Retry::No;
     }
     match kind {
-        FailureKind::RateLimited => match retry_after(headers) {
-            Some(after) if after > LONGEST_RETRY_AFTER => Retry::No,
-            after => Retry::RateLimited { after },
-        },
+        FailureKind::RateLimited => rate_limited(retry_after(headers)),
         FailureKind::Server if matches!(status, 503 | 529) => match retry_after(headers) {
             None => Retry::Transient,
-            Some(after) if after > LONGEST_RETRY_AFTER => Retry::No,
-            after => Retry::RateLimited { after },
+            after => rate_limited(after),
         },
         FailureKind::Server | FailureKind::Malformed => Retry::Transient,
         _ => Retry::No,
+    }
+}
+
+/// Waiting as long as the server asked for, unless that is too long.
+pub(super) fn rate_limited(after: Option<Duration>) -> Retry {
+    match after {
+        Some(after) if after > LONGEST_RETRY_AFTER => Retry::No,
+        after => Retry::RateLimited { after },
     }
 }
 

@@ -3,11 +3,13 @@
 //! One door sends and one door receives (`run/http.rs`); a wire only converts, so that every
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
+pub mod anthropic;
 pub mod batch;
 pub mod bedrock;
 pub mod classify;
 pub mod event_stream;
 pub mod fit;
+pub mod gemini;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod sse;
@@ -156,8 +158,8 @@ pub fn wire(kind: WireKind) -> &'static dyn Wire {
     match kind {
         WireKind::OpenaiChat => &openai_chat::OpenaiChat,
         WireKind::OpenaiResponses => &openai_responses::OpenaiResponses,
-        WireKind::Anthropic => &openai_chat::OpenaiChat,
-        WireKind::Gemini => &openai_chat::OpenaiChat,
+        WireKind::Anthropic => &anthropic::Anthropic,
+        WireKind::Gemini => &gemini::Gemini,
         WireKind::Bedrock => &bedrock::Bedrock,
     }
 }
@@ -216,13 +218,23 @@ pub(crate) fn malformed(message: &str) -> Failure {
     }
 }
 
-/// A stream that ended without its end signal.
-pub(crate) fn cut(end_signal: &str) -> Failure {
-    Failure {
-        kind: FailureKind::Cut,
-        status: None,
-        message: format!("the stream ended without {end_signal}"),
-        retry: Retry::Transient,
+/// A stream that ended before its end signal.
+pub(crate) fn cut(message: &str) -> Failure {
+    Failure { kind: FailureKind::Cut, status: None, message: message.to_owned(), retry: Retry::Transient }
+}
+
+/// Puts fields over a body's; objects that both have are merged, so that one nested field can be set.
+pub(crate) fn merge(
+    body: &mut serde_json::Map<String, serde_json::Value>,
+    over: &serde_json::Map<String, serde_json::Value>,
+) {
+    for (key, value) in over {
+        match (body.get_mut(key), value) {
+            (Some(serde_json::Value::Object(inner)), serde_json::Value::Object(value)) => merge(inner, value),
+            _ => {
+                body.insert(key.clone(), value.clone());
+            }
+        }
     }
 }
 

@@ -362,7 +362,7 @@ impl StreamDecoder for ChatStream {
         let outcome = match stream.failure {
             Some(failure) => Outcome::Failed(failure),
             None if complete => outcome,
-            None => Outcome::Failed(super::cut("a finish_reason")),
+            None => Outcome::Failed(super::cut("the stream ended without a finish_reason")),
         };
         Reading { outcome, first_output_event, first_visible_event }
     }

@@ -404,7 +404,7 @@ impl StreamDecoder for ResponseStream {
         let outcome = match (self.failure, self.last) {
             (Some(failure), _) => Outcome::Failed(failure),
             (None, Some(last)) => last.outcome_of(self.said),
-            (None, None) => Outcome::Failed(super::cut("its last response")),
+            (None, None) => Outcome::Failed(super::cut("the stream ended without its last response")),
         };
         Reading { outcome, first_output_event: self.first_output, first_visible_event: self.first_visible }
     }

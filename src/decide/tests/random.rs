@@ -88,6 +88,7 @@ proptest! {
         let asked = SuiteFacts {
             economics: economics.as_ref(),
             audit: Some(LabelAudit { checked, wrong }),
+            today: Some("2026-11-25".parse().unwrap()),
             ..facts(&targets)
         };
         let verdict = decide(&asked, &measured);

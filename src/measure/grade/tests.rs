@@ -8,7 +8,7 @@ use serde_json::json;
 pub(crate) fn facts() -> EndpointFacts {
     let usd = UsdPerMillionTokens::from_f64;
     let price = Price { input: usd(1.0), cache_read: usd(0.1), output: usd(2.0), ..Price::default() };
-    EndpointFacts { wire: WireKind::OpenaiChat, price: Some(price), gpu: None, self_hosted: false }
+    EndpointFacts { wire: WireKind::OpenaiChat, price: Some(price), gpu: None, self_hosted: false, retires: None }
 }
 
 pub(crate) fn spec(kind: ScorerKind) -> ScorerSpec {

@@ -1,14 +1,16 @@
 //! Every wire against the shared fixtures: requests that the official schema accepts, streams,
 //! answers and errors read as `expected.json` says. One file a wire says what is its own.
 
+mod anthropic;
 mod bedrock;
+mod gemini;
 mod openai_chat;
 mod openai_responses;
 
 use std::path::{Path, PathBuf};
 
 use ceiling::exchange::{
-    CacheAsk, CacheLifetime, Message, NamedSchema, Outcome, OutputMode, Request, Retry, Role, Usage,
+    CacheAsk, CacheLifetime, FailureKind, Message, NamedSchema, Outcome, OutputMode, Request, Retry, Role, Usage,
 };
 use ceiling::provider::{Target, WireKind};
 use ceiling::trial::Received;
@@ -123,6 +125,9 @@ impl Contract {
                     let fields = body.as_object().unwrap();
                     let received = wire::wire(self.wire).digest(&http.route.path, fields);
                     assert_eq!(received, http.digest, "what is received is what was asked: {body:#}");
+                    let other_way = Request { stream: !stream, ..request.clone() };
+                    let other_way = wire::wire(self.wire).encode(&other_way, target);
+                    assert_eq!(other_way.digest, http.digest, "streamed or not, the same is asked: {body:#}");
                     inspect(&request, &body);
                 }
             }
@@ -211,8 +216,14 @@ fn compare(path: &Path, reading: &Reading, expected: &Value) {
     assert_eq!(reading.first_visible_event, visible, "{name}: first visible output");
     let Some(completion) = reading.outcome.completion() else {
         assert_eq!(expected["complete"], false, "{name}: {:?}", reading.outcome);
+        // An error that the stream tells of is not the same as a stream that just ends.
+        let cut = reading.outcome.failure().is_some_and(|failure| failure.kind == FailureKind::Cut);
+        assert_eq!(cut, expected.get("error").is_none(), "{name}: {:?}", reading.outcome);
         return;
     };
+    if let Some(reasoning) = expected["reasoning_text"].as_str() {
+        assert_eq!(completion.reasoning, reasoning, "{name}");
+    }
     assert_eq!(expected["complete"], true, "{name}: a failure was taken for an answer");
     match expected["tool_calls"].as_array().and_then(|calls| calls.first()) {
         Some(call) => {
