@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::measure::grade::EndpointFacts;
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{Dialect, KeySource, Limits, Model, Provider, Service};
+use crate::provider::{Dialect, KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
@@ -175,7 +175,7 @@ pub(super) async fn assemble(
             id: variant.id.clone(),
             endpoint,
             leader_first: variant.cache.is_some(),
-            most_output_tokens: most_output_tokens(variant, model),
+            most_output_tokens: most_output_tokens(variant, provider, model),
         });
         assembly.prepared.push(Arc::new(prepared));
     }
@@ -258,10 +258,13 @@ const REPLAY_CONCURRENCY: u32 = 64;
 
 /// Most output tokens of a request: the limit under either of its names, the endpoint's own fields
 /// last as in the body, times the answers that are asked for.
-fn most_output_tokens(variant: &Variant, model: &Model) -> Option<u64> {
+fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> Option<u64> {
     let set = |name: &str| model.extra_body.get(name).or_else(|| variant.params.get(name))?.as_u64();
     let answers = set("n").unwrap_or(1).max(set("best_of").unwrap_or(1));
-    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| set(name)).map(|most| most.saturating_mul(answers))
+    let most = ["max_completion_tokens", "max_output_tokens", "max_tokens"].iter().find_map(|name| set(name));
+    // One wire always sends a limit, its own where none is set.
+    let own = (provider.wire == WireKind::Anthropic).then(|| crate::wire::anthropic::default_max_tokens(&model.facts));
+    most.or(own).map(|most| most.saturating_mul(answers))
 }
 
 /// Checks that a limit of money can be kept: every live request's worst case must be known.

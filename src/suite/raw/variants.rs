@@ -44,7 +44,24 @@ const METHODS: &[(&str, TuningMethod)] = &[
 ];
 
 /// Body fields that the tool itself fills.
-const RESERVED: &[&str] = &["model", "messages", "stream", "stream_options", "response_format", "tools", "tool_choice"];
+const RESERVED: &[&str] = &[
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "response_format",
+    "tools",
+    "tool_choice",
+    "input",
+    "instructions",
+    "text",
+    "system",
+    "cache_control",
+    "contents",
+    "systemInstruction",
+    "toolConfig",
+    "cachedContent",
+];
 
 /// Shots as written: with their place, and whether the choice was written too.
 #[derive(Debug, Clone)]
