@@ -136,8 +136,7 @@ pub(super) async fn assemble(
         ),
         None => None,
     };
-    let mut assembly =
-        Assembly {
+    let mut assembly = Assembly {
         lanes: vec![],
         endpoints: vec![],
         http: vec![],

@@ -23,7 +23,8 @@ pub fn batch_cost(usage: &Usage, price: &Price) -> Option<Usd> {
         return None;
     }
     let batch = price.batch;
-    let unwritten = Rates { input: batch.input, cache_read: batch.cache_read, output: batch.output, ..Rates::default() };
+    let unwritten =
+        Rates { input: batch.input, cache_read: batch.cache_read, output: batch.output, ..Rates::default() };
     cost(usage, unwritten)
 }
 

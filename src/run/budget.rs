@@ -82,8 +82,8 @@ pub fn is_bounded(price: &Price) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::LongPromptPrice;
     use crate::exchange::{Completion, Failure, Retry, Stop, Usage};
+    use crate::provider::LongPromptPrice;
     use proptest::prelude::*;
 
     fn price() -> Price {

@@ -106,13 +106,13 @@ impl Feed {
             return Ok(Work::NotRecorded);
         }
         let mode = if lane.leader_first { CacheMode::Warm } else { CacheMode::Off };
-        let key = |purpose| {
-            cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, purpose)
-        };
+        let key = |purpose| cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, purpose);
         // An answer that was already paid for spares a line of a batch, too. Not the other way
         // round: a run that sends directly wants the time as well.
         let known = [self.purpose, Purpose::Score];
-        let key = if self.fresh { key(self.purpose) } else {
+        let key = if self.fresh {
+            key(self.purpose)
+        } else {
             for purpose in known {
                 if let Some(cached) = self.store.cached(&key(purpose))? {
                     return Ok(Work::Reuse(trial, cached));

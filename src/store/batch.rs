@@ -138,10 +138,7 @@ impl Store {
     /// What SQLite says.
     pub fn end_batch(&self, batch: i64, phase: BatchPhase) -> Result<(), StoreError> {
         self.connection
-            .execute(
-                "UPDATE batch SET state = ?2, items = x'' WHERE id = ?1",
-                params![batch, phase.as_str()],
-            )
+            .execute("UPDATE batch SET state = ?2, items = x'' WHERE id = ?1", params![batch, phase.as_str()])
             .map_err(|error| self.sqlite(error))?;
         Ok(())
     }

@@ -20,7 +20,11 @@ pub use read::{CachedExchange, StoredTrial};
 pub use write::{Committed, Write, Writer};
 
 /// Migrations in order; each is applied once. Their count is the store's version.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_first.sql"), include_str!("migrations/002_second.sql"), include_str!("migrations/003_delivery.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001_first.sql"),
+    include_str!("migrations/002_second.sql"),
+    include_str!("migrations/003_delivery.sql"),
+];
 
 /// Marks a file as a store of this program ("ceil").
 const APPLICATION_ID: i32 = 0x6365_696c;

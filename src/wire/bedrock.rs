@@ -460,7 +460,8 @@ fn stream_failure(name: &str, message: String) -> Failure {
     let failure = classify::classify(alike, &HeaderMap::new(), b"{}");
     let message = text::one_line(&format!("{message} ({})", name.trim_start_matches(':')), 300);
     // A pause is not asked for; that it is the rate is known.
-    let retry = if failure.kind == FailureKind::RateLimited { Retry::RateLimited { after: None } } else { failure.retry };
+    let retry =
+        if failure.kind == FailureKind::RateLimited { Retry::RateLimited { after: None } } else { failure.retry };
     Failure { status: None, message, retry, ..failure }
 }
 

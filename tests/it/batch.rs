@@ -15,7 +15,8 @@ const RUN: [&str; 7] = ["run", "suites/tiny", "--provider", "toy=vendor", "--bat
 /// The tiny suite with its plain variant alone, asked of the server.
 fn project(server: &BatchServer) -> Project {
     let project = Project::new().suite("tiny").file("providers/vendor.toml", &server.provider()).env(KEY_VARIABLE, KEY);
-    let second = "[[variants]]\nname = \"schema\"\nmodel = \"toy/small\"\nprompt = \"v1\"\nstructured = \"json-schema\"\n";
+    let second =
+        "[[variants]]\nname = \"schema\"\nmodel = \"toy/small\"\nprompt = \"v1\"\nstructured = \"json-schema\"\n";
     project.edit("suites/tiny/suite.toml", second, "");
     let limited = "prompt = \"v1\"\nparams = { max_tokens = 64 }\n\n[targets]";
     project.edit("suites/tiny/suite.toml", "prompt = \"v1\"\n\n\n[targets]", limited);
@@ -45,7 +46,8 @@ fn goes_all_the_way(vendor: Vendor) {
     assert_eq!(row["accuracy"]["point"], 1.0, "{row}");
     assert_eq!((&row["ttft_ms"]["p50"], &row["total_ms"]["p50"]), (&Value::Null, &Value::Null));
     // 20 tokens at $1 and 5 at $2, a million each.
-    assert_eq!(row["cost_usd_per_request"]["point"], 0.000_03);
+    let cost = row["cost_usd_per_request"]["point"].as_f64().unwrap();
+    assert!((cost - 0.000_03).abs() < 1e-12, "{cost}");
     crate::schemas::fits(&output.json(), "run");
     assert!(output.stderr().contains("submitted with 12 requests"), "{}", output.stderr());
     assert!(output.stderr().contains("fetched: 12 answered"), "{}", output.stderr());
@@ -241,7 +243,8 @@ fn a_submission_is_retried_and_a_full_queue_waited_for() {
 #[test]
 fn a_refused_batch_says_why() {
     let server = BatchServer::start(Vendor::OpenaiChat, |request, _| right(request));
-    let body = json!({"error": {"message": "no such model", "type": "invalid_request_error", "code": "model_not_found"}});
+    let body =
+        json!({"error": {"message": "no such model", "type": "invalid_request_error", "code": "model_not_found"}});
     server.refuse(404, &body);
     let output = run(&project(&server), &["--json"]).exits(4);
     assert_eq!((server.batches().len(), only_row(&output)["missing"].clone()), (0, EXAMPLES.into()));

@@ -73,8 +73,14 @@ fn failed(kind: FailureKind, expected: &str) -> GradedTrial {
     }
 }
 
-const LIVE: ExchangeFacts =
-    ExchangeFacts { reused: false, in_flight: 3, provenance: Provenance::Live, delivery: crate::trial::Delivery::Direct, sent_at_unix_ms: 1_000, took_ms: 20.0 };
+const LIVE: ExchangeFacts = ExchangeFacts {
+    reused: false,
+    in_flight: 3,
+    provenance: Provenance::Live,
+    delivery: crate::trial::Delivery::Direct,
+    sent_at_unix_ms: 1_000,
+    took_ms: 20.0,
+};
 
 fn add(all: &mut Accumulator, place: u32, cluster: Option<&str>, trial: GradedTrial, facts: ExchangeFacts) {
     let mut example = example(trial.expected_label.as_deref().unwrap_or("A"));

@@ -51,10 +51,8 @@ impl Drafts {
         let limits = own_limits(wire.limits());
         let size = line.len() + 1;
         // Requests that would go elsewhere (other headers, another path) are no part of one batch.
-        let place = self
-            .open
-            .iter()
-            .position(|draft| draft.endpoint == endpoint && draft.route() == Some(&member.ask.route));
+        let place =
+            self.open.iter().position(|draft| draft.endpoint == endpoint && draft.route() == Some(&member.ask.route));
         let place = place.unwrap_or_else(|| {
             self.open.push(Draft::new(endpoint));
             self.open.len() - 1

@@ -82,7 +82,7 @@ pub(super) fn join(
         }
     }
     let mut rest: Vec<Member> = members.into_values().collect();
-    rest.sort_by(|a, b| a.ask.key.cmp(&b.ask.key));
+    rest.sort_by_key(|member| member.ask.key);
     for member in rest {
         if cancelled {
             joined.cancelled += 1;
@@ -155,15 +155,8 @@ mod tests {
         };
         assert_eq!((status(0), status(1)), (203, 201), "the first line of an id counts");
         assert_eq!(ends[0].0.ask.key, Digest::of(&[3]));
-        let expected = Joined {
-            answered: 2,
-            expired: 1,
-            missing: 1,
-            duplicate: 1,
-            unknown: 1,
-            malformed: 1,
-            ..Joined::default()
-        };
+        let expected =
+            Joined { answered: 2, expired: 1, missing: 1, duplicate: 1, unknown: 1, malformed: 1, ..Joined::default() };
         assert_eq!(joined, expected);
         assert_eq!(joined.oddities().len(), 4);
     }
@@ -172,8 +165,7 @@ mod tests {
     fn what_a_cancelled_batch_lacks_was_cancelled() {
         let one = member(1);
         let id = id_of(&one.ask);
-        let (ends, joined) =
-            join(HashMap::from([(id.clone(), one)]), &HashSet::from([id]), [Results::default()], true);
+        let (ends, joined) = join(HashMap::from([(id.clone(), one)]), &HashSet::from([id]), [Results::default()], true);
         assert_eq!((ends[0].1.clone(), joined.cancelled, joined.missing), (LineEnd::Cancelled, 1, 0));
     }
 }

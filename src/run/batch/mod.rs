@@ -249,9 +249,7 @@ impl BatchRun<'_> {
                 self.give_up(open, &failure, BatchPhase::Done).await?;
                 Ok(true)
             }
-            Phase::Ended { cancelled } => {
-                self.fetch(place, state.sources, answer, cancelled, (committed, stop)).await
-            }
+            Phase::Ended { cancelled } => self.fetch(place, state.sources, answer, cancelled, (committed, stop)).await,
         }
     }
 }

@@ -13,10 +13,10 @@ use super::join::{Member, join};
 use super::send::waited;
 use super::state::{BatchRun, Open};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
+use crate::run::RunError;
 use crate::run::attempt;
 use crate::run::event::{BatchNews, Event};
 use crate::run::lane::as_read;
-use crate::run::RunError;
 use crate::store::{BatchPhase, Committed};
 use crate::trial::{Attempt, Delivery, Exchange, Received, Timing, TrialRecord};
 use crate::wire::batch::{BatchCall, LineEnd};
@@ -95,7 +95,12 @@ impl BatchRun<'_> {
     }
 
     /// Reads one document of results, again where that can help.
-    pub(super) async fn read(&mut self, endpoint: usize, source: &BatchCall, stop: &CancellationToken) -> Result<Vec<u8>, Failure> {
+    pub(super) async fn read(
+        &mut self,
+        endpoint: usize,
+        source: &BatchCall,
+        stop: &CancellationToken,
+    ) -> Result<Vec<u8>, Failure> {
         let (start, mut made) = (Instant::now(), 0);
         loop {
             let failure = match self.job.door.call(endpoint, source.clone()).await {
@@ -243,12 +248,7 @@ impl BatchRun<'_> {
     }
 
     /// A provider did none of a batch, or does not have it: asked again where that can help.
-    pub(super) async fn give_up(
-        &mut self,
-        open: Open,
-        failure: &Failure,
-        phase: BatchPhase,
-    ) -> Result<(), RunError> {
+    pub(super) async fn give_up(&mut self, open: Open, failure: &Failure, phase: BatchPhase) -> Result<(), RunError> {
         self.close(open.row, open.own, phase)?;
         let lost = phase == BatchPhase::Lost;
         if !lost && failure.retry == Retry::No {

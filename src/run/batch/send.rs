@@ -54,8 +54,7 @@ impl BatchRun<'_> {
         let Some(route) = draft.route().cloned() else { return Ok(()) };
         let endpoint = draft.endpoint;
         let submitted_ms = self.job.door.now_unix_ms();
-        let items: Vec<BatchItem> =
-            draft.members.iter().map(|(id, member)| item(id, member, &self.names)).collect();
+        let items: Vec<BatchItem> = draft.members.iter().map(|(id, member)| item(id, member, &self.names)).collect();
         let tag = tag_of(&items, submitted_ms);
         let name = self.job.endpoints[endpoint].name.clone();
         let new = NewBatch { run: self.job.run, endpoint: &name, tag: &tag, submitted_ms, items: &items };
@@ -156,9 +155,7 @@ impl BatchRun<'_> {
         let known = self.job.store.known_batches(&self.job.endpoints[endpoint].name)?;
         let is_known = |remote: &str| known.iter().any(|known| known == remote);
         let answer = self.read(endpoint, &wire.list(route), stop).await;
-        Ok(answer.map(|answer| {
-            recognise(&wire.listed(&answer), (tag, lines, submitted_ms), AROUND_MS, &is_known)
-        }))
+        Ok(answer.map(|answer| recognise(&wire.listed(&answer), (tag, lines, submitted_ms), AROUND_MS, &is_known)))
     }
 
     /// Waits again for what earlier invocations sent, now that it is known what this one wants.
@@ -178,17 +175,16 @@ impl BatchRun<'_> {
             let Some(endpoint) = self.job.endpoints.iter().position(|spec| spec.name == row.endpoint) else { continue };
             let remote = match row.remote.clone() {
                 Some(remote) => Some(remote),
-                None => match self
-                    .look_for(endpoint, &route, (&row.tag, row.items.len(), row.submitted_ms), stop)
-                    .await?
-                {
-                    Ok(found) => found,
-                    Err(failure) => {
-                        self.cannot_go_on("which batches the provider has cannot be asked", &failure);
-                        self.earlier.push(Earlier { row, members });
-                        continue;
+                None => {
+                    match self.look_for(endpoint, &route, (&row.tag, row.items.len(), row.submitted_ms), stop).await? {
+                        Ok(found) => found,
+                        Err(failure) => {
+                            self.cannot_go_on("which batches the provider has cannot be asked", &failure);
+                            self.earlier.push(Earlier { row, members });
+                            continue;
+                        }
                     }
-                },
+                }
             };
             let Some(remote) = remote else {
                 self.job.store.end_batch(row.id, BatchPhase::Lost)?;

@@ -263,10 +263,7 @@ impl<'a> BatchRun<'a> {
     }
 
     /// Waits until everything written is on disk.
-    pub(super) async fn settle(
-        &mut self,
-        committed: &mut mpsc::UnboundedReceiver<Committed>,
-    ) -> Result<(), RunError> {
+    pub(super) async fn settle(&mut self, committed: &mut mpsc::UnboundedReceiver<Committed>) -> Result<(), RunError> {
         while self.acknowledged < self.sent {
             match committed.recv().await {
                 Some(news) => self.committed(news)?,

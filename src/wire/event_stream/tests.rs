@@ -12,8 +12,7 @@ fn events(chunks: &[&[u8]]) -> Vec<String> {
 }
 
 fn event(name: &str, payload: &str) -> Vec<u8> {
-    let headers =
-        [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+    let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
     message(&headers, payload.as_bytes())
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use ceiling::exchange::{Completion, FailureKind, OutputMode, Outcome, Request, Retry, Stop};
+use ceiling::exchange::{Completion, FailureKind, Outcome, OutputMode, Request, Retry, Stop};
 use ceiling::provider::{Target, WireKind};
 use ceiling::trial::Received;
 use ceiling::wire::event_stream::message;
@@ -61,7 +61,8 @@ fn requests_are_written_for_the_official_model_to_judge() {
 #[test]
 fn the_path_names_the_model_and_the_way_of_answering() {
     let digests = [false, true].map(|stream| {
-        let http = wire::wire(WireKind::Bedrock).encode(&asked(OutputMode::Text, stream, &json!({})), &Target::default());
+        let http =
+            wire::wire(WireKind::Bedrock).encode(&asked(OutputMode::Text, stream, &json!({})), &Target::default());
         let path = "/model/arn%3Aaws%3Abedrock%3Aeu-central-1%3A123456789012%3Ainference-profile%2F\
                     eu.anthropic.claude-haiku-4-5/converse";
         assert_eq!(http.route.path, format!("{path}{}", if stream { "-stream" } else { "" }));
@@ -178,7 +179,10 @@ fn text_stream() -> Vec<u8> {
 
 fn tool_stream() -> Vec<u8> {
     let start = |index, name: &str| {
-        event("contentBlockStart", &json!({"start": {"toolUse": {"toolUseId": "t", "name": name}}, "contentBlockIndex": index}))
+        event(
+            "contentBlockStart",
+            &json!({"start": {"toolUse": {"toolUseId": "t", "name": name}}, "contentBlockIndex": index}),
+        )
     };
     [
         event("messageStart", &json!({"role": "assistant"})),
@@ -279,7 +283,13 @@ fn errors_mean_what_their_type_says() {
     let said = r#"{"message":"no"}"#;
     for (status, header, body, kind, again) in [
         (429, "ThrottlingException:http://internal.amazon.com/coral/", said, FailureKind::RateLimited, true),
-        (429, "", r#"{"__type":"com.amazon.coral#ThrottlingException","message":"no"}"#, FailureKind::RateLimited, true),
+        (
+            429,
+            "",
+            r#"{"__type":"com.amazon.coral#ThrottlingException","message":"no"}"#,
+            FailureKind::RateLimited,
+            true,
+        ),
         (429, "ThrottlingException", r#"{"message":"Too many tokens per day"}"#, FailureKind::QuotaExhausted, false),
         (400, "ServiceQuotaExceededException", said, FailureKind::QuotaExhausted, false),
         (429, "ModelNotReadyException", said, FailureKind::Server, true),
@@ -290,7 +300,13 @@ fn errors_mean_what_their_type_says() {
         (403, "UnrecognizedClientException", said, FailureKind::Unauthorised, false),
         (404, "ResourceNotFoundException", said, FailureKind::NotFound, false),
         (400, "ValidationException", said, FailureKind::BadRequest, false),
-        (400, "ValidationException", r#"{"message":"The provided model identifier is invalid."}"#, FailureKind::NotFound, false),
+        (
+            400,
+            "ValidationException",
+            r#"{"message":"The provided model identifier is invalid."}"#,
+            FailureKind::NotFound,
+            false,
+        ),
         (500, "InternalServerException", said, FailureKind::Server, true),
         (503, "ServiceUnavailableException", said, FailureKind::Server, true),
     ] {

@@ -47,7 +47,8 @@ fn system_messages_are_the_instructions() {
 
 #[test]
 fn shapes_are_asked_for_in_this_wires_words() {
-    let [_, json_object, json_schema, tool] = modes().map(|mode| encoded(&request(mode, true, &json!({})), Dialect::Openai));
+    let [_, json_object, json_schema, tool] =
+        modes().map(|mode| encoded(&request(mode, true, &json!({})), Dialect::Openai));
     assert_eq!(json_object["text"]["format"], json!({"type": "json_object"}));
     assert_eq!(json_schema["text"]["format"]["name"], "answer");
     assert_eq!(json_schema["text"]["format"]["strict"], true);
@@ -58,8 +59,8 @@ fn shapes_are_asked_for_in_this_wires_words() {
 
 #[test]
 fn an_explicit_mark_stands_on_the_last_stable_part_that_can_bear_one() {
-    let [none, ask, _, explicit] =
-        caches().map(|cache| encoded(&Request { cache, ..request(OutputMode::Text, false, &json!({})) }, Dialect::Openai));
+    let [none, ask, _, explicit] = caches()
+        .map(|cache| encoded(&Request { cache, ..request(OutputMode::Text, false, &json!({})) }, Dialect::Openai));
     assert_eq!(none.get("prompt_cache_key"), None);
     assert_eq!(ask["prompt_cache_key"], "ceiling-1");
     assert_eq!(ask.get("prompt_cache_options"), None);
@@ -160,8 +161,10 @@ fn a_server_without_deltas_says_it_all_at_the_end() {
 
 #[test]
 fn a_second_call_is_not_the_answer() {
-    let added = |index| json!({"type": "response.output_item.added", "output_index": index, "item": {"type": "function_call"}});
-    let delta = |index, delta| json!({"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta});
+    let added =
+        |index| json!({"type": "response.output_item.added", "output_index": index, "item": {"type": "function_call"}});
+    let delta =
+        |index, delta| json!({"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta});
     let reading = streamed(&[
         added(0),
         delta(0, "{\"a\":"),

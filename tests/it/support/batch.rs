@@ -248,9 +248,11 @@ impl State {
                 self.submitted(requests, body["metadata"].clone())
             }
             (Vendor::Anthropic, "POST", ["messages", "batches"]) => {
-                let requests = body["requests"].as_array().unwrap().iter().map(|request| {
-                    (request["custom_id"].as_str().unwrap().to_owned(), request["params"].clone())
-                });
+                let requests = body["requests"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|request| (request["custom_id"].as_str().unwrap().to_owned(), request["params"].clone()));
                 self.submitted(requests.collect(), Value::Null)
             }
             (Vendor::Gemini, "POST", ["models", "small:batchGenerateContent"]) => {
