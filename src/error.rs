@@ -6,6 +6,7 @@ use crate::prompt::PromptError;
 use crate::replay::RecordingError;
 use crate::run::RunError;
 use crate::run::assist::AssistError;
+use crate::run::embed::EmbedError;
 use crate::run::http::TransportError;
 use crate::score::ScorerError;
 use crate::store::StoreError;
@@ -45,6 +46,9 @@ pub enum Error {
     /// The run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// Vectors that could not be bought.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
     /// The world: files, sockets.
     #[error("{what}: {error}")]
     System {
@@ -71,8 +75,13 @@ impl Error {
             Self::Store(
                 StoreError::Missing(_) | StoreError::NoRun(_) | StoreError::Foreign(_) | StoreError::Newer { .. },
             ) => Exit::WrongInput,
-            Self::Run(RunError::Input(_)) | Self::Assist(_) => Exit::WrongInput,
-            Self::Store(_) | Self::Transport(_) | Self::Run(_) | Self::System { .. } => Exit::CouldNotFinish,
+            Self::Run(RunError::Input(_)) | Self::Embed(EmbedError::Run(RunError::Input(_))) | Self::Assist(_) => {
+                Exit::WrongInput
+            }
+            Self::Embed(EmbedError::Interrupted(_)) => Exit::Interrupted,
+            Self::Store(_) | Self::Transport(_) | Self::Run(_) | Self::Embed(_) | Self::System { .. } => {
+                Exit::CouldNotFinish
+            }
         }
     }
 
@@ -90,6 +99,9 @@ impl Error {
             Self::Store(StoreError::Foreign(_)) => Some("name another file with --store".into()),
             Self::Run(RunError::Store(_)) => {
                 Some("what was shown as done is kept; run the same command again to go on".into())
+            }
+            Self::Embed(error) if !matches!(error, EmbedError::Run(_)) => {
+                Some("the vectors that came are kept; run the same command again to go on".into())
             }
             Self::Assist(_) => Some(
                 "a `command` scorer reads one JSON object a line and writes {\"score\": 0..1} a line, in order".into(),

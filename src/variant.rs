@@ -81,6 +81,21 @@ pub struct Retrieve {
     pub from: RetrieveFrom,
 }
 
+impl Retrieve {
+    /// Who makes the vectors, where it is by vectors.
+    pub fn embeddings(&self) -> Option<&EndpointId> {
+        match &self.from {
+            RetrieveFrom::Embeddings(endpoint) => Some(endpoint),
+            RetrieveFrom::Bm25 | RetrieveFrom::Oracle => None,
+        }
+    }
+
+    /// Whether it is given the right documents: a bound, never something to ship.
+    pub fn is_oracle(&self) -> bool {
+        self.from == RetrieveFrom::Oracle
+    }
+}
+
 /// How the answer's shape is asked for; `structured` in suite.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

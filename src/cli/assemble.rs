@@ -7,13 +7,14 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::grade::EndpointFacts;
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{Dialect, KeySource, Limits, Model, Provider, Service, WireKind};
+use crate::provider::{Dialect, EndpointId, KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::run::http::HttpEndpoint;
@@ -48,10 +49,17 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     Ok(loaded)
 }
 
+/// Documents that a template is tried with.
+const SAMPLE_DOCUMENTS: usize = 2;
+
 /// Tries a prompt on some inputs; the first fault of each part is enough.
 fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value]) -> Vec<TemplateFault> {
     let schema = suite.schema.as_ref().map(|schema| schema.document());
-    let fault = inputs.iter().find_map(|input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input).err());
+    let documents = suite.documents.as_ref().map(|source| {
+        source.read().filter_map(Result::ok).map(|row| row.document).take(SAMPLE_DOCUMENTS).collect::<Vec<_>>()
+    });
+    let try_one = |input| crate::prompt::try_prompt(prompt, schema, &suite.labels, input, documents.as_deref()).err();
+    let fault = inputs.iter().find_map(try_one);
     fault
         .into_iter()
         .filter_map(|error| match error {
@@ -60,7 +68,7 @@ fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value])
                 line: error.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
                 message: error.message,
             }),
-            PromptError::PoolTooSmall { .. } => None,
+            PromptError::PoolTooSmall { .. } | PromptError::NoVector { .. } => None,
         })
         .collect()
 }
@@ -102,7 +110,7 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 wire: provider.wire,
                 price: model.price,
                 gpu: model.gpu,
-                self_hosted: provider.self_hosted,
+                self_hosted: provider.self_hosted && embeds_at_home(providers, variant),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
             })
         })
@@ -118,6 +126,22 @@ fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provide
     })
 }
 
+/// Whether the inputs stay in the house when their vectors are made.
+fn embeds_at_home(providers: &Providers, variant: &Variant) -> bool {
+    let endpoint = variant.retrieve.as_ref().and_then(|retrieve| retrieve.embeddings());
+    endpoint.is_none_or(|endpoint| providers.get(&endpoint.provider).is_some_and(|provider| provider.self_hosted))
+}
+
+/// An endpoint that a checked suite names.
+pub(super) fn found_endpoint<'a>(
+    providers: &'a Providers,
+    endpoint: &EndpointId,
+) -> Result<(&'a Provider, &'a Model), Error> {
+    providers
+        .endpoint(endpoint)
+        .ok_or_else(|| Error::usage(format!("no provider file has `{endpoint}`"), "see the files under providers/"))
+}
+
 /// Puts a suite's variants together. `pace` scales a recording's times; `concurrency` overrides
 /// the providers' limits.
 pub(super) async fn assemble(
@@ -125,6 +149,7 @@ pub(super) async fn assemble(
     providers: &Providers,
     pace: f64,
     concurrency: Option<u32>,
+    retrieval: &Retrieval,
 ) -> Result<Assembly, Error> {
     let pool = pool(suite)?;
     let recording = recording(suite, providers)?;
@@ -146,9 +171,10 @@ pub(super) async fn assemble(
         _server: None,
     };
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for variant in &suite.variants {
+    for (place, variant) in suite.variants.iter().enumerate() {
         let (provider, model) = found(providers, variant)?;
         let prepared = Prepared::new(suite, variant, provider.wire, (&model.served_as, provider.target(model)), &pool)?;
+        let prepared = prepared.with_retriever(retrieval.of(place));
         let name = variant.endpoint.to_string();
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
@@ -202,7 +228,7 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
     Ok(Some((Arc::new(recording), digest)))
 }
 
-fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
+pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
         (Service::Replay, url) => {
             (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new())
@@ -222,7 +248,7 @@ fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> 
     })
 }
 
-fn spec(
+pub(super) fn spec(
     name: &str,
     provider: &Provider,
     model: &Model,

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
+use super::retrieval::Retrieval;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::Grader;
 use crate::run::assist;
+use crate::score::Grade;
 use crate::store::{Store, StoreError, StoredTrial};
 use crate::suite::Suite;
 use crate::trial::Provenance;
@@ -23,8 +25,7 @@ const BATCH: usize = 1000;
 pub(super) fn measure(
     store: &Store,
     run: i64,
-    suite: &Suite,
-    grader: &Grader,
+    (suite, grader, retrieval): (&Suite, &Grader, &Retrieval),
     comparable: bool,
 ) -> Result<Measurements, Error> {
     if grader.wants_command() {
@@ -42,6 +43,10 @@ pub(super) fn measure(
         // The times of a recorded answer are the recorded ones, whenever it was read.
         let reused = trial.reused && trial.exchange.provenance == Provenance::Live;
         let facts = ExchangeFacts::of(&trial.exchange, reused);
+        if let Some((k, found)) = retrieval.found(variant, &trial.example) {
+            let score = graded.scores.first().and_then(Grade::score).filter(|_| !graded.counts_as_missing);
+            accumulator.add_found(variant, k, index, found, score);
+        }
         accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
         Ok(())
     })?;

@@ -12,6 +12,10 @@ use crate::stats::proportion::wilson;
 use crate::units::{Usd, format_usd};
 use crate::variant::VariantId;
 
+/// What the first Ctrl-C does.
+pub(super) const DRAINING: &str =
+    "no more requests are sent; waiting for those under way (Ctrl-C again leaves at once)";
+
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -190,8 +194,7 @@ impl Observer for Progress<'_> {
             Event::InFlight { requests, allowed } => self.in_flight = (requests, allowed),
             Event::Batch { endpoint, remote, news } => self.batch(endpoint, remote, &news),
             Event::Draining => {
-                let note = "no more requests are sent; waiting for those under way (Ctrl-C again leaves at once)";
-                self.bar.suspend(|| self.printer.note(note));
+                self.bar.suspend(|| self.printer.note(DRAINING));
             }
         }
     }

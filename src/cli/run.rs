@@ -1,7 +1,7 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
 mod batch;
-mod interrupts;
+mod ending;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
 use super::exit::Exit;
+use super::interrupts::Interrupts;
 use super::measuring;
 use super::printer::Printer;
 use super::progress::Progress;
+use super::retrieval::{Allowance, Retrieval};
 use crate::decide::{SuiteFacts, decide};
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -33,7 +36,6 @@ use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::{Example, Suite};
 use crate::trial::Purpose;
 use crate::units::Usd;
-use interrupts::Interrupts;
 
 /// Flags of `ceiling run`.
 #[derive(Debug, Clone, Args)]
@@ -150,6 +152,9 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
             Err(error) => {
                 documents.push(json!({"folder": folder, "error": printer.explain(&error)}));
                 exit = error.exit();
+                if exit == Exit::Interrupted {
+                    break;
+                }
                 continue;
             }
         };
@@ -193,9 +198,20 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
         if args.batch {
             batch::check(&suite, &providers)?;
         }
-        let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency).await?;
-        let prepared =
-            Prepared { args, suite: &suite, assembly: &assembly, grader: &grader, store: &store, printer, interrupts };
+        let allowance = args.allowance(&suite);
+        let retrieval = Retrieval::bought(&suite, &providers, &store, &allowance, printer, interrupts).await?;
+        let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency, &retrieval).await?;
+        let prepared = Prepared {
+            args,
+            suite: &suite,
+            assembly: &assembly,
+            grader: &grader,
+            store: &store,
+            retrieval: &retrieval,
+            allowance: &allowance,
+            printer,
+            interrupts,
+        };
         let asked = prepared.ask().await?;
         if asked.aborted {
             return Ok(Ended { exit: prepared.exit(&asked.row, &asked.summary), report: None });
@@ -216,8 +232,23 @@ struct Prepared<'a> {
     assembly: &'a Assembly,
     grader: &'a Grader,
     store: &'a Store,
+    retrieval: &'a Retrieval,
+    allowance: &'a Allowance,
     printer: Printer,
     interrupts: &'a Interrupts,
+}
+
+impl RunArgs {
+    /// The limits of this invocation, from now on.
+    fn allowance(&self, suite: &Suite) -> Allowance {
+        let max_time = suite.budget.max_time_s.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Allowance {
+            max_cost: self.max_cost.or(suite.budget.max_usd.and_then(Usd::from_f64)),
+            max_time: self.max_time.map(Duration::from_secs).or(max_time),
+            began: Instant::now(),
+            concurrency: self.concurrency,
+        }
+    }
 }
 
 impl Prepared<'_> {
@@ -282,7 +313,7 @@ impl Prepared<'_> {
                 endpoints: self.assembly.endpoints.clone(),
                 transport,
                 run: row.id,
-                max_time: self.max_time(),
+                max_time: self.allowance.time_left(),
                 max_cost: self.max_cost(),
             };
             drive(&job, work, writer, &mut progress, stop, abort).await
@@ -297,13 +328,10 @@ impl Prepared<'_> {
         Ok((summary, aborting.is_cancelled()))
     }
 
+    /// What is left of the limit of money once vectors are bought.
     fn max_cost(&self) -> Option<Usd> {
-        self.args.max_cost.or(self.suite.budget.max_usd.and_then(Usd::from_f64))
-    }
-
-    fn max_time(&self) -> Option<Duration> {
-        let suite = self.suite.budget.max_time_s.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        self.args.max_time.map(Duration::from_secs).or(suite)
+        let spent = self.retrieval.spent.as_pico();
+        self.allowance.max_cost.map(|most| Usd::from_pico((most.as_pico() - spent).max(0)))
     }
 
     /// Counts the examples, and the trials that are to be left out because no recording knows
@@ -314,6 +342,7 @@ impl Prepared<'_> {
         for row in &assemble::pool(self.suite)? {
             data = with_row(data, b"pool", row);
         }
+        data = self.retrieval.with_documents(data);
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         for row in self.suite.examples.read() {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
@@ -386,7 +415,8 @@ impl Prepared<'_> {
     fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
         let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
-        let measurements = measuring::measure(self.store, row.id, self.suite, self.grader, comparable)?;
+        let measurements =
+            measuring::measure(self.store, row.id, (self.suite, self.grader, self.retrieval), comparable)?;
         let verdict = decide(&SuiteFacts::on(self.suite, super::today()), &measurements);
         let report = Report {
             run: row.name.clone(),
@@ -395,6 +425,7 @@ impl Prepared<'_> {
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
+            embeddings: self.retrieval.purchases.clone(),
             measurements,
             verdict,
         };
@@ -403,52 +434,6 @@ impl Prepared<'_> {
         }
         let exit = self.exit(row, summary);
         Ok(Ended { exit, report: Some(report) })
-    }
-
-    fn exit(&self, row: &RunRow, summary: &Summary) -> Exit {
-        let again = "run the same command again to go on: what is done is kept";
-        if let Some(note) = batch::open_batches(summary) {
-            self.printer.note(&note);
-        }
-        if summary.interrupted {
-            self.printer.note(&format!(
-                "interrupted; run {} keeps what arrived ({} trials to go). {again}",
-                row.name, summary.unsent
-            ));
-            return Exit::Interrupted;
-        }
-        if let Some(limit) = &summary.limit_reached {
-            self.printer.note(&format!("{limit}; {} trials to go. {again}", summary.unsent));
-            return Exit::CouldNotFinish;
-        }
-        if summary.unsent > 0 || !summary.stopped_variants.is_empty() {
-            self.note_missing(summary, again);
-            return Exit::CouldNotFinish;
-        }
-        self.note_missing(summary, again);
-        // Beyond this share no verdict of quality is given either (METHODS.md 0.4).
-        if summary.missing as f64 > MOST_MISSING * summary.done as f64 {
-            return Exit::CouldNotFinish;
-        }
-        Exit::Done
-    }
-
-    /// Says how many trials are to go, and why; nothing where all are settled.
-    fn note_missing(&self, summary: &Summary, again: &str) {
-        if let Some(missing) = missing_trials(summary) {
-            self.printer.note(&format!("{missing}. {again}"));
-        }
-    }
-}
-
-fn missing_trials(summary: &Summary) -> Option<String> {
-    let unsent = format!("{} trials could not be asked", summary.unsent);
-    let failed = format!("{} trials are missing: their provider failed", summary.missing);
-    match (summary.unsent, summary.missing) {
-        (0, 0) => None,
-        (0, _) => Some(failed),
-        (_, 0) => Some(unsent),
-        _ => Some(format!("{unsent}, and {failed}")),
     }
 }
 
@@ -466,18 +451,4 @@ fn open_examples(suite: &Suite) -> OpenExamples {
             source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
         Ok(Box::new(rows))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_is_said_without_noughts() {
-        let missing = |unsent, missing| missing_trials(&Summary { unsent, missing, ..Summary::default() });
-        assert_eq!(missing(0, 0), None);
-        assert_eq!(missing(3, 0).unwrap(), "3 trials could not be asked");
-        assert_eq!(missing(0, 2).unwrap(), "2 trials are missing: their provider failed");
-        assert!(missing(3, 2).unwrap().contains("asked, and 2 trials"));
-    }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::args::{SelectionArgs, StoreArgs};
 use super::exit::Exit;
 use super::printer::Printer;
+use super::retrieval::Retrieved;
 use super::{assemble, measuring};
 use crate::error::Error;
 use crate::measure::grade::{GradedTrial, Grader};
@@ -59,13 +60,16 @@ pub(super) fn show(args: &ShowArgs, printer: Printer) -> Result<Exit, Error> {
             "ids are those of the suite's example files",
         ));
     }
+    let folder = args.suite.clone().unwrap_or_else(|| PathBuf::from(&run.folder));
+    let retrieval = super::retrieval::of_run(&suite, &folder, &store, &trials[0].example)?;
     trials.sort_by_key(|trial| (places.get(trial.variant.as_str()).copied(), trial.repeat));
     let mut shown = Vec::new();
     for trial in &trials {
         let Some(&place) = places.get(trial.variant.as_str()) else { continue };
         let replies = measuring::replies(&store, &grader, place, trial)?;
         let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-        shown.push(Shown { trial, graded, grader: &grader, place });
+        let retrieved = retrieval.shown(place, &trial.example);
+        shown.push(Shown { trial, graded, grader: &grader, place, retrieved });
     }
     if let Some(first) = trials.first() {
         printer.text(&heading(&run, first));
@@ -110,6 +114,7 @@ struct Shown<'a> {
     graded: GradedTrial,
     grader: &'a Grader,
     place: usize,
+    retrieved: Option<Retrieved>,
 }
 
 impl Shown<'_> {
@@ -139,6 +144,9 @@ impl Shown<'_> {
                 Grade::Unscored(reason) => format!("unscored: {}", text::one_line(reason, 300)),
             };
             line(&mut text, "score", format!("{scorer} {grade}"));
+        }
+        if let Some(retrieved) = &self.retrieved {
+            line(&mut text, "documents", text::one_line(&retrieved.to_string(), 2000));
         }
         line(&mut text, "timing", self.timing());
         line(&mut text, "usage", serde_json::to_string(&self.graded.usage).unwrap_or_default());
@@ -205,6 +213,9 @@ impl Shown<'_> {
             "valid_lenient": self.graded.valid_lenient,
             "violation": self.graded.violation,
             "scores": scores,
+            "retrieval": self.retrieved.as_ref().map(|retrieved| {
+                json!({"retrieved": retrieved.ids, "right": retrieved.right, "missed": retrieved.missed})
+            }),
             "ttft_ms": self.graded.ttft_ms,
             "delivery": exchange.delivery,
             "total_ms": (exchange.delivery == Delivery::Direct).then_some(exchange.timing.total_ms),

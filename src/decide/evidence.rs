@@ -14,7 +14,7 @@ use crate::stats::power::n_non_inferiority;
 use crate::stats::proportion::n_to_settle_target;
 use crate::stats::special::normal_cdf;
 use crate::stats::{Estimate, Interval, Method};
-use crate::variant::VariantId;
+use crate::variant::{Variant, VariantId};
 
 /// Power of every sample size (METHODS.md 0.5).
 pub(super) const POWER: f64 = 0.80;
@@ -134,8 +134,9 @@ pub(super) struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     pub(super) fn new(facts: &'a SuiteFacts<'a>, measured: &'a Measurements) -> Self {
         let may_serve = |v: &VariantMeasurements| v.self_hosted || !facts.targets.self_hosted;
+        // What is given the right documents cannot be shipped: it says how far retrieval could go.
         let eligible = (0..measured.variants.len())
-            .filter(|&place| was_asked(&measured.variants[place]))
+            .filter(|&place| was_asked(&measured.variants[place]) && !is_bound(&measured.variants[place].variant))
             .filter(|&place| may_serve(&measured.variants[place]))
             .collect();
         let mut evidence = Self { facts, measured, eligible, incumbent: None };
@@ -286,6 +287,11 @@ impl<'a> Evidence<'a> {
         let usable = |&(low, high): &(f64, f64)| low >= 0.0 && high >= low && high.is_finite();
         range.or_else(stated).filter(usable)
     }
+}
+
+/// Whether a variant is given the documents that examples name.
+pub(super) fn is_bound(variant: &Variant) -> bool {
+    variant.retrieve.as_ref().is_some_and(|retrieve| retrieve.is_oracle())
 }
 
 fn was_asked(measured: &VariantMeasurements) -> bool {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, Metric};
+use super::evidence::{Evidence, Metric, is_bound};
 use super::ladder::{Rung, RungStatus, TriggerState};
 use super::prose;
 use super::rivals::{self, Rest};
@@ -115,9 +115,13 @@ fn adds_only(base: &Variant, variant: &Variant, rung: Rung) -> bool {
         && without_limit(base) == without_limit(variant);
     let schema = base.structured == Structured::Text && variant.structured != Structured::Text;
     let cache = base.cache.is_none() && variant.cache.is_some();
+    let retrieval = base.retrieve.is_none() && variant.retrieve.is_some();
+    let [same_schema, same_cache, same_documents] =
+        [base.structured == variant.structured, base.cache == variant.cache, base.retrieve == variant.retrieve];
     same && match rung {
-        Rung::Schema => schema && base.cache == variant.cache,
-        Rung::Cache => cache && base.structured == variant.structured,
+        Rung::Schema => schema && same_cache && same_documents,
+        Rung::Cache => cache && same_schema && same_documents,
+        Rung::Rag => retrieval && same_schema && same_cache,
         _ => false,
     }
 }
@@ -127,7 +131,7 @@ fn uses(variant: &Variant, rung: Rung) -> bool {
     match rung {
         Rung::Schema => variant.structured != Structured::Text,
         Rung::Cache => variant.cache.is_some(),
-        Rung::Rag => false,
+        Rung::Rag => variant.retrieve.is_some(),
         Rung::Dpo | Rung::Lora | Rung::Full => {
             variant.tuned.as_ref().is_some_and(|tuned| rung_of(tuned.method) == rung)
         }
@@ -195,6 +199,34 @@ impl<'a> Judge<'a> {
     }
 
     fn rung(&self, rung: Rung) -> RungReport {
+        let mut report = self.status(rung);
+        if let Some(bound) = self.upper_bound().filter(|_| rung == Rung::Rag && report.status != RungStatus::Na) {
+            report.explanation.push_str(&bound);
+        }
+        report
+    }
+
+    /// What the incumbent reaches with the right documents before it, where that was measured: no
+    /// retrieval does better.
+    fn upper_bound(&self) -> Option<String> {
+        let base = &self.evidence.at(self.evidence.incumbent?).variant;
+        let variants = &self.evidence.measured.variants;
+        let mut places = 0..variants.len();
+        // The incumbent may retrieve already; then it is what the oracle is the bound of.
+        let plain = Variant { retrieve: None, ..base.clone() };
+        let bound = places.find(|&place| {
+            let variant = &variants[place].variant;
+            is_bound(variant) && adds_only(&plain, variant, Rung::Rag) && self.evidence.usable(place)
+        })?;
+        let rate = self.evidence.estimate(bound, Metric::Accuracy, self.evidence.alpha());
+        let name = self.evidence.name(bound);
+        Some(format!(
+            "; with the right documents given ({name}) accuracy is {}, a bound on any retrieval",
+            prose::rate(&rate)
+        ))
+    }
+
+    fn status(&self, rung: Rung) -> RungReport {
         if self.evidence.facts.impossible.iter().any(|name| name == rung.name()) {
             return RungReport::without_variant(RungStatus::Na, "declared impossible in the suite");
         }
@@ -240,7 +272,6 @@ impl<'a> Judge<'a> {
             .map(|&place| self.evidence.name(place))
             .collect();
         let why = match self.evidence.incumbent {
-            _ if rung == Rung::Rag => "not measured: retrieval is not offered yet".to_owned(),
             Some(incumbent) if !others.is_empty() => format!(
                 "not measured as {} plus this alone; {} differ in more than that",
                 self.evidence.name(incumbent),

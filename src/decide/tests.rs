@@ -3,7 +3,7 @@ use crate::measure::{Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, V
 use crate::provider::EndpointId;
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::{Estimate, Interval, Method};
-use crate::variant::{Structured, Tuning, TuningMethod, Variant};
+use crate::variant::{Retrieve, RetrieveFrom, Structured, Tuning, TuningMethod, Variant};
 
 mod random;
 
@@ -47,6 +47,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         usage: UsageTotals::default(),
         cost: Cost::default(),
         slices: Vec::new(),
+        retrieval: None,
         valid: vec![Some(1.0); n],
         scores,
     }
@@ -199,13 +200,69 @@ fn a_tuned_model_that_retires_brings_nothing_after_that_day() {
     assert!(gone.explanation.contains("stopped answering on 2026-10-22"), "{}", gone.explanation);
 }
 
-#[test]
-fn retrieval_is_untried_until_it_exists() {
+/// The incumbent of [`rounds`] with documents.
+fn retrieving(name: &str, from: RetrieveFrom, right: usize, n: usize) -> VariantMeasurements {
+    let mut measured = variant(name, 4, right, n);
+    measured.variant.retrieve = Some(Retrieve { k: 4, from });
+    measured
+}
+
+fn with_documents(more: Vec<VariantMeasurements>) -> Verdict {
     let targets = accuracy(0.9);
     let asked = SuiteFacts { audit: AUDITED, ..facts(&targets) };
-    let verdict = decide(&asked, &measurements(rounds(280, 26)));
-    assert_eq!(verdict.rule.to_string(), "L7_rag_untried");
-    assert_eq!(verdict.next_step.unwrap().rung, Some(Rung::Rag));
+    let mut variants = rounds(280, 26);
+    variants.extend(more);
+    decide(&asked, &measurements(variants))
+}
+
+#[test]
+fn retrieval_is_the_next_step_until_it_is_measured() {
+    let untried = with_documents(Vec::new());
+    assert_eq!(untried.rule.to_string(), "L7_rag_untried");
+    assert_eq!(untried.next_step.unwrap().rung, Some(Rung::Rag));
+    let helps = with_documents(vec![retrieving("rag", RetrieveFrom::Bm25, 200, 280)]);
+    assert_eq!(helps.rungs[&Rung::Rag].status, RungStatus::Better, "{}", helps.rungs[&Rung::Rag].explanation);
+    assert_eq!(helps.rungs[&Rung::Rag].variant, Some(VariantId("rag".to_owned())));
+    let fails = with_documents(vec![retrieving("rag", RetrieveFrom::Bm25, 26, 280)]);
+    assert_eq!(fails.rungs[&Rung::Rag].status, RungStatus::Fail);
+    assert_eq!(fails.rule.to_string(), "L9_payback_unknown");
+}
+
+#[test]
+fn retrieval_that_meets_the_target_is_shipped_as_the_prompt_that_it_is() {
+    // A prompted variant that meets the target clears T2 (METHODS.md 12.1).
+    let meets = with_documents(vec![retrieving("rag", RetrieveFrom::Bm25, 270, 280)]);
+    assert_eq!(meets.triggers.t2.state, TriggerState::Clear);
+    assert_eq!(meets.rungs[&Rung::Rag].status, RungStatus::Pass, "{}", meets.rungs[&Rung::Rag].explanation);
+    assert_eq!(meets.best_variant, Some(VariantId("rag".to_owned())));
+}
+
+#[test]
+fn an_oracle_is_a_bound_and_nothing_to_ship() {
+    let oracle = || retrieving("told", RetrieveFrom::Oracle, 279, 280);
+    let bound = with_documents(vec![oracle()]);
+    assert_eq!(bound.triggers.t2.state, TriggerState::Fired, "{}", bound.triggers.t2.explanation);
+    assert_eq!(bound.rule.to_string(), "L7_rag_untried");
+    assert_ne!(bound.best_variant, Some(VariantId("told".to_owned())));
+    let why = &bound.rungs[&Rung::Rag].explanation;
+    assert!(why.starts_with("not measured; with the right documents given (`told`) accuracy is 99.64%"), "{why}");
+    let both = with_documents(vec![retrieving("rag", RetrieveFrom::Bm25, 200, 280), oracle()]);
+    assert_eq!(both.rungs[&Rung::Rag].variant, Some(VariantId("rag".to_owned())));
+    assert!(both.rungs[&Rung::Rag].explanation.contains("a bound on any retrieval"));
+    let mut last = oracle();
+    last.round = Some(9);
+    assert_eq!(with_documents(vec![last]).incumbent, Some(VariantId("v4".to_owned())));
+}
+
+#[test]
+fn a_variant_with_schema_and_documents_is_no_rung_of_its_own() {
+    let mut both = retrieving("both", RetrieveFrom::Bm25, 200, 280);
+    both.variant.structured = Structured::JsonSchema;
+    let verdict = with_documents(vec![both]);
+    for rung in [Rung::Schema, Rung::Rag] {
+        assert_eq!(verdict.rungs[&rung].status, RungStatus::Untried);
+        assert!(verdict.rungs[&rung].explanation.contains("`both` differ"), "{}", verdict.rungs[&rung].explanation);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::grade::{Ending, EndpointFacts, GradedTrial, Grader};
 use super::money::CostTally;
+use super::retrieval::{Found, RetrievalTally};
 use super::slices::{CLASS_TAG, SliceBook};
 use super::{Measurements, OutcomeCounts, UsageTotals};
 use crate::exchange::{FailureKind, Usage};
@@ -121,6 +122,7 @@ pub(super) struct Tally {
     pub(super) in_flight: u32,
     pub(super) usage: UsageTotals,
     pub(super) cost: CostTally,
+    pub(super) retrieval: RetrievalTally,
     running: (f64, u64),
 }
 
@@ -229,6 +231,13 @@ impl Accumulator {
         }
         for (field, counts) in graded.fields {
             tally.add_field(field, counts);
+        }
+    }
+
+    /// Notes what retrieval found for a trial, whose primary score is `score`; `None` is missing.
+    pub fn add_found(&mut self, variant: usize, k: usize, example_index: u32, found: Found, score: Option<f64>) {
+        if let Some(tally) = self.tallies.get_mut(variant) {
+            tally.retrieval.add(k, example_index as usize, found, score);
         }
     }
 

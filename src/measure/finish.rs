@@ -17,10 +17,10 @@ const MAX_CLASSES: usize = 500;
 const MAX_VIOLATIONS: usize = 5;
 
 /// Numbers of clusters and classes that depend on the examples' order alone.
-struct Numbering {
+pub(super) struct Numbering {
     /// By example.
-    clusters: Vec<u32>,
-    clustered: bool,
+    pub(super) clusters: Vec<u32>,
+    pub(super) clustered: bool,
     classes: Vec<String>,
     /// From a class as first numbered to its place in `classes`.
     class_places: HashMap<u32, usize>,
@@ -133,12 +133,13 @@ fn finish_variant(
         usage: tally.usage,
         cost: tally.cost.finish(endpoint, &scores, &numbering.clusters, recording_comparable, alpha),
         slices: slices(all, &means, primary),
+        retrieval: super::retrieval::finish(all, tally, &means, numbering),
         scores,
     })
 }
 
 /// Means of columns over the examples.
-struct Means<'a> {
+pub(super) struct Means<'a> {
     all: &'a Accumulator,
     numbering: &'a Numbering,
 }
@@ -150,7 +151,7 @@ impl Means<'_> {
     }
 
     /// The mean over the examples that are in, by METHODS.md 1.1 or 1.3 (DESIGN.md 13.15).
-    fn estimate(&self, column: &Column, is_in: impl Fn(usize) -> bool) -> Estimate {
+    pub(super) fn estimate(&self, column: &Column, is_in: impl Fn(usize) -> bool) -> Estimate {
         let (mut scores, mut clusters, mut calls) = (Vec::new(), Vec::new(), 0);
         for place in (0..self.all.rows.len()).filter(|place| is_in(*place)) {
             if let Some(mean) = column.mean(place, self.all.scale) {

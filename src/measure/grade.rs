@@ -28,7 +28,7 @@ pub struct EndpointFacts {
     pub price: Option<Price>,
     /// Hardware cost, for self-hosted models.
     pub gpu: Option<GpuCost>,
-    /// Whether the user runs it.
+    /// Whether the user runs it, and whoever makes vectors for it.
     pub self_hosted: bool,
     /// The day on which the model stops answering, if known.
     pub retires: Option<jiff::civil::Date>,

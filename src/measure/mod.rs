@@ -8,6 +8,7 @@ pub mod compare;
 pub mod finish;
 pub mod grade;
 pub mod money;
+pub mod retrieval;
 pub mod slices;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::score::field_f1::FieldCounts;
 use crate::stats::Estimate;
 use crate::units::Usd;
 use crate::variant::Variant;
+pub use retrieval::RetrievalMeasurements;
 
 /// How the trials of a variant ended; they add up to examples x repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -213,6 +215,9 @@ pub struct VariantMeasurements {
     pub cost: Cost,
     /// Accuracy by tag and by expected class.
     pub slices: Vec<Slice>,
+    /// Whether the right documents were found; `None` without retrieval, or where no example that
+    /// was asked names its documents.
+    pub retrieval: Option<RetrievalMeasurements>,
 }
 
 /// Where a run's answers come from.

@@ -1,19 +1,24 @@
 //! Examples to requests. What depends on the variant alone is built once, in [`Prepared`].
 
+pub mod retrieval;
 mod shots;
 pub mod template;
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::exchange::{CacheAsk, Message, NamedSchema, OutputMode, Request, Role};
 use crate::provider::{Target, WireKind};
+use crate::suite::documents::Document;
 use crate::suite::{Example, Prompt, Suite};
 use crate::variant::{Structured, Variant};
 use crate::wire::fit::Fitted;
 use crate::wire::{self, HttpRequest};
+use retrieval::Retriever;
 use shots::ShotSource;
-use template::{Shared, Template, TemplateError};
+use template::{Documents, Shared, Template, TemplateError};
 
 /// Why a request cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +43,12 @@ pub enum PromptError {
         /// Rows of the pool.
         has: usize,
     },
+    /// The vector of an example's input is not there.
+    #[error("the input of example `{example}` has no vector yet")]
+    NoVector {
+        /// The example.
+        example: String,
+    },
 }
 
 fn line_suffix(error: &TemplateError) -> String {
@@ -50,6 +61,8 @@ struct Parts {
     name: String,
     system: Option<Template>,
     user: Template,
+    /// Whether system and user part say where documents go.
+    name_documents: [bool; 2],
 }
 
 impl Parts {
@@ -62,30 +75,42 @@ impl Parts {
             })
         };
         let system = if prompt.system.is_empty() { None } else { Some(part("system", &prompt.system)?) };
-        Ok(Self { name: prompt.name.clone(), system, user: part("user", &prompt.user)? })
+        let user = part("user", &prompt.user)?;
+        let name_documents = [system.as_ref().is_some_and(|system| system.names("documents")), user.names("documents")];
+        Ok(Self { name: prompt.name.clone(), system, user, name_documents })
     }
 
-    fn render(&self, part: &'static str, input: &Value, shared: &Shared) -> Result<Option<String>, PromptError> {
+    fn render(
+        &self,
+        part: &'static str,
+        input: &Value,
+        shared: &Shared,
+        documents: &Documents,
+    ) -> Result<Option<String>, PromptError> {
         let template = if part == "system" { self.system.as_ref() } else { Some(&self.user) };
-        template.map(|template| template.render(input, shared)).transpose().map_err(|error| PromptError::Template {
-            prompt: self.name.clone(),
-            part,
-            error,
-        })
+        template
+            .map(|template| template.render(input, shared, documents))
+            .transpose()
+            .map_err(|error| PromptError::Template { prompt: self.name.clone(), part, error })
     }
 }
 
-/// Checks that a prompt compiles and renders for an input; what `check` asks.
+/// Checks that a prompt compiles and renders for an input; what `check` asks. Where the suite has
+/// documents, `documents` are some of them: the prompt must render with them and with none.
 pub fn try_prompt(
     prompt: &Prompt,
     schema: Option<&Value>,
     labels: &[String],
     input: &Value,
+    documents: Option<&[Document]>,
 ) -> Result<(), PromptError> {
     let parts = Parts::compile(prompt)?;
-    let shared = Shared::new(schema, labels);
-    parts.render("system", input, &shared)?;
-    parts.render("user", input, &shared)?;
+    let shared = Shared::new(schema, labels).with_documents(documents.is_some());
+    for documents in [&[], documents.unwrap_or_default()] {
+        let documents = Documents::new(documents.iter());
+        parts.render("system", input, &shared, &documents)?;
+        parts.render("user", input, &shared, &documents)?;
+    }
     Ok(())
 }
 
@@ -100,6 +125,7 @@ pub struct Prepared {
     parts: Parts,
     shared: Shared,
     shots: ShotSource,
+    retriever: Option<Arc<Retriever>>,
     output: OutputMode,
     params: Map<String, Value>,
 }
@@ -115,7 +141,7 @@ impl Prepared {
     ) -> Result<Self, PromptError> {
         let schema = suite.schema.as_ref().map(|schema| schema.document());
         let parts = Parts::compile(&suite.prompts[variant.prompt])?;
-        let shared = Shared::new(schema, &suite.labels);
+        let shared = Shared::new(schema, &suite.labels).with_documents(suite.documents.is_some());
         let shots = match variant.shots.filter(|shots| shots.k > 0) {
             None => ShotSource::None,
             Some(shots) if (pool.len() as u64) < u64::from(shots.k) => {
@@ -129,7 +155,7 @@ impl Prepared {
                 Ok([
                     Message {
                         role: Role::User,
-                        content: parts.render("user", &row.input, &shared)?.unwrap_or_default(),
+                        content: parts.render("user", &row.input, &shared, &Documents::none())?.unwrap_or_default(),
                     },
                     Message { role: Role::Assistant, content: row.expected.to_string() },
                 ])
@@ -163,19 +189,36 @@ impl Prepared {
             parts,
             shared,
             shots,
+            retriever: None,
             output,
             params: variant.params.clone(),
         })
     }
 
-    /// The request for one example: system part, shots, the example.
+    /// The same with documents for each example; shots are shown without.
+    pub fn with_retriever(self, retriever: Option<Arc<Retriever>>) -> Self {
+        Self { retriever, ..self }
+    }
+
+    /// The request for one example: system part, shots, the example with its documents.
     pub fn render(&self, example: &Example) -> Result<Request, PromptError> {
+        let found = self.found(example)?;
+        let listed = Documents::new(found.iter().copied());
         let mut messages = Vec::with_capacity(2);
-        if let Some(system) = self.parts.render("system", &example.input, &self.shared)? {
+        if let Some(system) = self.parts.render("system", &example.input, &self.shared, &listed)? {
             messages.push(Message { role: Role::System, content: system });
         }
-        let stable_messages = self.shots.append(example, &mut messages);
-        let user = self.parts.render("user", &example.input, &self.shared)?.unwrap_or_default();
+        let mut stable_messages = self.shots.append(example, &mut messages);
+        let mut user = self.parts.render("user", &example.input, &self.shared, &listed)?.unwrap_or_default();
+        if self.retriever.is_some() {
+            let [in_system, in_user] = self.parts.name_documents;
+            if in_system {
+                // What differs from example to example is no prefix of all of them.
+                stable_messages = 0;
+            } else if !in_user {
+                user = retrieval::in_front(found.into_iter(), &user);
+            }
+        }
         messages.push(Message { role: Role::User, content: user });
         Ok(Request {
             model: self.served_as.clone(),
@@ -186,6 +229,13 @@ impl Prepared {
             output: self.output.clone(),
             stream: true,
         })
+    }
+
+    /// The documents of an example, the best first.
+    fn found(&self, example: &Example) -> Result<Vec<&Document>, PromptError> {
+        let Some(retriever) = &self.retriever else { return Ok(Vec::new()) };
+        let places = retriever.top(example).ok_or_else(|| PromptError::NoVector { example: example.id.0.clone() })?;
+        Ok(places.iter().filter_map(|&place| retriever.library().documents().get(place)).collect())
     }
 
     /// The request as HTTP.

@@ -217,6 +217,7 @@ mod tests {
             expected: json!({"c": class}),
             cluster: None,
             tags: BTreeMap::new(),
+            documents: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Prompt templates; the only file that names `minijinja`.
 //!
-//! Templates see `input`, its fields, `schema` and `labels`, and nothing else: no file, no other
+//! Templates see `input`, its fields, `schema`, `labels` and `documents`, and nothing else: no file, no other
 //! template, no clock. An undefined name is an error, never an empty string.
 
 use std::fmt;
@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value as TemplateValue};
 use minijinja::{Environment, UndefinedBehavior};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::suite::documents::Document;
 
 /// Steps that one rendering may take; a template that loops over more does not describe a prompt.
 const FUEL: u64 = 2_000_000;
@@ -36,6 +38,7 @@ impl From<minijinja::Error> for TemplateError {
 pub struct Shared {
     schema: Option<TemplateValue>,
     labels: TemplateValue,
+    has_documents: bool,
 }
 
 impl Shared {
@@ -46,7 +49,34 @@ impl Shared {
             labels: TemplateValue::from_object(Labels(
                 labels.iter().map(|label| TemplateValue::from(label.as_str())).collect(),
             )),
+            has_documents: false,
         }
+    }
+
+    /// The same where the suite has documents: `documents` is then a list, empty without retrieval,
+    /// and no field of the input.
+    pub fn with_documents(self, has_documents: bool) -> Self {
+        Self { has_documents, ..self }
+    }
+}
+
+/// The documents of one request as a template sees them: a list of `{id, title, text}`.
+#[derive(Debug, Clone)]
+pub struct Documents(TemplateValue);
+
+impl Documents {
+    /// The documents, the best first; a document without a title has an empty one.
+    pub fn new<'a>(documents: impl Iterator<Item = &'a Document>) -> Self {
+        let row = |document: &Document| {
+            let title = document.title.as_deref().unwrap_or_default();
+            json!({"id": document.id, "title": title, "text": document.text})
+        };
+        Self(input_value(&documents.map(row).collect()))
+    }
+
+    /// None.
+    pub fn none() -> Self {
+        Self::new(std::iter::empty())
     }
 }
 
@@ -67,9 +97,19 @@ impl Template {
         Ok(Self { environment })
     }
 
-    /// Renders the part for one input and trims the result.
-    pub fn render(&self, input: &Value, shared: &Shared) -> Result<String, TemplateError> {
-        let scope = TemplateValue::from_object(Scope { input: input_value(input), shared: shared.clone() });
+    /// Whether the part uses a name.
+    pub fn names(&self, name: &str) -> bool {
+        let template = self.environment.get_template("part");
+        template.is_ok_and(|template| template.undeclared_variables(false).contains(name))
+    }
+
+    /// Renders the part for one input and its documents, and trims the result.
+    pub fn render(&self, input: &Value, shared: &Shared, documents: &Documents) -> Result<String, TemplateError> {
+        let scope = TemplateValue::from_object(Scope {
+            input: input_value(input),
+            shared: shared.clone(),
+            documents: documents.0.clone(),
+        });
         let rendered = self.environment.get_template("part")?.render(scope)?;
         Ok(rendered.trim().to_owned())
     }
@@ -80,6 +120,7 @@ impl Template {
 struct Scope {
     input: TemplateValue,
     shared: Shared,
+    documents: TemplateValue,
 }
 
 impl Object for Scope {
@@ -88,6 +129,7 @@ impl Object for Scope {
             "input" => Some(self.input.clone()),
             "schema" => self.shared.schema.clone(),
             "labels" => Some(self.shared.labels.clone()),
+            "documents" if self.shared.has_documents => Some(self.documents.clone()),
             field => self.input.get_attr(field).ok().filter(|value| !value.is_undefined()),
         }
     }
@@ -175,7 +217,7 @@ mod tests {
 
     fn render(source: &str, input: Value) -> Result<String, TemplateError> {
         let shared = Shared::new(Some(&json!({"b": 1, "a": [2]})), &["x".into(), "y".into()]);
-        Template::compile(source)?.render(&input, &shared)
+        Template::compile(source)?.render(&input, &shared, &Documents::none())
     }
 
     #[test]
@@ -190,6 +232,24 @@ mod tests {
             "1 b 12"
         );
         assert_eq!(render("{{ input }}", json!(7)).unwrap(), "7");
+    }
+
+    #[test]
+    fn documents_are_a_list_where_the_suite_has_some() {
+        let document =
+            |title: Option<&str>| Document { id: "d".into(), title: title.map(str::to_owned), text: "t".into() };
+        let documents = [document(None), document(Some("T"))];
+        let render = |source: &str, input: Value, has: bool, documents: &[Document]| {
+            let shared = Shared::new(None, &[]).with_documents(has);
+            Template::compile(source).unwrap().render(&input, &shared, &Documents::new(documents.iter()))
+        };
+        let source = "{% for d in documents %}{{ d.id }}|{{ d.title }}|{{ d.text }};{% endfor %}";
+        assert_eq!(render(source, json!("x"), true, &documents).unwrap(), "d||t;d|T|t;");
+        assert_eq!(render(source, json!("x"), true, &[]).unwrap(), "");
+        assert!(render(source, json!("x"), false, &[]).is_err());
+        assert_eq!(render("{{ documents }}", json!({"documents": "own"}), false, &[]).unwrap(), "own");
+        assert!(Template::compile(source).unwrap().names("documents"));
+        assert!(!Template::compile("documents {{ input.documents }}").unwrap().names("documents"));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::Report;
+use super::retrieval::EmbeddingPurchase;
 use crate::decide::Verdict;
 use crate::exchange::FailureKind;
 use crate::measure::{
-    Confusion, Latency, OutcomeCounts, RunProvenance, ScorerMean, Slice, TokenSum, VariantMeasurements,
+    Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
+    VariantMeasurements,
 };
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
@@ -21,6 +23,7 @@ struct Document<'a> {
     provenance: RunProvenance,
     setting: Option<&'a str>,
     trials_left_out: u64,
+    embeddings: &'a [EmbeddingPurchase],
     variants: Vec<Row<'a>>,
     verdict: &'a Verdict,
 }
@@ -54,6 +57,7 @@ struct Row<'a> {
     confusion: Option<&'a Confusion>,
     violations: Vec<ViolationRow<'a>>,
     slices: &'a [Slice],
+    retrieval: Option<&'a RetrievalMeasurements>,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +102,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         provenance: measurements.provenance,
         setting: report.setting.as_deref(),
         trials_left_out: report.left_out,
+        embeddings: &report.embeddings,
         variants: measurements.variants.iter().map(row).collect(),
         verdict: &report.verdict,
     })
@@ -147,6 +152,7 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
             .map(|(violation, count)| ViolationRow { violation, count: *count })
             .collect(),
         slices: &measured.slices,
+        retrieval: measured.retrieval.as_ref(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and machines read: measurements and verdict, rendered.
 
 pub mod json;
+pub mod retrieval;
 pub mod table;
 pub mod terminal;
 
@@ -22,6 +23,8 @@ pub struct Report {
     pub setting: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
+    /// Vectors that were bought for it.
+    pub embeddings: Vec<retrieval::EmbeddingPurchase>,
     /// What was measured.
     pub measurements: Measurements,
     /// The ladder's answer.

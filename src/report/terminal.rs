@@ -16,6 +16,7 @@ pub fn render(report: &Report, width: usize) -> String {
     let _ = writeln!(text);
     text.push_str(&scoreboard(report, width));
     text.push_str(&footnotes(report, width));
+    text.push_str(&super::retrieval::section(&report.measurements.variants, &report.embeddings, width));
     let _ = writeln!(text);
     text.push_str(&verdict(&report.verdict, width));
     text
@@ -241,7 +242,7 @@ fn kebab<T: serde::Serialize>(value: &T) -> String {
 }
 
 /// Words in lines of at most `width` columns.
-fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
+pub(super) fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
     let width = width.clamp(40, 120);
     let mut text = String::new();
     let mut line = first.to_owned();

@@ -35,25 +35,30 @@ impl Budget {
     /// is not known, so the worst is taken; a request that the server turned down is not billed.
     pub(super) fn settle(&mut self, worst: Usd, price: Option<&Price>, outcome: &Outcome) {
         self.reserved = Usd::from_pico(self.reserved.as_pico() - worst.as_pico());
-        self.spent += match outcome {
-            Outcome::Failed(failure) => match failure.kind {
-                // The server may have worked, and bill, for what did not arrive.
-                FailureKind::Timeout
-                | FailureKind::Cut
-                | FailureKind::Malformed
-                | FailureKind::Connect
-                | FailureKind::Server => worst,
-                _ => Usd::ZERO,
-            },
-            Outcome::Answered(said) | Outcome::Refused(said) | Outcome::Truncated(said) => {
-                price.and_then(|price| request_cost(&said.usage, price)).unwrap_or(worst)
-            }
-        };
+        self.spent += billed(worst, price, outcome);
     }
 
     /// Whether nothing that is under way can free any of it.
     pub(super) fn is_used_up(&self) -> bool {
         self.reserved == Usd::ZERO
+    }
+}
+
+/// The most that an ended request is billed at.
+pub(super) fn billed(worst: Usd, price: Option<&Price>, outcome: &Outcome) -> Usd {
+    match outcome {
+        Outcome::Failed(failure) => match failure.kind {
+            // The server may have worked, and bill, for what did not arrive.
+            FailureKind::Timeout
+            | FailureKind::Cut
+            | FailureKind::Malformed
+            | FailureKind::Connect
+            | FailureKind::Server => worst,
+            _ => Usd::ZERO,
+        },
+        Outcome::Answered(said) | Outcome::Refused(said) | Outcome::Truncated(said) => {
+            price.and_then(|price| request_cost(&said.usage, price)).unwrap_or(worst)
+        }
     }
 }
 

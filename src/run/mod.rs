@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod batch;
 pub mod budget;
 mod drive;
+pub mod embed;
 pub mod event;
 pub mod feed;
 pub mod http;

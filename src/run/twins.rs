@@ -81,6 +81,7 @@ mod tests {
             expected: serde_json::Value::Null,
             cluster: None,
             tags: std::collections::BTreeMap::new(),
+            documents: Vec::new(),
         };
         let digest = Digest::of(&[key]);
         Ask {

@@ -5,6 +5,7 @@
 
 mod batch;
 mod read;
+mod vectors;
 mod write;
 
 use std::path::{Path, PathBuf};

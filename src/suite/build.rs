@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use toml::Spanned;
 
+use super::documents::DocumentSource;
 use super::examples::{ExampleFiles, ExampleSource, Wrap};
 use super::load::{self, LoadOptions};
 use super::paths::Folder;
@@ -91,6 +92,7 @@ pub(super) fn build(
         prompts: &prompts,
         has_schema: schema_given,
         has_pool: !raw.data.pool.is_empty(),
+        has_documents: !raw.data.documents.is_empty(),
         has_labels: !labels.is_empty(),
         has_recording: recording.is_some(),
         self_hosted: raw.targets.self_hosted,
@@ -107,6 +109,7 @@ pub(super) fn build(
         examples: sources.examples,
         pool: sources.pool,
         dev: sources.dev,
+        documents: sources.documents,
         repeats: raw.data.repeats.unwrap_or(1),
         schema,
         output_name: raw.output.name.unwrap_or_else(|| "answer".to_owned()),
@@ -277,6 +280,7 @@ struct Sources {
     examples: ExampleSource,
     pool: Option<ExampleSource>,
     dev: Option<ExampleSource>,
+    documents: Option<DocumentSource>,
 }
 
 impl Sources {
@@ -291,6 +295,7 @@ impl Sources {
             files: folder.data_files(patterns, faults),
             map: data.map.clone(),
             wrap: wrap.clone(),
+            documents: !data.documents.is_empty(),
             ..ExampleFiles::default()
         };
         let examples = plain(&data.examples);
@@ -302,6 +307,8 @@ impl Sources {
             limit: options.limit,
             ..examples
         });
-        Self { examples, pool, dev }
+        let documents =
+            (!data.documents.is_empty()).then(|| DocumentSource::new(folder.document_files(&data.documents, faults)));
+        Self { examples, pool, dev, documents }
     }
 }

@@ -3,6 +3,8 @@
 //! Data is streamed; what is kept is a few words an example. Of each class of fault the first
 //! [`SHOWN`] are reported, then how many more there are.
 
+mod named;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
@@ -48,8 +50,10 @@ pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagno
         pool.close();
         check_pool_size(suite, rows, &mut tally);
     }
+    let mut named = named::Named::read(suite, &mut tally);
     if let Some(source) = &suite.dev {
-        Split { suite, name: "dev", source }.check(&mut tally, |row| tally_leak(&pool, row, source));
+        Split { suite, name: "dev", source }
+            .check(&mut tally, |row| tally_leak(&pool, row, source).into_iter().chain(named.unknown(row, source)));
     }
     let mut inputs = Vec::new();
     let source = &suite.examples;
@@ -57,8 +61,10 @@ pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagno
         if inputs.len() < SAMPLE_INPUTS {
             inputs.push(row.example.input.clone());
         }
-        tally_leak(&pool, row, source)
+        named.count(row);
+        tally_leak(&pool, row, source).into_iter().chain(named.unknown(row, source)).collect::<Vec<_>>()
     });
+    named.check_oracle(suite, rows, &mut tally);
     if rows == 0 {
         let file = source.files().first().unwrap_or(&suite.file);
         tally.add(Diagnostic::error("suite/no-examples", file, "there are no examples"));
@@ -242,8 +248,12 @@ impl Tally {
 pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
     let mut seen = std::collections::BTreeSet::new();
     let mut missing = Vec::new();
-    for variant in &suite.variants {
-        let name = &variant.endpoint.provider;
+    let endpoints = suite.variants.iter().flat_map(|variant| {
+        let embeddings = variant.retrieve.as_ref().and_then(|retrieve| retrieve.embeddings());
+        [Some(&variant.endpoint), embeddings].into_iter().flatten()
+    });
+    for endpoint in endpoints {
+        let name = &endpoint.provider;
         let Some(provider) = providers.get(name).filter(|_| seen.insert(name)) else {
             continue;
         };

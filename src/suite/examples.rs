@@ -6,8 +6,8 @@
 //! as JSON. Rows without an id are named after their file and row: `reports-17`.
 
 mod csv_rows;
-mod lines;
-mod row;
+pub(in crate::suite) mod lines;
+pub(in crate::suite) mod row;
 mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,8 @@ pub struct FieldMap {
     pub expected: Option<String>,
     /// For the cluster; absent: `cluster`.
     pub cluster: Option<String>,
+    /// For the ids of the right documents; absent: `documents`.
+    pub documents: Option<String>,
     /// For each tag; empty: the key `tags`, or the columns `tags.*`.
     pub tags: BTreeMap<String, String>,
 }
@@ -66,6 +68,8 @@ pub struct ExampleFiles {
     pub wrap: Option<Wrap>,
     /// A random part of them.
     pub sample: Option<Sample>,
+    /// Whether examples may name documents: only where the suite has some.
+    pub documents: bool,
     /// Only these ids.
     pub only: Option<BTreeSet<String>>,
     /// Only the first so many, after everything else.

@@ -4,6 +4,7 @@
 
 mod build;
 pub mod check;
+pub mod documents;
 pub mod examples;
 mod leakage;
 pub mod load;
@@ -61,6 +62,9 @@ pub struct Example {
     pub cluster: Option<String>,
     /// For slices.
     pub tags: BTreeMap<String, String>,
+    /// Ids of the documents that hold what it takes to answer it, where the suite has documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<String>,
 }
 
 /// A prompt file's two parts, each trimmed.
@@ -298,6 +302,8 @@ pub struct Suite {
     pub pool: Option<examples::ExampleSource>,
     /// For prompt work and for choosing among variants, never for the figures.
     pub dev: Option<examples::ExampleSource>,
+    /// What variants with `retrieve` draw from.
+    pub documents: Option<documents::DocumentSource>,
     /// How many times each example is asked.
     pub repeats: u32,
     /// The schema of a correct answer.

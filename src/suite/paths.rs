@@ -29,6 +29,21 @@ impl Folder<'_> {
         files
     }
 
+    /// The same for documents, which are .jsonl files.
+    pub(super) fn document_files(&self, patterns: &[Spanned<String>], faults: &mut Faults<'_>) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for pattern in patterns {
+            let found = self.matching(pattern, faults);
+            for file in found.iter().filter(|file| !is_jsonl(file)) {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let message = format!("`{name}` is no .jsonl file, which documents are");
+                faults.error("suite/unknown-format", pattern.span(), message);
+            }
+            files.extend(found);
+        }
+        files
+    }
+
     fn matching(&self, pattern: &Spanned<String>, faults: &mut Faults<'_>) -> Vec<PathBuf> {
         let text = pattern.get_ref();
         if !text.contains(['*', '?', '[']) {
@@ -103,6 +118,10 @@ impl Folder<'_> {
             fault.help("copy the file into the folder, or set `[data] allow_outside = true` if you trust the suite"),
         );
     }
+}
+
+fn is_jsonl(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
 }
 
 fn check_format(path: &Path, span: Range<usize>, faults: &mut Faults<'_>) {

@@ -11,7 +11,7 @@ use super::examples::{FieldMap, Sample, Stratify};
 use super::{Budget, Economics, GateRules, LabelAudit, ParseMode, Range, Statistics, Targets, Task};
 use crate::document::{Document, Family, Section};
 pub(super) use score::RawScore;
-pub(super) use variants::{RawMatrix, RawShots, RawVariant};
+pub(super) use variants::{RawMatrix, RawRetrieve, RawShots, RawVariant};
 
 pub(super) static FAMILY: Family = Family {
     syntax: "suite/syntax",
@@ -61,6 +61,7 @@ pub(super) struct RawData {
     pub(super) examples: Vec<Spanned<String>>,
     pub(super) pool: Vec<Spanned<String>>,
     pub(super) dev: Vec<Spanned<String>>,
+    pub(super) documents: Vec<Spanned<String>>,
     pub(super) map: FieldMap,
     pub(super) sample: Option<Sample>,
     pub(super) repeats: Option<u32>,
@@ -169,13 +170,14 @@ fn read_data(section: Section<'_>) -> RawData {
         examples,
         pool: section.texts("pool"),
         dev: section.texts("dev"),
+        documents: section.texts("documents"),
         map: section.section("map").map(read_map).unwrap_or_default(),
         sample: section.section("sample").and_then(read_sample),
         repeats: section.whole_u32("repeats", 1),
         audit: section.section("audit").and_then(read_audit),
         allow_outside: section.flag("allow_outside").unwrap_or(false),
     };
-    section.not_yet(&["documents", "annotations", "error_classes"]);
+    section.not_yet(&["annotations", "error_classes"]);
     section.finish();
     data
 }
@@ -190,8 +192,14 @@ fn read_map(section: Section<'_>) -> FieldMap {
             }
         }
     }
-    let map =
-        FieldMap { id: text("id"), input: text("input"), expected: text("expected"), cluster: text("cluster"), tags };
+    let map = FieldMap {
+        id: text("id"),
+        input: text("input"),
+        expected: text("expected"),
+        cluster: text("cluster"),
+        documents: text("documents"),
+        tags,
+    };
     section.finish();
     map
 }

@@ -146,6 +146,7 @@ fn example(number: usize) -> Example {
         expected: json!("x"),
         cluster: None,
         tags: std::collections::BTreeMap::new(),
+        documents: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod conformance;
 mod drive;
 mod resume;
+mod retrieval;
 mod run;
 mod schemas;
 mod scorers;

@@ -16,14 +16,14 @@ const BEFORE: usize = 7;
 
 /// Closed until it is opened, once and for all.
 #[derive(Default)]
-struct Gate(Mutex<bool>, Condvar);
+pub(crate) struct Gate(Mutex<bool>, Condvar);
 
 impl Gate {
-    fn pass(&self) {
+    pub(crate) fn pass(&self) {
         drop(self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap());
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.0.lock().unwrap() = true;
         self.1.notify_all();
     }
@@ -121,7 +121,7 @@ fn ctrl_c_keeps_what_is_under_way_and_says_how_to_go_on() {
 }
 
 /// Interrupts the program and waits until it says that it sends no more; the rest of what it says.
-fn interrupted(child: &mut Child) -> (BufReader<std::process::ChildStderr>, String) {
+pub(crate) fn interrupted(child: &mut Child) -> (BufReader<std::process::ChildStderr>, String) {
     interrupt(child);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();

@@ -56,7 +56,7 @@ impl Prepared<'_> {
             store: Store::open_existing(self.store.path())?,
             run: row.id,
             fresh: self.args.fresh,
-            max_time: self.max_time(),
+            max_time: self.allowance.time_left(),
             max_cost: self.max_cost(),
             poll_every: self.args.batch_poll_ms.map(Duration::from_millis),
         })

@@ -41,6 +41,7 @@ pub(crate) fn example(expected: &str) -> Example {
         expected: json!({"label": expected}),
         cluster: None,
         tags: Default::default(),
+        documents: Vec::new(),
     }
 }
 

@@ -120,6 +120,7 @@ mod tests {
             input: serde_json::Value::Null,
             expected: serde_json::Value::Null,
             cluster: None,
+            documents: Vec::new(),
             tags: std::collections::BTreeMap::new(),
         };
         let digest = Digest::of(&[key]);

@@ -1,16 +1,17 @@
 //! Variants: what they name must be there and fit together.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::Spanned;
 
 use super::Faults;
 use crate::provider::load::Providers;
-use crate::provider::{EndpointId, Service};
+use crate::provider::{EndpointId, Provider, Service, WireKind};
 use crate::suite::load::LoadOptions;
-use crate::suite::raw::{RawMatrix, RawVariant};
+use crate::suite::raw::{RawMatrix, RawRetrieve, RawVariant};
 use crate::suite::{Prompt, matrix};
-use crate::variant::{Select, Structured, Variant, VariantId};
+use crate::variant::{Retrieve, RetrieveFrom, Select, Structured, Variant, VariantId};
 
 /// What variants are checked against.
 pub(super) struct Builder<'a> {
@@ -19,6 +20,7 @@ pub(super) struct Builder<'a> {
     pub(super) prompts: &'a [Prompt],
     pub(super) has_schema: bool,
     pub(super) has_pool: bool,
+    pub(super) has_documents: bool,
     pub(super) has_labels: bool,
     pub(super) has_recording: bool,
     pub(super) self_hosted: bool,
@@ -50,6 +52,7 @@ impl Builder<'_> {
         self.warn_unused_prompts(&raw, faults);
         let names: Vec<String> = raw.iter().map(|variant| variant.name.get_ref().clone()).collect();
         let incumbent = incumbent.and_then(|name| {
+            self.refuse_oracle(&raw, &name, faults);
             let known = names.contains(name.get_ref());
             if !known {
                 let fault = faults.at(
@@ -131,6 +134,10 @@ impl Builder<'_> {
                 faults.error("suite/no-labels", shots.span.clone(), message);
             }
         }
+        let retrieve = match &raw.retrieve {
+            Some(written) => Some(self.retrieve(written, raw.name.get_ref(), faults)?),
+            None => None,
+        };
         Some(Variant {
             shots: shots.map(|shots| shots.shots),
             id: VariantId(raw.name.into_inner()),
@@ -138,7 +145,7 @@ impl Builder<'_> {
             prompt: prompt?,
             structured,
             cache: raw.cache,
-            retrieve: raw.retrieve.map(|retrieve| retrieve.retrieve),
+            retrieve,
             tuned: raw.tuned,
             params: raw.params,
         })
@@ -153,7 +160,77 @@ impl Builder<'_> {
             return None;
         };
         let name = raw.name.get_ref();
-        let chosen = self.options.variants.as_ref().is_none_or(|names| names.contains(name));
+        let provider = self.known_endpoint(&mut endpoint, span.clone(), name, faults)?;
+        match provider.service {
+            Service::Replay if !self.has_recording => {
+                let message = format!("variant `{name}` is answered from a recording, and there is no recording.jsonl");
+                faults.warn("suite/no-recording", span, message);
+            }
+            Service::Http { .. } => self.warn_hosted(provider, span, faults),
+            Service::Replay => {}
+        }
+        Some(endpoint)
+    }
+
+    fn warn_hosted(&self, provider: &Provider, span: Range<usize>, faults: &mut Faults<'_>) {
+        if self.self_hosted && !provider.self_hosted {
+            let message = format!("the target is self-hosted, and `{}` is not", provider.id);
+            faults.warn("suite/hosted-provider", span, message);
+        }
+    }
+
+    /// The right documents are not known in use: such a variant is a bound, never the one in use.
+    fn refuse_oracle(&self, variants: &[RawVariant], incumbent: &Spanned<String>, faults: &mut Faults<'_>) {
+        let is_oracle = |raw: &RawVariant| raw.retrieve.as_ref().is_some_and(|written| written.retrieve.is_oracle());
+        if variants.iter().any(|raw| raw.name.get_ref() == incumbent.get_ref() && is_oracle(raw)) {
+            let message = format!(
+                "`{}` is given the documents that examples name, so that it cannot be in use",
+                incumbent.get_ref()
+            );
+            faults.error("suite/oracle-incumbent", incumbent.span(), message);
+        }
+    }
+
+    /// Retrieval whose documents are there, and whose vectors an endpoint can make.
+    fn retrieve(&self, raw: &RawRetrieve, variant: &str, faults: &mut Faults<'_>) -> Option<Retrieve> {
+        if !self.has_documents {
+            let message = format!("variant `{variant}` retrieves, and `[data] documents` is not set");
+            let fault = faults.at("suite/no-documents", raw.span.clone(), message);
+            faults.push(fault.help("name a file of rows {\"id\", \"text\"}: `documents = \"docs.jsonl\"`"));
+        }
+        let mut retrieve = raw.retrieve.clone();
+        if let RetrieveFrom::Embeddings(endpoint) = &mut retrieve.from {
+            let provider = self.known_endpoint(endpoint, raw.span.clone(), variant, faults)?;
+            let fault = match (&provider.service, provider.wire) {
+                (Service::Replay, _) => {
+                    Some(format!("`{}` answers from a recording, which has no vectors", provider.id))
+                }
+                (Service::Http { .. }, WireKind::OpenaiChat | WireKind::OpenaiResponses) => None,
+                (Service::Http { .. }, _) => Some(format!(
+                    "`{}` has no address for vectors that this version speaks: its kind is not openai-chat",
+                    provider.id
+                )),
+            };
+            if let Some(message) = fault {
+                let fault = faults.at("suite/no-embeddings", raw.span.clone(), message);
+                faults.push(fault.help("name an endpoint whose server has OpenAI's `/embeddings`, or use BM25"));
+                return None;
+            }
+            self.warn_hosted(provider, raw.span.clone(), faults);
+        }
+        Some(retrieve)
+    }
+
+    /// The provider of an endpoint, replaced as --provider says; a fault where it, or the model, is
+    /// not known.
+    fn known_endpoint(
+        &self,
+        endpoint: &mut EndpointId,
+        span: Range<usize>,
+        variant: &str,
+        faults: &mut Faults<'_>,
+    ) -> Option<&Provider> {
+        let chosen = self.options.variants.as_ref().is_none_or(|names| names.iter().any(|name| name == variant));
         let mut instead = String::new();
         // A variant that is not run is not asked of the other provider.
         if let Some(other) = self.options.provider_overrides.get(&endpoint.provider).filter(|_| chosen) {
@@ -176,18 +253,7 @@ impl Builder<'_> {
             faults.push(fault.suggest(&endpoint.model, provider.models.keys().map(String::as_str)));
             return None;
         }
-        match provider.service {
-            Service::Replay if !self.has_recording => {
-                let message = format!("variant `{name}` is answered from a recording, and there is no recording.jsonl");
-                faults.warn("suite/no-recording", span, message);
-            }
-            Service::Http { .. } if self.self_hosted && !provider.self_hosted => {
-                let message = format!("the target is self-hosted, and `{}` is not", endpoint.provider);
-                faults.warn("suite/hosted-provider", span, message);
-            }
-            _ => {}
-        }
-        Some(endpoint)
+        Some(provider)
     }
 
     fn prompt(&self, raw: &RawVariant, faults: &mut Faults<'_>) -> Option<usize> {

@@ -8,7 +8,7 @@ use csv::{ErrorKind, StringRecord};
 use serde_json::Value;
 
 use super::lines::{LONGEST_LINE, shown};
-use super::row::RowPlace;
+use super::row::{self, RowPlace};
 use super::{Example, ExampleFiles, FieldMap, RowFault};
 use crate::diagnostic::Diagnostic;
 use crate::suite::ExampleId;
@@ -40,6 +40,7 @@ struct Columns {
     input: usize,
     expected: usize,
     cluster: Option<usize>,
+    documents: Option<usize>,
     tags: Vec<(String, usize)>,
 }
 
@@ -61,7 +62,7 @@ impl CsvRows {
     pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, spec: &ExampleFiles) -> Result<Self, RowFault> {
         let mut reader = csv::Reader::from_reader(RowLimit { reader, since_row: 0 });
         let headers = reader.headers().map_err(|error| row_fault(path, 1, &error))?;
-        let columns = Columns::find(headers, &spec.map, path)?;
+        let columns = Columns::find(headers, spec, path)?;
         Ok(Self { reader, columns, row: 0, done: false })
     }
 
@@ -101,18 +102,25 @@ impl CsvRows {
             expected = wrap.apply(expected);
         }
         let tags = self.columns.tags.iter().filter_map(|(name, column)| Some((name.clone(), filled(Some(*column))?)));
+        let documents = match filled(self.columns.documents).map(|text| row::ids_of(&json_cell(&text))) {
+            None => Vec::new(),
+            Some(Some(ids)) => ids,
+            Some(None) => return Err(Box::new(place.fault("`documents` must be an id, or a JSON list of ids"))),
+        };
         Ok(Example {
             id: ExampleId(id),
             input: Value::String(cell(self.columns.input).to_owned()),
             expected,
             cluster: filled(self.columns.cluster),
             tags: tags.collect(),
+            documents,
         })
     }
 }
 
 impl Columns {
-    fn find(headers: &StringRecord, map: &FieldMap, path: &Path) -> Result<Self, RowFault> {
+    fn find(headers: &StringRecord, spec: &ExampleFiles, path: &Path) -> Result<Self, RowFault> {
+        let map: &FieldMap = &spec.map;
         let find = |name: &str| headers.iter().position(|header| header.trim() == name);
         let required = |field: &str, mapped: Option<&String>| {
             let name = mapped.map_or(field, String::as_str);
@@ -142,6 +150,7 @@ impl Columns {
             input: required("input", map.input.as_ref())?,
             expected: required("expected", map.expected.as_ref())?,
             cluster: optional("cluster", map.cluster.as_ref())?,
+            documents: if spec.documents { optional("documents", map.documents.as_ref())? } else { None },
             tags,
         })
     }

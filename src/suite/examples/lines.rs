@@ -18,7 +18,7 @@ pub const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 const SHOWN: usize = 400;
 
 /// The lines of one file.
-pub(super) struct JsonLines {
+pub(in crate::suite) struct JsonLines {
     reader: Box<dyn BufRead + Send>,
     line: u64,
     row: u64,
@@ -43,11 +43,20 @@ enum Line {
 }
 
 impl JsonLines {
-    pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
+    pub(in crate::suite) fn new(reader: Box<dyn BufRead + Send>) -> Self {
         Self { reader, line: 0, row: 0, offset: 0, buffer: Vec::new(), done: false }
     }
 
     pub(super) fn next_row(&mut self, path: &Path, spec: &ExampleFiles) -> Option<Result<(Example, u64), RowFault>> {
+        self.next_as(path, |value, place| row::example_of(value, place, spec))
+    }
+
+    /// The next line as whatever `read` makes of its value, and its number.
+    pub(in crate::suite) fn next_as<T>(
+        &mut self,
+        path: &Path,
+        read: impl FnOnce(&Value, &RowPlace<'_>) -> Result<T, RowFault>,
+    ) -> Option<Result<(T, u64), RowFault>> {
         while !self.done {
             match self.read_line() {
                 Err(error) => {
@@ -62,7 +71,7 @@ impl JsonLines {
                 Ok(Line::TooLong) => return Some(Err(self.too_long(path))),
                 Ok(Line::Text) => {
                     self.row += 1;
-                    return Some(self.parse(path, spec).map(|example| (example, self.line)));
+                    return Some(self.parse(path, read).map(|read| (read, self.line)));
                 }
             }
         }
@@ -98,7 +107,11 @@ impl JsonLines {
         Box::new(fault.help("a .jsonl file has one object on each line; `jq -c .[]` makes one of a JSON array"))
     }
 
-    fn parse(&self, path: &Path, spec: &ExampleFiles) -> Result<Example, RowFault> {
+    fn parse<T>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&Value, &RowPlace<'_>) -> Result<T, RowFault>,
+    ) -> Result<T, RowFault> {
         let line = shown(self.line);
         let text = std::str::from_utf8(&self.buffer).map_err(|error| {
             let at = error.valid_up_to();
@@ -110,7 +123,7 @@ impl JsonLines {
         })?;
         let value: Value = serde_json::from_str(text).map_err(|error| bad_json(path, line, text, &error))?;
         let place = RowPlace { path, line, row: self.row, text };
-        row::example_of(&value, &place, spec)
+        read(&value, &place)
     }
 }
 

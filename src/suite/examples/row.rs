@@ -10,12 +10,12 @@ use crate::diagnostic::Diagnostic;
 use crate::suite::ExampleId;
 
 /// Where a row stands, for its faults and its name.
-pub(super) struct RowPlace<'a> {
-    pub(super) path: &'a Path,
-    pub(super) line: u32,
+pub(in crate::suite) struct RowPlace<'a> {
+    pub(in crate::suite) path: &'a Path,
+    pub(in crate::suite) line: u32,
     /// Its number among the file's rows, from 1.
     pub(super) row: u64,
-    pub(super) text: &'a str,
+    pub(in crate::suite) text: &'a str,
 }
 
 impl RowPlace<'_> {
@@ -63,7 +63,9 @@ pub(super) fn example_of(value: &Value, place: &RowPlace<'_>, spec: &ExampleFile
         None | Some(Value::Null) => None,
         Some(cluster) => Some(scalar(cluster).ok_or_else(|| place.fault("`cluster` must be a text"))?),
     };
-    Ok(Example { id: ExampleId(id), input, expected, cluster, tags: tags_of(value, place, spec)? })
+    let tags = tags_of(value, place, spec)?;
+    let documents = documents_of(value, place, spec)?;
+    Ok(Example { id: ExampleId(id), input, expected, cluster, tags, documents })
 }
 
 fn absent(place: &RowPlace<'_>, name: &str, mapped: Option<&str>) -> Diagnostic {
@@ -73,6 +75,29 @@ fn absent(place: &RowPlace<'_>, name: &str, mapped: Option<&str>) -> Diagnostic 
             .fault(format!("the example has no `{name}`"))
             .help(format!("if the field has another name, say so in suite.toml: `[data] map = {{ {name} = \"…\" }}`")),
     }
+}
+
+/// The ids of the right documents: a list of texts, or one.
+fn documents_of(value: &Value, place: &RowPlace<'_>, spec: &ExampleFiles) -> Result<Vec<String>, RowFault> {
+    let named = field(value, spec.map.documents.as_deref().unwrap_or("documents"));
+    let Some(named) = named.filter(|named| spec.documents && !named.is_null()) else { return Ok(Vec::new()) };
+    ids_of(named).ok_or_else(|| {
+        let fault = place.fault("`documents` must be a list of ids");
+        Box::new(fault.help("for example \"documents\": [\"d1\", \"d2\"]"))
+    })
+}
+
+/// Ids without repetition; `None` for anything that is neither a list of texts nor a text.
+pub(super) fn ids_of(named: &Value) -> Option<Vec<String>> {
+    let Value::Array(list) = named else { return scalar(named).map(|id| vec![id]) };
+    let mut ids: Vec<String> = Vec::with_capacity(list.len());
+    for id in list {
+        let id = scalar(id)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Some(ids)
 }
 
 fn tags_of(value: &Value, place: &RowPlace<'_>, spec: &ExampleFiles) -> Result<BTreeMap<String, String>, RowFault> {
@@ -99,7 +124,7 @@ fn tags_of(value: &Value, place: &RowPlace<'_>, spec: &ExampleFiles) -> Result<B
 }
 
 /// A string, number or boolean as text.
-fn scalar(value: &Value) -> Option<String> {
+pub(in crate::suite) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

@@ -121,7 +121,7 @@ fn all_faults_come_at_once() {
 
 #[test]
 fn what_a_later_version_serves_is_refused_by_name() {
-    place(fault("[output]", "documents = \"d.jsonl\"\n[output]"), "suite/not-yet", 7, 1);
+    place(fault("[output]", "annotations = \"d.jsonl\"\n[output]"), "suite/not-yet", 7, 1);
     place(fault("\"exact\"", "\"judge\""), "suite/not-yet", 10, 8);
     let parquet = SUITE.replace("test.jsonl", "test.parquet");
     place(only(load_files(&[("suite.toml", parquet.as_bytes()), ("test.parquet", b"")])), "suite/not-yet", 5, 12);

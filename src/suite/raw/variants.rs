@@ -229,8 +229,15 @@ fn read_retrieve(section: Section<'_>) -> Option<RawRetrieve> {
             section.report(fault.help("name an endpoint: `embeddings = \"openai/text-embedding-3-small\"`"));
             RetrieveFrom::Bm25
         }
-        (Some(From::Oracle), _) => RetrieveFrom::Oracle,
-        (Some(From::Bm25) | None, _) => RetrieveFrom::Bm25,
+        (Some(From::Oracle), None) => RetrieveFrom::Oracle,
+        (Some(From::Bm25) | None, None) => RetrieveFrom::Bm25,
+        (Some(From::Oracle | From::Bm25), Some(endpoint)) => {
+            let message = "`embeddings` names who makes vectors, and `from` says that none are used";
+            section.report(
+                section.error("suite/unknown-value", endpoint.span(), message).help("leave out one of the two"),
+            );
+            RetrieveFrom::Bm25
+        }
     };
     section.finish();
     Some(RawRetrieve { retrieve: Retrieve { k: k?, from }, span })

@@ -1,10 +1,10 @@
-//! What Ctrl-C does, before, while and after requests are sent.
+//! What Ctrl-C does.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::exit::Exit;
+use super::exit::Exit;
 
 /// What Ctrl-C does. While requests are sent, the first stops sending and the second leaves what is
 /// under way. At any other time it ends the process: once it was watched for, the system no longer
@@ -27,6 +27,7 @@ impl Interrupts {
         *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Watches for Ctrl-C until the process ends.
     pub(super) async fn watch(self) {
         while tokio::signal::ctrl_c().await.is_ok() {
             match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -1,0 +1,93 @@
+//! The section on retrieval: were the right documents found, and what came of it.
+
+use serde::Serialize;
+
+use super::table::Table;
+use super::terminal::{percent_interval, wrap};
+use crate::measure::VariantMeasurements;
+use crate::provider::EndpointId;
+use crate::units::{Usd, group_thousands};
+use crate::variant::RetrieveFrom;
+
+/// Vectors that this invocation bought of one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EmbeddingPurchase {
+    /// Who made them.
+    pub endpoint: EndpointId,
+    /// Texts that got one; those of earlier runs are in the store and not counted.
+    pub texts: u64,
+    /// Tokens; `None` where the server did not say.
+    pub tokens: Option<u64>,
+    /// What they cost; `None` where a count or the price is not known.
+    #[serde(rename = "cost_usd", serialize_with = "as_dollars")]
+    pub cost: Option<Usd>,
+}
+
+fn as_dollars<S: serde::Serializer>(cost: &Option<Usd>, serializer: S) -> Result<S::Ok, S::Error> {
+    cost.map(Usd::as_f64).serialize(serializer)
+}
+
+/// The section; empty where no variant retrieves.
+pub(super) fn section(variants: &[VariantMeasurements], bought: &[EmbeddingPurchase], width: usize) -> String {
+    let retrieving: Vec<&VariantMeasurements> =
+        variants.iter().filter(|measured| measured.variant.retrieve.is_some()).collect();
+    if retrieving.is_empty() {
+        return String::new();
+    }
+    let table = Table {
+        header: vec!["Retrieval", "by", "k", "recall [95%]", "all found", "accuracy if found", "if not"],
+        rows: retrieving.iter().map(|measured| row(measured)).collect(),
+    };
+    let notes = notes(&retrieving, bought);
+    let notes = notes.iter().fold(String::new(), |text, note| text + &wrap(note, " ", "   ", width));
+    format!("\n{}{}{notes}", table.to_text(), if notes.is_empty() { "" } else { "\n" })
+}
+
+fn row(measured: &VariantMeasurements) -> Vec<String> {
+    let by = measured.variant.retrieve.as_ref().map_or_else(String::new, |retrieve| match &retrieve.from {
+        RetrieveFrom::Bm25 => "words (BM25)".to_owned(),
+        RetrieveFrom::Embeddings(endpoint) => endpoint.to_string(),
+        RetrieveFrom::Oracle => "oracle".to_owned(),
+    });
+    let k = measured.variant.retrieve.as_ref().map_or_else(String::new, |retrieve| retrieve.k.to_string());
+    let mut row = vec![measured.variant.id.0.clone(), by, k];
+    match &measured.retrieval {
+        None => row.extend(std::iter::repeat_n("–".to_owned(), 4)),
+        Some(known) => {
+            let estimates = [known.recall, known.hit_rate, known.accuracy_found, known.accuracy_not_found];
+            row.extend(estimates.iter().map(percent_interval));
+        }
+    }
+    row
+}
+
+fn notes(retrieving: &[&VariantMeasurements], bought: &[EmbeddingPurchase]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for measured in retrieving {
+        let name = &measured.variant.id;
+        match &measured.retrieval {
+            None => {
+                notes.push(format!("{name}: recall is not known, since no example that was asked names its documents"))
+            }
+            Some(known) if known.wrong > 0 => {
+                let answers = if known.wrong == 1 { "answer" } else { "answers" };
+                notes.push(format!(
+                    "{name}: of {} wrong {answers} {} lacked a right document, {} had them all",
+                    known.wrong,
+                    known.wrong_not_found,
+                    known.wrong - known.wrong_not_found
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for purchase in bought {
+        let tokens = purchase.tokens.map_or("an unknown number of".to_owned(), |n| group_thousands(i128::from(n)));
+        let cost = purchase.cost.map_or("cost unknown".to_owned(), |cost| cost.to_string());
+        notes.push(format!(
+            "vectors of {} texts were bought of {}: {tokens} tokens, {cost}; they are kept, and no part of $/request",
+            purchase.texts, purchase.endpoint
+        ));
+    }
+    notes
+}
