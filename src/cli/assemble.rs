@@ -237,7 +237,17 @@ pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option
             (base_url.clone(), *auth, read_key(provider, key)?, headers.clone())
         }
     };
+    #[cfg(feature = "sigv4")]
+    let aws = match auth {
+        crate::provider::AuthScheme::Sigv4 => Some(read_aws_keys(provider)?),
+        _ => None,
+    };
+    // What is sent and could be echoed is the session's token.
+    #[cfg(feature = "sigv4")]
+    let key = aws.as_ref().map_or(key, |keys| keys.session_token.clone());
     Ok(HttpEndpoint {
+        #[cfg(feature = "sigv4")]
+        aws,
         wire: provider.wire,
         base_url: model.base_url.clone().unwrap_or(base_url),
         auth,
@@ -311,6 +321,18 @@ pub(super) fn check_budget(assembly: &Assembly, batch: bool) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// The keys that sign, from the variables that AWS's own tools read.
+#[cfg(feature = "sigv4")]
+fn read_aws_keys(provider: &Provider) -> Result<crate::run::sigv4::AwsKeys, Error> {
+    let required = |name: &str| read_key(provider, &KeySource::Environment(name.to_owned()));
+    let access_key_id = required("AWS_ACCESS_KEY_ID")?.unwrap_or_default();
+    let secret_access_key = required("AWS_SECRET_ACCESS_KEY")?.unwrap_or_default();
+    // Long-lived keys have none.
+    let session_token = required("AWS_SESSION_TOKEN").ok().flatten();
+    let access_key_id = secrecy::ExposeSecret::expose_secret(&access_key_id).to_owned();
+    Ok(crate::run::sigv4::AwsKeys { access_key_id, secret_access_key, session_token })
 }
 
 /// The key, from the environment or the file that the provider names.

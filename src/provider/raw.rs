@@ -109,7 +109,7 @@ impl RawProvider {
             base_url: base_url(&root, allow_http),
             api_key_env: root.text("api_key_env").map(Spanned::into_inner),
             api_key_file: root.text("api_key_file").map(Spanned::into_inner),
-            auth: root.choice("auth", AUTH).map(Spanned::into_inner),
+            auth: auth(&root),
             self_hosted: root.flag("self_hosted"),
             wire: root.choice("wire", WIRES).map(Spanned::into_inner),
             api_version: root.text("api_version").map(Spanned::into_inner),
@@ -236,6 +236,20 @@ fn refuse_secrets(section: &Section<'_>, names: &[&str]) {
             section.report(fault.help("name the environment variable that holds it: `api_key_env = \"…\"`"));
         }
     }
+}
+
+/// `auth`; a build without the feature that signs cannot send such a key.
+fn auth(section: &Section<'_>) -> Option<AuthScheme> {
+    let auth = section.choice("auth", AUTH)?;
+    let span = auth.span();
+    let auth = auth.into_inner();
+    if auth == AuthScheme::Sigv4 && !cfg!(feature = "sigv4") {
+        let message = "`sigv4` signs requests, and this program was built without the feature `sigv4`";
+        let fault = section.error("provider/no-feature", span, message);
+        section.report(fault.help("build it with `--features sigv4`, or use a bearer key: `auth = \"bearer\"`"));
+        return None;
+    }
+    Some(auth)
 }
 
 /// `base_url`, checked: http or https, no password in it, and TLS unless on loopback or allowed.

@@ -48,6 +48,9 @@ pub struct HttpEndpoint {
     pub auth: AuthScheme,
     /// The key.
     pub key: Option<SecretString>,
+    /// The keys that sign each request, where that is how a key is sent.
+    #[cfg(feature = "sigv4")]
+    pub aws: Option<super::sigv4::AwsKeys>,
     /// Further headers.
     pub headers: BTreeMap<String, String>,
     /// Seconds after which a request is given up.
@@ -65,6 +68,9 @@ pub enum TransportError {
     /// The HTTP client cannot be made.
     #[error("failed to set up HTTP: {0}")]
     Client(String),
+    /// An address that names no AWS region, so that nothing can be signed for it.
+    #[error("`{0}` names no AWS region, as https://bedrock-runtime.REGION.amazonaws.com does")]
+    Region(String),
 }
 
 struct Endpoint {
@@ -75,6 +81,8 @@ struct Endpoint {
     timeout: Duration,
     replay: bool,
     key: Option<SecretString>,
+    #[cfg(feature = "sigv4")]
+    signer: Option<(super::sigv4::AwsKeys, super::sigv4::Scope)>,
 }
 
 /// Sends over HTTP.
@@ -109,8 +117,12 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         builder = builder.no_proxy();
     }
     let client = builder.build().map_err(|error| TransportError::Client(chain(&error)))?;
+    #[cfg(feature = "sigv4")]
+    let signer = signer(&spec)?;
     Ok(Endpoint {
         client,
+        #[cfg(feature = "sigv4")]
+        signer,
         wire: spec.wire,
         headers: headers(&spec)?,
         base_url: spec.base_url.trim_end_matches('/').to_owned(),
@@ -118,6 +130,14 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         replay: spec.replay,
         key: spec.key.filter(|key| key.expose_secret().len() >= SHORTEST_KEY),
     })
+}
+
+/// The keys and the scope with which requests are signed.
+#[cfg(feature = "sigv4")]
+fn signer(spec: &HttpEndpoint) -> Result<Option<(super::sigv4::AwsKeys, super::sigv4::Scope)>, TransportError> {
+    let Some(keys) = &spec.aws else { return Ok(None) };
+    let scope = super::sigv4::bedrock_scope(&spec.base_url);
+    Ok(Some((keys.clone(), scope.ok_or_else(|| TransportError::Region(spec.base_url.clone()))?)))
 }
 
 fn headers(spec: &HttpEndpoint) -> Result<HeaderMap, TransportError> {
@@ -217,6 +237,8 @@ impl Endpoint {
         if self.replay {
             request = request.header(REPEAT, call.repeat);
         }
+        #[cfg(feature = "sigv4")]
+        let request = self.signed(request, &call);
         let (sent_at_unix_ms, start) = now();
         let mut body = Body::new(start, wire::wire(self.wire).framing());
         let received = tokio::time::timeout(self.timeout, self.exchange(request, &call, &mut body)).await;
@@ -238,6 +260,18 @@ impl Endpoint {
                 Arrived { received, reading, timing, sent_at_unix_ms }
             }
         }
+    }
+
+    /// The request with its signature, where there are keys that sign.
+    #[cfg(feature = "sigv4")]
+    fn signed(&self, request: reqwest::RequestBuilder, call: &Call) -> reqwest::RequestBuilder {
+        let url = url::Url::parse(&format!("{}{}", self.base_url, call.route.path));
+        let (Some((keys, scope)), Ok(url)) = (&self.signer, url) else { return request };
+        let headers = [("content-type", "application/json")];
+        let unsigned = super::sigv4::Unsigned { method: "POST", url: &url, headers: &headers, body: &call.body };
+        let (unix_ms, _) = now();
+        let added = super::sigv4::sign(&unsigned, keys, scope, unix_ms);
+        added.into_iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
     /// What the answer says, with what the headers of an error say about asking again.

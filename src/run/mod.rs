@@ -17,6 +17,8 @@ pub mod feed;
 pub mod http;
 mod lane;
 mod limit;
+#[cfg(feature = "sigv4")]
+pub mod sigv4;
 mod twins;
 
 use std::sync::Arc;

@@ -3,18 +3,18 @@
 //! Source: PROVIDERS.md 6 and the service model of botocore 1.44.8
 //! (`bedrock-runtime/2023-09-30/service-2.json`), against which `scripts/bedrock-check` holds bodies.
 
+mod encode;
+
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Framing, HttpRequest, Reading, Route, StreamDecoder, Wire, classify, event_stream, fit, malformed};
 use crate::digest::Digest;
-use crate::exchange::{
-    CacheLifetime, Completion, Failure, FailureKind, Message, Outcome, OutputMode, Request, Retry, Role, Stop, Usage,
-};
+use crate::exchange::{Completion, Failure, FailureKind, Outcome, Request, Retry, Stop, Usage};
 use crate::provider::Target;
 use crate::text;
 
@@ -25,18 +25,16 @@ pub struct Bedrock;
 impl Wire for Bedrock {
     fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
         let mut body = Map::new();
-        encode_messages(request, &mut body);
-        encode_params(request, &mut body);
-        encode_output(&request.output, &mut body);
+        encode::messages(request, &mut body);
+        encode::params(request, &mut body);
+        encode::output(&request.output, &mut body);
         let path = format!(
             "/model/{}/{}",
             super::percent_encoded(&request.model),
             if request.stream { "converse-stream" } else { "converse" }
         );
         let digest = self.digest(&path, &body);
-        for (key, value) in &target.extra_body {
-            body.insert(key.clone(), value.clone());
-        }
+        super::merge(&mut body, &target.extra_body);
         let route = Route { path: path.into(), headers: Vec::new() };
         HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
     }
@@ -81,6 +79,9 @@ impl Wire for Bedrock {
         let name = header_type.or(body_type).unwrap_or_default();
         let name = name.split(':').next().and_then(|name| name.rsplit('#').next()).unwrap_or_default();
         let said = classify::classify(status, headers, body);
+        if said.kind == FailureKind::NotRecorded {
+            return said;
+        }
         let alike = status_alike(name, status, &said.message);
         let message = match name.is_empty() || said.message.contains(name) {
             true => said.message,
@@ -114,100 +115,6 @@ fn status_alike(name: &str, status: u16, message: &str) -> u16 {
         _ if status == 424 => 500,
         _ if status == 400 && message.contains("model identifier is invalid") => 404,
         _ => status,
-    }
-}
-
-/// System blocks and messages, with a cache point at the end of the stable prefix.
-fn encode_messages(request: &Request, body: &mut Map<String, Value>) {
-    let marked = request.cache.as_ref().and_then(|ask| Some((request.stable_messages.checked_sub(1)?, ask.lifetime)));
-    let blocks = |index: usize, message: &Message| {
-        let mut blocks = vec![json!({"text": message.content})];
-        if let Some((at, lifetime)) = marked
-            && at == index
-        {
-            blocks.push(json!({"cachePoint": cache_point(lifetime)}));
-        }
-        blocks
-    };
-    let mut system = Vec::new();
-    let mut messages = Vec::new();
-    for (index, message) in request.messages.iter().enumerate() {
-        match message.role {
-            // An empty block is refused.
-            Role::System if message.content.is_empty() => {}
-            Role::System => system.extend(blocks(index, message)),
-            role => messages.push(json!({"role": role, "content": blocks(index, message)})),
-        }
-    }
-    if !system.is_empty() {
-        body.insert("system".into(), system.into());
-    }
-    body.insert("messages".into(), messages.into());
-}
-
-/// Five minutes is what a cache point without `ttl` means; only newer models take one.
-fn cache_point(lifetime: CacheLifetime) -> Value {
-    match lifetime {
-        CacheLifetime::FiveMinutes => json!({"type": "default"}),
-        CacheLifetime::Hour => json!({"type": "default", "ttl": "1h"}),
-    }
-}
-
-/// Top-level fields of Converse that a suite may set as they are.
-const OWN_FIELDS: &[&str] = &[
-    "additionalModelRequestFields",
-    "additionalModelResponseFieldPaths",
-    "guardrailConfig",
-    "performanceConfig",
-    "projectIdentifier",
-    "promptVariables",
-    "requestMetadata",
-    "serviceTier",
-];
-
-/// The suite's parameters; what Converse has no field for goes to the model as its own field.
-fn encode_params(request: &Request, body: &mut Map<String, Value>) {
-    for (name, value) in &request.params {
-        let value = value.clone();
-        match name.as_str() {
-            "max_tokens" | "max_completion_tokens" => set_in(body, "inferenceConfig", "maxTokens", value),
-            "temperature" => set_in(body, "inferenceConfig", "temperature", value),
-            "top_p" => set_in(body, "inferenceConfig", "topP", value),
-            "stop" => {
-                let sequences = if value.is_string() { json!([value]) } else { value };
-                set_in(body, "inferenceConfig", "stopSequences", sequences);
-            }
-            "reasoning_effort" => set_in(body, "outputConfig", "effort", value),
-            own if OWN_FIELDS.contains(&own) => {
-                body.insert(name.clone(), value);
-            }
-            _ => set_in(body, "additionalModelRequestFields", name, value),
-        }
-    }
-}
-
-/// Sets a field of an object of the body, which is made if it is not there.
-fn set_in(body: &mut Map<String, Value>, object: &str, field: &str, value: Value) {
-    if let Value::Object(fields) = body.entry(object).or_insert_with(|| json!({})) {
-        fields.insert(field.to_owned(), value);
-    }
-}
-
-/// The output mode's body fields. There is no JSON mode: the prompt alone asks for the shape.
-fn encode_output(output: &OutputMode, body: &mut Map<String, Value>) {
-    match output {
-        OutputMode::Text | OutputMode::JsonObject => {}
-        OutputMode::JsonSchema(named) => {
-            // The schema is JSON text within the JSON.
-            let schema = json!({"name": named.name, "schema": named.schema.to_string()});
-            let format = json!({"type": "json_schema", "structure": {"jsonSchema": schema}});
-            set_in(body, "outputConfig", "textFormat", format);
-        }
-        OutputMode::Tool(named) => {
-            let tool = json!({"name": named.name, "inputSchema": {"json": named.schema}, "strict": true});
-            let choice = json!({"tool": {"name": named.name}});
-            body.insert("toolConfig".into(), json!({"tools": [{"toolSpec": tool}], "toolChoice": choice}));
-        }
     }
 }
 

@@ -250,3 +250,15 @@ pub(crate) fn percent_encoded(name: &str) -> String {
     }
     encoded
 }
+
+/// Sets a field of an object of a body, which is made if it is not there.
+pub(crate) fn set_in(
+    body: &mut serde_json::Map<String, serde_json::Value>,
+    object: &str,
+    field: &str,
+    value: serde_json::Value,
+) {
+    if let serde_json::Value::Object(fields) = body.entry(object).or_insert_with(|| serde_json::json!({})) {
+        fields.insert(field.to_owned(), value);
+    }
+}

@@ -133,6 +133,8 @@ struct UsageWire {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<PromptDetails>,
+    /// DeepSeek's name for cached tokens (PROVIDERS.md 2).
+    prompt_cache_hit_tokens: Option<u64>,
     completion_tokens_details: Option<CompletionDetails>,
 }
 
@@ -152,7 +154,7 @@ impl UsageWire {
         let details = self.prompt_tokens_details;
         cached_inside(CountedInside {
             prompt: self.prompt_tokens,
-            read: details.as_ref().and_then(|details| details.cached_tokens),
+            read: details.as_ref().and_then(|details| details.cached_tokens).or(self.prompt_cache_hit_tokens),
             written: details.as_ref().and_then(|details| details.cache_write_tokens),
             output: self.completion_tokens,
             reasoning: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::openai_chat::{CountedInside, cached_inside, dialect};
-use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, fit, malformed};
+use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, fit, malformed, set_in};
 use crate::exchange::{Completion, Failure, Message, Outcome, OutputMode, Request, Role, Stop, Usage};
 use crate::provider::{Dialect, Target};
 
@@ -27,9 +27,7 @@ impl Wire for OpenaiResponses {
             body.insert("prompt_cache_key".into(), ask.key.clone().into());
         }
         let digest = super::request_digest(&body);
-        for (key, value) in &target.extra_body {
-            body.insert(key.clone(), value.clone());
-        }
+        super::merge(&mut body, &target.extra_body);
         if request.stream {
             body.insert("stream".into(), true.into());
             if target.dialect == Dialect::Openai {
@@ -107,14 +105,6 @@ fn encode_params(request: &Request, body: &mut Map<String, Value>) {
                 body.insert(name.clone(), value.clone());
             }
         }
-    }
-}
-
-/// Sets a field of an object of the body, which is made if it is not there.
-fn set_in(body: &mut Map<String, Value>, object: &str, field: &str, value: Value) {
-    let object = body.entry(object).or_insert_with(|| json!({}));
-    if let Value::Object(fields) = object {
-        fields.insert(field.to_owned(), value);
     }
 }
 

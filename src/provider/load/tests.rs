@@ -104,3 +104,11 @@ fn a_dialect_is_one_of_the_known_names() {
     let providers = load_file("mine", format!("{text}dialect = \"vllm\"\n").as_bytes()).unwrap();
     assert_eq!(providers.get("mine").unwrap().dialect, Dialect::Vllm);
 }
+
+#[cfg(not(feature = "sigv4"))]
+#[test]
+fn signing_needs_a_build_that_can_sign() {
+    let fault = fault("kind = \"bedrock\"\nbase_url = \"https://a.b\"\nauth = \"sigv4\"\n");
+    assert_eq!((fault.code, fault.line, fault.column), ("provider/no-feature", 3, 8));
+    assert!(fault.message.contains("built without the feature `sigv4`"));
+}

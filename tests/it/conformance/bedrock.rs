@@ -36,6 +36,7 @@ fn requests_are_written_for_the_official_model_to_judge() {
     let folder = folder();
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("stream.bin"), [text_stream(), tool_stream()].concat()).unwrap();
     let all = json!({"temperature": 0, "top_p": 0.9, "max_tokens": 64, "stop": "\n\n", "reasoning_effort": "low",
                      "top_k": 5, "serviceTier": {"type": "flex"}});
     let mut count = 0;
@@ -203,6 +204,18 @@ fn read(bytes: &[u8]) -> Reading {
 }
 
 #[test]
+fn the_endpoints_own_fields_are_merged_into_what_is_there() {
+    let extra = json!({"inferenceConfig": {"topP": 0.5}, "guardrailConfig": {"guardrailIdentifier": "g"}});
+    let target = Target { extra_body: extra.as_object().unwrap().clone(), ..Target::default() };
+    let request = asked(OutputMode::Text, false, &json!({"max_tokens": 8}));
+    let http = wire::wire(WireKind::Bedrock).encode(&request, &target);
+    let body: Value = serde_json::from_slice(&http.body).unwrap();
+    assert_eq!(body["inferenceConfig"], json!({"maxTokens": 8, "topP": 0.5}));
+    let plain = wire::wire(WireKind::Bedrock).encode(&request, &Target::default());
+    assert_eq!(http.digest, plain.digest, "they are no part of what is asked");
+}
+
+#[test]
 fn streams_say_what_they_hold() {
     let reading = read(&text_stream());
     let said = completion(&reading.outcome);
@@ -315,6 +328,8 @@ fn errors_mean_what_their_type_says() {
         assert_eq!(failure.status, Some(status));
     }
     assert_eq!(classify(403, "AccessDeniedException", said).message, "no (AccessDeniedException)");
+    let replayed = classify(404, "", r#"{"message":"no","code":"ceiling_not_recorded"}"#);
+    assert_eq!(replayed.kind, FailureKind::NotRecorded);
 }
 
 #[test]
