@@ -16,6 +16,7 @@
 //! | [`units`], [`digest`], [`text`], [`diagnostic`], [`document`] | exact money, digests, untrusted text, faults with their place, TOML files as written |
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
+//! | [`probe`] | what a provider can do: a few requests as data, and what their answers show |
 //! | [`decide`], [`report`] | the ladder's verdict; what people and machines read |
 //! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
 //! | [`cli`] | the commands |
@@ -33,6 +34,7 @@ pub mod error;
 pub mod exchange;
 pub mod measure;
 pub mod plan;
+pub mod probe;
 pub mod prompt;
 pub mod provider;
 pub mod replay;

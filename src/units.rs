@@ -96,8 +96,17 @@ pub fn group_thousands(number: i128) -> String {
     grouped
 }
 
+impl fmt::Display for UsdPerMillionTokens {
+    /// Dollars in full, with at least one decimal: `10.0`, `0.0375`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = format!("{:06}", self.0 % 1_000_000);
+        let shown = decimals.trim_end_matches('0');
+        write!(f, "{}.{}", self.0 / 1_000_000, if shown.is_empty() { "0" } else { shown })
+    }
+}
+
 /// A price: whole micro-dollars per million tokens, as providers publish them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UsdPerMillionTokens(u64);
 
@@ -106,6 +115,16 @@ impl UsdPerMillionTokens {
     /// number, or over a billion dollars.
     pub fn from_f64(usd: f64) -> Option<Self> {
         (usd.is_finite() && (0.0..1e9).contains(&usd)).then(|| Self((usd * 1e6).round() as u64))
+    }
+
+    /// A price of so many micro-dollars per million tokens; `None` from a billion dollars on.
+    pub fn from_micro(micro: u64) -> Option<Self> {
+        (micro < 1_000_000_000_000_000).then_some(Self(micro))
+    }
+
+    /// Micro-dollars per million tokens.
+    pub const fn as_micro(self) -> u64 {
+        self.0
     }
 
     /// USD per million tokens.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
+use super::preflight;
 use super::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
@@ -45,6 +46,9 @@ pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &Sel
     let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
+    if loaded.warnings.errors() == 0 {
+        loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);
+    }
     loaded.warnings = loaded.warnings.into_result()?;
     Ok(loaded)
 }
@@ -111,6 +115,8 @@ pub(super) fn endpoint_facts(suite: &Suite, providers: &Providers) -> Result<Vec
                 price: model.price,
                 gpu: model.gpu,
                 self_hosted: provider.self_hosted && embeds_at_home(providers, variant),
+                null_is_absent: preflight::fitted(suite, variant, provider, model)
+                    .is_some_and(|(fitted, _)| fitted.null_is_absent),
                 retires: model.retires.as_ref().and_then(|day| day.parse().ok()),
             })
         })
@@ -155,7 +161,7 @@ pub(super) async fn assemble(
     let recording = recording(suite, providers)?;
     let server = match &recording {
         Some((recording, _)) => Some(
-            ReplayServer::start(Arc::clone(recording), pace)
+            ReplayServer::start(recording.clone(), pace)
                 .await
                 .map_err(|error| Error::System { what: "failed to serve the recording on loopback".into(), error })?,
         ),
@@ -179,8 +185,10 @@ pub(super) async fn assemble(
         let endpoint = match known.get(&name) {
             Some(&endpoint) => endpoint,
             None => {
-                let recorded =
-                    recording.as_ref().zip(server.as_ref()).map(|((_, digest), server)| (digest, server.base_url()));
+                let recorded = recording
+                    .as_ref()
+                    .zip(server.as_ref())
+                    .map(|((_, digest), server)| (digest, server.base_url(provider.wire)));
                 let http = http_endpoint(provider, model, recorded.as_ref().map(|(_, url)| url.as_str()))?;
                 assembly.endpoints.push(spec(
                     &name,
@@ -228,6 +236,7 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
     Ok(Some((Arc::new(recording), digest)))
 }
 
+/// How an endpoint is reached, its key read; `recorded` is the address of the recording's server.
 pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
     let (base_url, auth, key, headers) = match (&provider.service, recorded) {
         (Service::Replay, url) => {
@@ -273,7 +282,10 @@ pub(super) fn spec(
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
     let headers = http.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    // Bodies of two wires can be equal; the chat wire is left unnamed, so that older stores still hold.
+    let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
+    let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {

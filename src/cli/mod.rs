@@ -6,8 +6,10 @@ mod check;
 pub mod exit;
 mod interrupts;
 mod measuring;
+mod preflight;
 mod printer;
 mod progress;
+mod providers;
 mod record;
 mod retrieval;
 mod run;
@@ -54,6 +56,8 @@ pub enum Command {
     Show(show::ShowArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
+    /// List providers and their models, probe them, renew their prices.
+    Providers(providers::ProvidersArgs),
 }
 
 /// Runs a command.
@@ -66,6 +70,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
         Command::Record(args) => record::record(&args, printer),
+        Command::Providers(args) => providers::providers(&args, printer),
     };
     let exit = ended.unwrap_or_else(|error| {
         printer.error(&error);

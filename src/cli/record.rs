@@ -1,20 +1,22 @@
 //! `ceiling record`: a run's answers as a recording for the replay provider.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::args::StoreArgs;
+use super::assemble;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::error::Error;
 use crate::exchange::Outcome;
-use crate::provider::WireKind;
+use crate::provider::load::Providers;
+use crate::provider::{EndpointId, WireKind};
 use crate::replay::{self, Entry, Header, LatencyClaim, round_ms};
 use crate::store::{Store, StoredTrial};
 use crate::trial::{Delivery, Received};
-use crate::wire::{self, Frames, sse::SseDecoder};
+use crate::wire;
 
 /// Flags of `ceiling record`.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +55,7 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
     let (mut failed, mut suite) = (0_u64, String::new());
     for name in &args.runs {
         let run = store.run(name)?;
+        let providers = assemble::providers(Path::new(&run.folder))?;
         suite = run.suite;
         store.each_trial(run.id, None, |trial| -> Result<(), Error> {
             if trial.exchange.delivery == Delivery::Batch {
@@ -61,9 +64,9 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
                     "record a run without --batch",
                 ));
             }
-            match entry(&trial) {
+            match entry(&trial, wire_of(&trial.exchange.endpoint, &providers)?) {
                 None => failed += 1,
-                Some(entry) if seen.insert((entry.request_hash, entry.repeat)) => entries.push(entry),
+                Some(entry) if seen.insert((entry.wire, entry.request_hash, entry.repeat)) => entries.push(entry),
                 Some(_) => {}
             }
             Ok(())
@@ -87,15 +90,27 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
     super::DONE
 }
 
+/// The wire on which an endpoint was asked.
+fn wire_of(endpoint: &str, providers: &Providers) -> Result<WireKind, Error> {
+    let found = EndpointId::parse(endpoint).and_then(|id| providers.get(&id.provider));
+    found.map(|provider| provider.wire).ok_or_else(|| {
+        Error::usage(
+            format!("answers of `{endpoint}` cannot be recorded: no provider file says any more which wire it speaks"),
+            "put the provider's file back under providers/",
+        )
+    })
+}
+
 /// The recorded form of an answer; `None` for a trial that failed.
-fn entry(trial: &StoredTrial) -> Option<Entry> {
+fn entry(trial: &StoredTrial, kind: WireKind) -> Option<Entry> {
     let exchange = &trial.exchange;
-    let reading = wire::read(WireKind::OpenaiChat, &exchange.received);
+    let reading = wire::read(kind, &exchange.received);
     let Received::Answer { status, body, streamed } = &exchange.received else { return None };
     if matches!(reading.outcome, Outcome::Failed(_)) {
         return None;
     }
     let bare = Entry {
+        wire: kind,
         request_hash: exchange.request_digest,
         example: trial.example.id.0.clone(),
         variant: trial.variant.clone(),
@@ -113,7 +128,7 @@ fn entry(trial: &StoredTrial) -> Option<Entry> {
     }
     let mut events = Vec::new();
     let mut times = exchange.timing.event_ms.iter();
-    SseDecoder::default().feed(body, &mut |data| {
+    wire::wire(kind).framing().decoder().feed(body, &mut |data| {
         let ms = times.next().copied().unwrap_or(exchange.timing.total_ms);
         if let Ok(event) = serde_json::from_str::<Value>(data) {
             events.push((ms, event));

@@ -27,6 +27,7 @@ use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
+use crate::report::schema_sent::SchemaChanges;
 use crate::report::{Report, json as json_report, terminal};
 use crate::run::batch::drive_batches;
 use crate::run::feed::{Feed, OpenExamples};
@@ -36,6 +37,7 @@ use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::{Example, Suite};
 use crate::trial::Purpose;
 use crate::units::Usd;
+use crate::variant::Variant;
 
 /// Flags of `ceiling run`.
 #[derive(Debug, Clone, Args)]
@@ -355,7 +357,7 @@ impl Prepared<'_> {
                 }
                 let digest = prepared.encode(&example)?.digest;
                 for repeat in 0..self.suite.repeats {
-                    if !recording.knows(&digest, repeat) {
+                    if !recording.knows(prepared.wire(), &digest, repeat) {
                         unknown[place].0 += 1;
                         unknown[place].1.get_or_insert_with(|| example.id.0.clone());
                     }
@@ -426,6 +428,7 @@ impl Prepared<'_> {
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
             embeddings: self.retrieval.purchases.clone(),
+            schema_changes: self.schema_changes(),
             measurements,
             verdict,
         };
@@ -434,6 +437,13 @@ impl Prepared<'_> {
         }
         let exit = self.exit(row, summary);
         Ok(Ended { exit, report: Some(report) })
+    }
+
+    fn schema_changes(&self) -> SchemaChanges {
+        let changes = |(variant, prepared): (&Variant, &Arc<crate::prompt::Prepared>)| {
+            Some((variant.id.clone(), prepared.fitted()?.changes.clone()))
+        };
+        self.suite.variants.iter().zip(&self.assembly.prepared).filter_map(changes).collect()
     }
 }
 

@@ -28,6 +28,8 @@ const fn row(
 /// The table, by file and name.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
+    row("provider/bad-price", "Not a price", "A row of the price list has a price, a token limit, a flag or a date that cannot be one.", "\"input_cost_per_token\": -1", "Correct the row, or take the list from its source again. Rows of models that no provider file has are not looked at."),
+    row("provider/bad-price-list", "Not a price list", "The file is not a JSON object of model rows.", "an HTML page saved as .json", "Download LiteLLM's model_prices_and_context_window.json itself."),
     row("provider/bad-url", "Not an address", "`base_url` is not an http or https address.", "base_url = \"api.example.com\"", "Write the whole address, `https://` included."),
     row("provider/key-in-file", "A key in a file", "Keys never stand in files that may be shared or committed.", "api_key = \"sk-…\"", "Put the key into the environment and name the variable: `api_key_env = \"OPENAI_API_KEY\"`. Revoke the key if the file was shared."),
     row("provider/missing-key", "A key is missing", "The provider file lacks a key that it needs.", "a file without `kind`", "Add the key. A file of a shipped provider's name inherits what it does not set."),
@@ -57,6 +59,7 @@ pub const CODES: &[Code] = &[
     row("suite/duplicate-id", "An id twice", "Ids tell examples apart, across runs too, and documents.", "two lines with \"id\": \"a\"", "Give each example an id of its own."),
     row("suite/duplicate-variant", "A variant's name twice", "Names tell variants apart.", "two `[[variants]]` with name = \"v1\"", "Rename one; a matrix may also make a name that a variant has."),
     row("suite/external-reference", "A reference that leaves the schema", "Schemas are never fetched from elsewhere.", "\"$ref\": \"https://example.com/s.json\"", "Copy the definition into `$defs`."),
+    row("suite/fitted-schema", "A schema that is not sent whole", "The provider takes a subset of JSON Schema. What it does not take is left out of the request; answers are judged against the schema as it is.", "\"minLength\": 2 for a model of Anthropic", "Nothing need be done. Where validity suffers, say the rule in the prompt or in a `description`."),
     row("suite/hosted-provider", "A hosted provider for a self-hosted target", "`[targets] self_hosted = true` rules this provider out for use.", "model = \"openai/gpt-5-mini\"", "Keep it only as a comparison, or mark the provider `self_hosted`."),
     row("suite/leak", "A test example in the pool", "Few-shot would show the model the answer, and tuning would have trained on it.", "the same input in test.jsonl and pool.jsonl", "Take it out of one of the two."),
     row("suite/line-too-long", "A line that is too long", "A line of more than 64 MiB is likely a file that is no JSON Lines.", "a JSON array in one line", "Write one object on each line."),
@@ -82,10 +85,15 @@ pub const CODES: &[Code] = &[
     row("suite/out-of-range", "A number out of range", "The number makes no sense for this key.", "accuracy = 90", "Write a number in the range that the message names."),
     row("suite/outside-folder", "A path out of the folder", "A suite reads only its own folder.", "examples = \"../secret.jsonl\"", "Copy the file, or set `[data] allow_outside = true`."),
     row("suite/pool-too-small", "More shots than the pool has", "A variant wants more shots than there are.", "shots = 50 with 40 in the pool", "Lower k, or add to the pool."),
+    row("suite/refused-parameter", "A parameter that the model does not take", "The model or its API is known to answer such a request with an error (a warning where that is not certain).", "temperature = 0 for a model with `sampling = false`", "Remove or change the parameter, as the hint says. Where the model does take it, correct its row in the provider file."),
     row("suite/reserved-param", "A reserved parameter", "The tool fills this field of the request itself.", "params = { messages = [] }", "Use the variant's own keys."),
+    row("suite/retired-model", "A model that has retired or soon will", "The provider file or `tuned` has the day on which the model stops answering.", "retires = \"2026-10-22\"", "Choose another model, or correct the day."),
+    row("suite/short-prefix", "A prompt too short to be cached", "Providers cache prompts from some length on, and say nothing about a shorter one.", "cache = true with a prompt of 300 tokens", "Add shots or instructions, or drop `cache`. The length is estimated."),
     row("suite/syntax", "Not TOML", "suite.toml cannot be parsed.", "name = = \"x\"", "Correct the line."),
     row("suite/too-large", "Too large", "Suite, schema and prompt files are read whole, up to 64 MiB.", "a data file as schema", "Check that it is the file you mean."),
     row("suite/unknown-document", "Unknown document", "An example names a document that is not there.", "\"documents\": [\"d99\"]", "Correct the id, or add the document."),
+    row("suite/unfit-schema", "A schema that the provider does not take in any form", "Native structured output and tools take a subset of JSON Schema, and this schema cannot be written in it.", "a list at the root for OpenAI's strict mode", "Change the schema, say by wrapping it in an object, or use `structured = \"text\"`."),
+    row("suite/unforced-tool", "A tool call that cannot be forced", "The model refuses a forced tool call. The tool is offered with an instruction instead, and an answer without the call is scored as it is.", "structured = \"tool\" for a model with `forced_tool = false`", "Use `structured = \"json-schema\"`, or leave it if that is what you want to measure."),
     row("suite/unknown-format", "Unknown data format", "Data files are .jsonl or .csv.", "examples = \"data.xlsx\"", "Convert the file."),
     row("suite/unknown-key", "Unknown key", "Nothing reads this key, so it is likely a typing error.", "promt = \"v1\"", "Correct or remove it; the hint names the nearest known key."),
     row("suite/unknown-label", "A label outside the schema", "The expected class is not in the schema's enum.", "\"expected\": {\"code\": \"VEG-FLL\"}", "Correct the label, or add the class to the schema."),
@@ -96,6 +104,7 @@ pub const CODES: &[Code] = &[
     row("suite/unknown-value", "Unknown word", "The key takes one of a few words.", "parse = \"loose\"", "Use one of those that the hint names."),
     row("suite/unknown-variant", "Unknown variant", "No variant has this name.", "incumbent = \"prompt-v9\"", "Correct the name."),
     row("suite/unreadable", "Unreadable file", "The file cannot be opened or read.", "a file without read permission", "Correct the permissions."),
+    row("suite/unstable-prefix", "A prompt that a cache cannot keep", "A prompt cache keeps the part in front that is the same for every example; here that part changes.", "cache = true with `select = \"similar\"`", "Put what changes into the user part, and take shots that are the same for all."),
     row("suite/unused-prompt", "A prompt that no variant uses", "It is not measured, and does not count as a round.", "a `v4` that stands only in `[prompts]`", "Add a variant with it, or remove it."),
     row("suite/wrong-type", "A value of the wrong type", "The key takes another type of value.", "repeats = \"3\"", "Write the value as the message says."),
 ];

@@ -17,7 +17,7 @@ use crate::suite::{Example, ParseMode, ScorerKind, ScorerSpec, Suite, Task};
 use crate::trial::{Delivery, Exchange};
 use crate::units::Usd;
 use crate::variant::Structured;
-use crate::wire::{self, Reading};
+use crate::wire::{self, Reading, fit};
 
 /// What grading must know of a variant's endpoint; one a variant, in the suite's order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +30,9 @@ pub struct EndpointFacts {
     pub gpu: Option<GpuCost>,
     /// Whether the user runs it, and whoever makes vectors for it.
     pub self_hosted: bool,
+    /// Whether the variant's schema was sent with optional fields as required ones, so that a null
+    /// in an answer may stand for absence (see [`fit`]).
+    pub null_is_absent: bool,
     /// The day on which the model stops answering, if known.
     pub retires: Option<jiff::civil::Date>,
 }
@@ -238,10 +241,8 @@ impl Grader {
     fn judge(&self, variant: usize, text: &str, answer: &Answer, graded: &mut GradedTrial) {
         graded.valid_strict = answer.validity.is_valid();
         graded.violation = answer.validity.fault();
-        graded.valid_lenient = graded.valid_strict || {
-            let (schema, wants_json) = (self.schema.as_ref(), self.wants_json(variant));
-            answer::parse(text, ParseMode::Lenient, schema, wants_json).validity.is_valid()
-        };
+        graded.valid_lenient =
+            graded.valid_strict || { self.parse(variant, text, ParseMode::Lenient).validity.is_valid() };
     }
 
     fn wants_json(&self, variant: usize) -> bool {
@@ -256,7 +257,20 @@ impl Grader {
             Outcome::Truncated(completion) => (&completion.text, ParseMode::Strict),
             Outcome::Refused(_) | Outcome::Failed(_) => return None,
         };
-        Some(answer::parse(text, mode, self.schema.as_ref(), self.wants_json(variant)))
+        Some(self.parse(variant, text, mode))
+    }
+
+    /// A text as an answer to the suite's own schema, whatever form of it was sent.
+    fn parse(&self, variant: usize, text: &str, mode: ParseMode) -> Answer {
+        let (schema, wants_json) = (self.schema.as_ref(), self.wants_json(variant));
+        let nullable = self.endpoint(variant).is_some_and(|endpoint| endpoint.null_is_absent);
+        match schema.filter(|_| nullable) {
+            None => answer::parse(text, mode, schema, wants_json),
+            Some(own) => {
+                let restore = |value| fit::absent_nulls(own.document(), value);
+                answer::parse_as(text, mode, schema, wants_json, &restore)
+            }
+        }
     }
 
     /// The value, if scorers may look at it.

@@ -27,7 +27,12 @@ const READING: ReadCodes =
 
 /// The providers that ship, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("anthropic", include_str!("../../providers/anthropic.toml")),
     ("azure-openai", include_str!("../../providers/azure-openai.toml")),
+    ("bedrock", include_str!("../../providers/bedrock.toml")),
+    ("deepseek", include_str!("../../providers/deepseek.toml")),
+    ("fireworks", include_str!("../../providers/fireworks.toml")),
+    ("gemini", include_str!("../../providers/gemini.toml")),
     ("groq", include_str!("../../providers/groq.toml")),
     ("huggingface", include_str!("../../providers/huggingface.toml")),
     ("llama-cpp", include_str!("../../providers/llama-cpp.toml")),
@@ -35,9 +40,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("modal", include_str!("../../providers/modal.toml")),
     ("ollama", include_str!("../../providers/ollama.toml")),
     ("openai", include_str!("../../providers/openai.toml")),
+    ("openai-responses", include_str!("../../providers/openai-responses.toml")),
     ("openrouter", include_str!("../../providers/openrouter.toml")),
     ("smollm2", include_str!("../../providers/smollm2.toml")),
     ("together", include_str!("../../providers/together.toml")),
+    ("vertex", include_str!("../../providers/vertex.toml")),
     ("vllm", include_str!("../../providers/vllm.toml")),
 ];
 
@@ -109,6 +116,23 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
         }
     }
     faults.into_result().map(|_| providers)
+}
+
+/// The day of the prices and the model rows of one provider file, without those that it stands over.
+///
+/// # Errors
+/// Every fault of the file.
+pub fn rows_of(source: &Source) -> Result<(Option<String>, BTreeMap<String, Model>), Diagnostics> {
+    let (raw, faults) = read_source(source);
+    faults.into_result().map(|_| raw.into_rows())
+}
+
+/// Reads a provider file or a price list whole.
+///
+/// # Errors
+/// A file that cannot be read, is too large or is no text.
+pub fn read_file(path: &Path) -> Result<Source, Box<Diagnostic>> {
+    read_text(path, &READING)
 }
 
 /// Name and path of each `*.toml` of a folder, sorted; nothing for a folder that is not there.

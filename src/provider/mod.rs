@@ -1,8 +1,10 @@
 //! Who answers: providers, their models, prices and limits.
 
+pub mod litellm;
 pub mod load;
 pub mod price;
 mod raw;
+pub mod render;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,7 +45,7 @@ impl Serialize for EndpointId {
 }
 
 /// The protocol that a provider's `kind` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WireKind {
     /// OpenAI Chat Completions and its dialects.

@@ -176,6 +176,11 @@ impl RawProvider {
         }
     }
 
+    /// The day of the prices and the model rows, as this file alone has them.
+    pub(super) fn into_rows(self) -> (Option<String>, BTreeMap<String, Model>) {
+        (self.as_of, self.models)
+    }
+
     /// The provider; a message names what is missing.
     pub(super) fn build(self, id: &str) -> Result<Provider, &'static str> {
         let (wire, replayed) = match self.kind {

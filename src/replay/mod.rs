@@ -1,8 +1,12 @@
 //! Recordings: real answers kept for replay, looked up by what was asked (DESIGN.md 4, 13.4).
 //!
-//! A recording is a JSON Lines file: a header line, then one line an answer. What all chunks of a
-//! stream share stands once, in `envelope`; a chunk that only carries text is that text.
+//! A recording is a JSON Lines file: a header line, then one line an answer. On the chat wire, what
+//! all chunks of a stream share stands once, in `envelope`, and a chunk that only carries text is
+//! that text; on the other wires chunks stand as they came.
 
+mod event_stream;
+mod framing;
+mod join;
 pub mod server;
 
 use std::collections::HashMap;
@@ -10,12 +14,15 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::exchange::Usage;
+use crate::provider::WireKind;
+use crate::wire;
 
 /// The format version that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -47,7 +54,10 @@ pub enum LatencyClaim {
 /// One recorded answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
-    /// Digest of the request body without stream flags.
+    /// The wire on which it was asked and answered; the chat wire where the line says nothing.
+    #[serde(default = "chat", skip_serializing_if = "is_chat")]
+    pub wire: WireKind,
+    /// Digest of what was asked, as the wire makes it.
     pub request_hash: Digest,
     /// The example it answered, for messages.
     pub example: String,
@@ -64,7 +74,7 @@ pub struct Entry {
     /// The stream's data events with their times in milliseconds; `[DONE]` is not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chunks: Vec<(f64, Value)>,
-    /// The body of an answer that was not streamed.
+    /// The body of an answer that was not streamed; a text is sent as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
     /// When the answer was whole, in milliseconds.
@@ -103,11 +113,13 @@ pub struct Recording {
     header: Header,
     digest: Digest,
     lines: Vec<Box<str>>,
-    places: HashMap<(Digest, u32), u32>,
+    places: HashMap<(WireKind, Digest, u32), u32>,
 }
 
 #[derive(Deserialize)]
 struct Key<'a> {
+    #[serde(default = "chat")]
+    wire: WireKind,
     request_hash: Digest,
     #[serde(default)]
     repeat: u32,
@@ -144,7 +156,7 @@ impl Recording {
                 continue;
             }
             let key: Key<'_> = serde_json::from_str(&line).map_err(|error| fault(number, error.to_string()))?;
-            recording.places.entry((key.request_hash, key.repeat)).or_insert(recording.lines.len() as u32);
+            recording.places.entry((key.wire, key.request_hash, key.repeat)).or_insert(recording.lines.len() as u32);
             recording.digest = Digest::of_parts([recording.digest.as_bytes().as_slice(), line.as_bytes()]);
             recording.lines.push(line.into_boxed_str());
         }
@@ -171,40 +183,91 @@ impl Recording {
         self.lines.is_empty()
     }
 
-    /// Whether this repeat of a request is recorded.
-    pub fn knows(&self, request: &Digest, repeat: u32) -> bool {
-        self.places.contains_key(&(*request, repeat))
+    /// Whether this repeat of a request is recorded. Requests of two wires can be equal byte for
+    /// byte, so the wire is part of the question.
+    pub fn knows(&self, wire: WireKind, request: &Digest, repeat: u32) -> bool {
+        self.places.contains_key(&(wire, *request, repeat))
     }
 
     /// The recorded answer to a request.
-    pub fn find(&self, request: &Digest, repeat: u32) -> Option<Entry> {
-        let line = *self.places.get(&(*request, repeat))?;
+    pub fn find(&self, wire: WireKind, request: &Digest, repeat: u32) -> Option<Entry> {
+        let line = *self.places.get(&(wire, *request, repeat))?;
         serde_json::from_str(self.lines.get(line as usize)?).ok()
     }
 }
 
+/// A request as the server received it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The wire that its path names.
+    pub wire: WireKind,
+    /// The path below the wire's base address.
+    pub path: &'a str,
+    /// The body.
+    pub body: &'a Map<String, Value>,
+    /// Which repeat is asked for.
+    pub repeat: u32,
+}
+
+/// An answer as a library gives it.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// What is answered.
+    pub entry: Entry,
+    /// Headers beside those that the server sets itself.
+    pub headers: HeaderMap,
+}
+
+/// What the server answers from: a recording, or something that stands in for one.
+pub trait Library: Send + Sync {
+    /// The answer to a request; `None` where there is none.
+    fn look_up(&self, asked: &Asked<'_>) -> Option<Reply>;
+}
+
+impl Library for Recording {
+    /// By the digest of what is asked and the repeat, never by the example.
+    fn look_up(&self, asked: &Asked<'_>) -> Option<Reply> {
+        let digest = wire::wire(asked.wire).digest(asked.path, asked.body);
+        let entry = self.find(asked.wire, &digest, asked.repeat)?;
+        Some(Reply { entry, headers: HeaderMap::new() })
+    }
+}
+
+/// The wire of a line that names none.
+fn chat() -> WireKind {
+    WireKind::OpenaiChat
+}
+
+fn is_chat(wire: &WireKind) -> bool {
+    *wire == WireKind::OpenaiChat
+}
+
 impl Entry {
-    /// The stream's data events as JSON texts, with their times.
-    pub fn events(&self) -> impl Iterator<Item = (f64, String)> + '_ {
+    /// The stream's data events whole, with their times.
+    pub fn events(&self) -> impl Iterator<Item = (f64, Value)> + '_ {
         self.chunks.iter().map(|(ms, chunk)| {
             let mut event = match chunk {
-                Value::String(text) => text_chunk(text),
+                Value::String(text) if is_chat(&self.wire) => text_chunk(text),
                 Value::Object(fields) => fields.clone(),
-                other => return (*ms, other.to_string()),
+                other => return (*ms, other.clone()),
             };
             for (key, value) in &self.envelope {
                 event.insert(key.clone(), value.clone());
             }
-            (*ms, Value::Object(event).to_string())
+            (*ms, Value::Object(event))
         })
     }
 
     /// An entry from a stream's data events, `[DONE]` left out, and their times.
     ///
-    /// A server that stamps each chunk with the second of its making would make every chunk an
+    /// Only the chat wire has short forms. A server that stamps each chunk with the second of its making would make every chunk an
     /// object: the first stamp stands for all, since the times are kept beside the chunks.
     pub fn from_events(mut entry: Entry, events: &[(f64, Value)]) -> Entry {
         let objects: Vec<&Map<String, Value>> = events.iter().filter_map(|(_, event)| event.as_object()).collect();
+        if !is_chat(&entry.wire) {
+            entry.chunks = events.iter().map(|(ms, event)| (round_ms(*ms), event.clone())).collect();
+            return entry;
+        }
         if let Some(first) = objects.first().filter(|_| objects.len() == events.len()) {
             let shared = first.iter().filter(|(key, value)| {
                 let same = |other: &&Map<String, Value>| match key.as_str() {
@@ -279,6 +342,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_same_request_on_two_wires_is_two_requests() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording.jsonl");
+        let hash = Digest::of(b"r");
+        let line = |wire: &str, status: u16| {
+            format!(
+                "{{{wire}\"request_hash\":\"{hash}\",\"example\":\"e\",\"variant\":\"v\",\"status\":{status},\"total_ms\":1}}\n"
+            )
+        };
+        let head = "{\"recording\":1,\"suite\":\"s\",\"latency\":\"indicative\"}\n";
+        std::fs::write(&path, head.to_owned() + &line("", 200) + &line("\"wire\":\"anthropic\",", 201)).unwrap();
+        let recording = Recording::load(&path).unwrap();
+        let status = |wire| recording.find(wire, &hash, 0).map(|entry| entry.status);
+        assert_eq!(status(WireKind::OpenaiChat), Some(200), "a line that names no wire is of the chat wire");
+        assert_eq!(status(WireKind::Anthropic), Some(201));
+        assert!(!recording.knows(WireKind::Gemini, &hash, 0));
+    }
+
+    #[test]
     fn a_stream_comes_back_as_it_was() {
         let event = |choices: Value| json!({"choices": choices, "id": "c1", "model": "m"});
         let events = vec![
@@ -287,6 +369,7 @@ mod tests {
             (3.0, json!({"choices": [], "id": "c1", "model": "m", "usage": {"prompt_tokens": 3}})),
         ];
         let bare = Entry {
+            wire: WireKind::OpenaiChat,
             request_hash: Digest::of(b"r"),
             example: "e".into(),
             variant: "v".into(),
@@ -301,7 +384,7 @@ mod tests {
         let entry = Entry::from_events(bare, &events);
         assert_eq!(entry.chunks[1], (2.0, json!("hi")));
         assert_eq!(entry.envelope, *json!({"id": "c1", "model": "m"}).as_object().unwrap());
-        let back: Vec<Value> = entry.events().map(|(_, text)| serde_json::from_str(&text).unwrap()).collect();
+        let back: Vec<Value> = entry.events().map(|(_, event)| event).collect();
         let sent: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
         assert_eq!(back, sent);
     }

@@ -1,7 +1,8 @@
-//! The recording's HTTP server: on loopback, inside the process, speaking the real wire.
+//! The in-process HTTP server: on loopback, speaking every wire as its provider does.
 //!
-//! The client that talks to it is the one that talks to live endpoints. The recorded times travel
-//! in a header beside the answer, since the pace is scaled and the loopback's own times say nothing.
+//! The client that talks to it is the one that talks to live endpoints. The path of a request says
+//! its wire. The recorded times travel in a header beside the answer, since the pace is scaled and
+//! the loopback's own times say nothing.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -9,18 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Entry, Recording};
-use crate::wire;
+use super::framing::{self, Fault, Pieces};
+use super::{Asked, Entry, Library, Reply, join};
+use crate::provider::WireKind;
 
 /// Carries the recorded times of a stream's events, then that of its end; milliseconds.
 pub const RECORDED_TIMES: &str = "x-ceiling-recorded-ms";
@@ -52,20 +54,69 @@ impl ReplayServer {
     ///
     /// # Errors
     /// When no port can be had.
-    pub async fn start(recording: Arc<Recording>, pace: f64) -> std::io::Result<Self> {
+    pub async fn start(library: Arc<dyn Library>, pace: f64) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let accepting = tokio::spawn(accept(listener, recording, pace));
+        let accepting = tokio::spawn(accept(listener, library, pace));
         Ok(Self { address, accepting })
     }
 
-    /// The address in front of the wire's paths.
-    pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address in front of a wire's paths.
+    pub fn base_url(&self, wire: WireKind) -> String {
+        let version = match wire {
+            WireKind::OpenaiChat | WireKind::OpenaiResponses | WireKind::Anthropic => "/v1",
+            WireKind::Gemini => "/v1beta",
+            WireKind::Bedrock => "",
+        };
+        format!("http://{}{version}", self.address)
     }
 }
 
-async fn accept(listener: TcpListener, recording: Arc<Recording>, pace: f64) {
+/// What a path says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Route<'a> {
+    wire: WireKind,
+    /// The path below the wire's base address, with its query.
+    path: &'a str,
+    /// Whether a stream is asked for, where the path says so and not the body.
+    streamed: Option<bool>,
+}
+
+/// The wire and the way of answering that a path names. Azure's deployments and Vertex' projects
+/// stand in front of the same ends.
+fn route(path_and_query: &str) -> Option<Route<'_>> {
+    let versions = ["/v1beta", "/v1"];
+    let below = versions.iter().find_map(|version| path_and_query.strip_prefix(version)).unwrap_or(path_and_query);
+    let (path, query) = below.split_once('?').unwrap_or((below, ""));
+    let found = |wire, streamed| Some(Route { wire, path: below, streamed });
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match segments.as_slice() {
+        ["chat", "completions"] | ["openai", "deployments", _, "chat", "completions"] => {
+            found(WireKind::OpenaiChat, None)
+        }
+        ["responses"] => found(WireKind::OpenaiResponses, None),
+        ["messages"] => found(WireKind::Anthropic, None),
+        ["model", _, "converse"] => found(WireKind::Bedrock, Some(false)),
+        ["model", _, "converse-stream"] => found(WireKind::Bedrock, Some(true)),
+        // Any resource may answer: a model, a tuned one, an endpoint of a project.
+        [.., _, asked] => match asked.rsplit_once(':')?.1 {
+            "generateContent" => found(WireKind::Gemini, Some(false)),
+            // Without `alt=sse` the service answers with one JSON array, which nobody here asks for.
+            "streamGenerateContent" if query.split('&').any(|part| part == "alt=sse") => {
+                found(WireKind::Gemini, Some(true))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+async fn accept(listener: TcpListener, library: Arc<dyn Library>, pace: f64) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file handles, say: the next connection may find one.
@@ -73,11 +124,11 @@ async fn accept(listener: TcpListener, recording: Arc<Recording>, pace: f64) {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let recording = Arc::clone(&recording);
+        let library = Arc::clone(&library);
         tokio::spawn(async move {
             let service = hyper::service::service_fn(|request| {
-                let recording = Arc::clone(&recording);
-                async move { Ok::<_, Infallible>(answer(request, &recording, pace).await) }
+                let library = Arc::clone(&library);
+                async move { Ok::<_, Infallible>(answer(request, &*library, pace).await) }
             });
             // A client that goes away ends its connection: nothing to report.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -85,51 +136,44 @@ async fn accept(listener: TcpListener, recording: Arc<Recording>, pace: f64) {
     }
 }
 
-async fn answer(request: Request<Incoming>, recording: &Recording, pace: f64) -> Response<Body> {
-    if request.uri().path() != "/v1/chat/completions" {
-        return error(StatusCode::NOT_FOUND, "unknown_url", "the recording answers POST /v1/chat/completions");
-    }
+async fn answer(request: Request<Incoming>, library: &dyn Library, pace: f64) -> Response<Body> {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
+    let Some(route) = route(&path).filter(|_| request.method() == Method::POST) else {
+        return fault(WireKind::OpenaiChat, Fault::Path);
+    };
     let repeat = request.headers().get(REPEAT).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
     let Ok(body) = Limited::new(request.into_body(), MAX_REQUEST_BYTES).collect().await else {
-        return error(StatusCode::BAD_REQUEST, "invalid_request_error", "the request body did not arrive");
+        return fault(route.wire, Fault::Body("the request body did not arrive"));
     };
     let Ok(body) = serde_json::from_slice::<Map<String, Value>>(&body.to_bytes()) else {
-        return error(StatusCode::BAD_REQUEST, "invalid_request_error", "the request body is not a JSON object");
+        return fault(route.wire, Fault::Body("the request body is not a JSON object"));
     };
-    let Some(entry) = recording.find(&wire::request_digest(&body), repeat) else {
-        return error(StatusCode::NOT_FOUND, "ceiling_not_recorded", "no recording knows this request");
+    let Some(reply) = library.look_up(&Asked { wire: route.wire, path: route.path, body: &body, repeat }) else {
+        return fault(route.wire, Fault::NotRecorded);
     };
-    if body.get("stream") == Some(&Value::Bool(true)) && !entry.chunks.is_empty() {
-        stream(&entry, pace)
-    } else {
-        whole(&entry, pace).await
-    }
+    let streamed = route.streamed.unwrap_or_else(|| body.get("stream") == Some(&Value::Bool(true)));
+    if streamed && reply.entry.response.is_none() { stream(&reply, pace) } else { whole(&reply, pace).await }
 }
 
 /// A streamed answer at the scaled pace.
-fn stream(entry: &Entry, pace: f64) -> Response<Body> {
-    let mut times: Vec<f64> = Vec::with_capacity(entry.chunks.len() + 2);
-    let mut events: Vec<(f64, Bytes)> = Vec::with_capacity(entry.chunks.len() + 1);
-    for (ms, data) in entry.events() {
-        times.push(ms);
-        events.push((ms, format!("data: {data}\n\n").into()));
-    }
-    events.push((entry.total_ms, Bytes::from_static(b"data: [DONE]\n\n")));
-    times.extend([entry.total_ms, entry.total_ms]);
+fn stream(reply: &Reply, pace: f64) -> Response<Body> {
+    let entry = &reply.entry;
+    let pieces = framing::pieces(entry);
+    let times: Vec<f64> = pieces.iter().map(|(ms, _)| *ms).chain([entry.total_ms]).collect();
     let body = if pace <= 0.0 {
-        Full::new(events.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect::<Bytes>()).boxed()
+        Full::new(pieces.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect::<Bytes>()).boxed()
     } else {
-        paced(events, pace)
+        paced(pieces, pace)
     };
-    respond(entry.status, "text/event-stream", &times, body)
+    respond(reply, framing::content_type(entry.wire), &times, body)
 }
 
-/// Events sent when their scaled time has come.
-fn paced(events: Vec<(f64, Bytes)>, pace: f64) -> Body {
+/// Pieces sent when their scaled time has come.
+fn paced(pieces: Pieces, pace: f64) -> Body {
     let (sender, receiver) = mpsc::channel(16);
     tokio::spawn(async move {
         let start = tokio::time::Instant::now();
-        for (ms, bytes) in events {
+        for (ms, bytes) in pieces {
             let due = Duration::try_from_secs_f64(ms.max(0.0) * pace / 1000.0).unwrap_or_default();
             tokio::time::sleep_until(start + due).await;
             if sender.send(bytes).await.is_err() {
@@ -156,49 +200,69 @@ impl hyper::body::Body for ChannelBody {
 }
 
 /// An answer in one piece.
-async fn whole(entry: &Entry, pace: f64) -> Response<Body> {
+async fn whole(reply: &Reply, pace: f64) -> Response<Body> {
+    let entry = &reply.entry;
+    let Some(body) = text_of(entry) else { return fault(entry.wire, Fault::StreamOnly) };
     let wait = Duration::try_from_secs_f64(entry.total_ms.max(0.0) * pace / 1000.0).unwrap_or_default();
     tokio::time::sleep(wait).await;
-    let body = entry.response.clone().unwrap_or_else(|| join(entry));
-    respond(entry.status, "application/json", &[entry.total_ms], Full::new(body.to_string().into()).boxed())
+    respond(reply, "application/json", &[entry.total_ms], Full::new(body.into()).boxed())
 }
 
-/// The chunks of a stream as the one answer that the same server would have given.
-fn join(entry: &Entry) -> Value {
-    let mut text = String::new();
-    let mut finish_reason = Value::Null;
-    let mut body = entry.envelope.clone();
-    body.insert("object".into(), "chat.completion".into());
-    for (_, event) in entry.events() {
-        let event: Value = serde_json::from_str(&event).unwrap_or_default();
-        text.push_str(event.pointer("/choices/0/delta/content").and_then(Value::as_str).unwrap_or_default());
-        if let Some(reason) = event.pointer("/choices/0/finish_reason").filter(|reason| !reason.is_null()) {
-            finish_reason = reason.clone();
-        }
-        if let Some(usage) = event.get("usage").filter(|usage| !usage.is_null()) {
-            body.insert("usage".into(), usage.clone());
-        }
+/// The body of an answer in one piece; a recorded text is no JSON (a gateway's page, say).
+fn text_of(entry: &Entry) -> Option<String> {
+    match &entry.response {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(body) => Some(body.to_string()),
+        None => join::join(entry).map(|body| body.to_string()),
     }
-    let message = json!({"role": "assistant", "content": text});
-    body.insert("choices".into(), json!([{"index": 0, "message": message, "finish_reason": finish_reason}]));
-    Value::Object(body)
 }
 
-fn respond(status: u16, content_type: &'static str, times_ms: &[f64], body: Body) -> Response<Body> {
+fn respond(reply: &Reply, content_type: &'static str, times_ms: &[f64], body: Body) -> Response<Body> {
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    *response.status_mut() = StatusCode::from_u16(reply.entry.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.extend(reply.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     let times = times_ms.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
     if let Ok(times) = HeaderValue::from_str(&times) {
-        response.headers_mut().insert(RECORDED_TIMES, times);
+        headers.insert(RECORDED_TIMES, times);
     }
     response
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    let body = json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}});
+fn fault(wire: WireKind, fault: Fault) -> Response<Body> {
+    let (status, headers, body) = framing::error(wire, fault);
     let mut response = Response::new(Full::new(body.to_string().into()).boxed());
     *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_says_the_wire() {
+        let wire = |path: &'static str| route(path).map(|route| (route.wire, route.path, route.streamed));
+        let chat = |path| Some((WireKind::OpenaiChat, path, None));
+        let gemini = |path, streamed| Some((WireKind::Gemini, path, Some(streamed)));
+        assert_eq!(wire("/v1/chat/completions"), chat("/chat/completions"));
+        let azure = "/openai/deployments/d/chat/completions?api-version=2024-10-21";
+        assert_eq!(wire(azure), chat(azure));
+        assert_eq!(wire("/v1/responses"), Some((WireKind::OpenaiResponses, "/responses", None)));
+        assert_eq!(wire("/v1/messages"), Some((WireKind::Anthropic, "/messages", None)));
+        assert_eq!(wire("/v1beta/models/g-3:generateContent"), gemini("/models/g-3:generateContent", false));
+        let stream = "/v1/models/g-3:streamGenerateContent?alt=sse";
+        assert_eq!(wire(stream), gemini("/models/g-3:streamGenerateContent?alt=sse", true));
+        let vertex = "/projects/p/locations/l/publishers/google/models/g:generateContent";
+        assert_eq!(route(&format!("/v1{vertex}")).map(|route| route.path), Some(vertex));
+        let bedrock = |path, streamed| Some((WireKind::Bedrock, path, Some(streamed)));
+        assert_eq!(wire("/model/a.b-v1%3A0/converse"), bedrock("/model/a.b-v1%3A0/converse", false));
+        assert_eq!(wire("/model/a/converse-stream"), bedrock("/model/a/converse-stream", true));
+        for other in ["/", "/v1", "/v1/models/g-3", "/v1/models/g:streamGenerateContent", "/v1/embeddings", "*"] {
+            assert_eq!(wire(other), None, "{other}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::provider::EndpointId;
 use crate::stats::Estimate;
 use crate::trial::Delivery;
 use crate::variant::{Intervention, VariantId};
+use crate::wire::fit::Change;
 
 /// The whole document.
 #[derive(Debug, Serialize)]
@@ -56,6 +57,7 @@ struct Row<'a> {
     cost_note: Option<&'a str>,
     confusion: Option<&'a Confusion>,
     violations: Vec<ViolationRow<'a>>,
+    schema_changes: &'a [Change],
     slices: &'a [Slice],
     retrieval: Option<&'a RetrievalMeasurements>,
 }
@@ -103,12 +105,12 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         setting: report.setting.as_deref(),
         trials_left_out: report.left_out,
         embeddings: &report.embeddings,
-        variants: measurements.variants.iter().map(row).collect(),
+        variants: measurements.variants.iter().map(|measured| row(report, measured)).collect(),
         verdict: &report.verdict,
     })
 }
 
-fn row(measured: &VariantMeasurements) -> Row<'_> {
+fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
     let usage = &measured.usage;
     Row {
         variant: &measured.variant.id,
@@ -151,6 +153,7 @@ fn row(measured: &VariantMeasurements) -> Row<'_> {
             .iter()
             .map(|(violation, count)| ViolationRow { violation, count: *count })
             .collect(),
+        schema_changes: report.schema_changes.get(&measured.variant.id).map_or(&[], Vec::as_slice),
         slices: &measured.slices,
         retrieval: measured.retrieval.as_ref(),
     }

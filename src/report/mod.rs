@@ -2,6 +2,7 @@
 
 pub mod json;
 pub mod retrieval;
+pub mod schema_sent;
 pub mod table;
 pub mod terminal;
 
@@ -25,6 +26,8 @@ pub struct Report {
     pub left_out: u64,
     /// Vectors that were bought for it.
     pub embeddings: Vec<retrieval::EmbeddingPurchase>,
+    /// How the suite's schema was changed for the endpoint, by variant.
+    pub schema_changes: schema_sent::SchemaChanges,
     /// What was measured.
     pub measurements: Measurements,
     /// The ladder's answer.

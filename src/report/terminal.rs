@@ -165,6 +165,7 @@ fn footnotes(report: &Report, width: usize) -> String {
             notes.push(format!("{}: cost: {note}", measured.variant.id));
         }
     }
+    notes.extend(super::schema_sent::notes(report));
     if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
         let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));

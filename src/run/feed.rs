@@ -101,8 +101,10 @@ impl Feed {
         let http = self.encode(&trial).map_err(|error| {
             RunError::Input(format!("example `{}`, variant `{}`: {error}", trial.example.id, lane.id))
         })?;
-        let recorded = self.endpoints[lane.endpoint].provenance == Provenance::Recorded;
-        if recorded && self.recording.as_ref().is_some_and(|recording| !recording.knows(&http.digest, trial.repeat)) {
+        let endpoint = &self.endpoints[lane.endpoint];
+        let recorded = endpoint.provenance == Provenance::Recorded;
+        let known = |recording: &Arc<Recording>| recording.knows(endpoint.wire, &http.digest, trial.repeat);
+        if recorded && !self.recording.as_ref().is_none_or(known) {
             return Ok(Work::NotRecorded);
         }
         let mode = if lane.leader_first { CacheMode::Warm } else { CacheMode::Off };

@@ -59,6 +59,17 @@ impl Validity {
 ///
 /// Without a schema and without `wants_json` the answer is the text itself, as a JSON string.
 pub fn parse(text: &str, mode: ParseMode, schema: Option<&OutputSchema>, wants_json: bool) -> Answer {
+    parse_as(text, mode, schema, wants_json, &|value| value)
+}
+
+/// The same, with what is parsed put into the suite's form before the schema is asked.
+pub fn parse_as(
+    text: &str,
+    mode: ParseMode,
+    schema: Option<&OutputSchema>,
+    wants_json: bool,
+    restore: &dyn Fn(Value) -> Value,
+) -> Answer {
     if schema.is_none() && !wants_json {
         return Answer { value: Some(Value::String(text.to_owned())), validity: Validity::Valid };
     }
@@ -70,6 +81,7 @@ pub fn parse(text: &str, mode: ParseMode, schema: Option<&OutputSchema>, wants_j
     match found {
         Err((offset, message)) => Answer { value: None, validity: Validity::NotJson { offset, message } },
         Ok(value) => {
+            let value = restore(value);
             let violation = schema.and_then(|schema| schema.first_violation(&value));
             Answer { value: Some(value), validity: violation.map_or(Validity::Valid, Validity::Invalid) }
         }

@@ -86,7 +86,7 @@ pub(super) fn build(
     }
     let recording = Some(folder.join("recording.jsonl")).filter(|path| path.is_file());
     let schema_given = raw.output.schema.is_some();
-    let (variants, incumbent) = variants::Builder {
+    let (placed, incumbent) = variants::Builder {
         providers,
         options,
         prompts: &prompts,
@@ -98,6 +98,7 @@ pub(super) fn build(
         self_hosted: raw.targets.self_hosted,
     }
     .build(raw.variants, raw.matrix, raw.incumbent, faults);
+    let (variants, variant_spans) = placed.into_iter().unzip();
     let wrap = wrap_of(schema.as_ref(), scorers.first());
     let sources = Sources::read(&raw.data, wrap, &paths, options, faults);
     Some(Suite {
@@ -119,6 +120,7 @@ pub(super) fn build(
         labels,
         prompts,
         variants,
+        variant_spans,
         targets: raw.targets,
         economics: raw.economics,
         gate: raw.gate,

@@ -3,6 +3,7 @@
 //! Data is streamed; what is kept is a few words an example. Of each class of fault the first
 //! [`SHOWN`] are reported, then how many more there are.
 
+pub mod facts;
 mod named;
 
 use std::collections::{BTreeMap, HashMap};

@@ -100,6 +100,14 @@ pub(super) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
     read_text(path, &READING)
 }
 
+/// suite.toml again, to show a place of it.
+///
+/// # Errors
+/// It is no longer there, or no text.
+pub fn read_suite_file(suite: &Suite) -> Result<Source, Box<Diagnostic>> {
+    read(&suite.file)
+}
+
 /// Opens a data file for streaming.
 pub(super) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, RowFault> {
     #[expect(clippy::disallowed_methods, reason = "the door for data files")]

@@ -322,6 +322,8 @@ pub struct Suite {
     pub prompts: Vec<Prompt>,
     /// Variants in order, the matrix expanded.
     pub variants: Vec<Variant>,
+    /// Where each variant names its model in suite.toml, in bytes.
+    pub variant_spans: Vec<std::ops::Range<usize>>,
     /// What the product needs.
     pub targets: Targets,
     /// What training costs and brings.

@@ -87,7 +87,7 @@ impl Wire for Bedrock {
             true => said.message,
             false => text::one_line(&format!("{} ({name})", said.message), 300),
         };
-        Failure { status: Some(status), message, ..classify::classify(alike, headers, b"{}") }
+        Failure { status: Some(status), message, ..classify::classify(alike, headers, body) }
     }
 
     /// Claude's subset for Claude; what other models' servers accept is not documented.

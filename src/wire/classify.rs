@@ -155,7 +155,8 @@ fn said_by(error: &Value) -> Said {
     if let Value::String(message) = error {
         return Said { words: Vec::new(), message: text::one_line(message, 300) };
     }
-    let details = error.pointer("/details/error_code");
+    // Anthropic's details are an object, Google's a list.
+    let details = error.pointer("/details/error_code").or_else(|| error.pointer("/details/0/reason"));
     let words: Vec<String> = ["type", "code", "status"]
         .iter()
         .filter_map(|key| error.get(key))

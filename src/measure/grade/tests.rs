@@ -8,7 +8,14 @@ use serde_json::json;
 pub(crate) fn facts() -> EndpointFacts {
     let usd = UsdPerMillionTokens::from_f64;
     let price = Price { input: usd(1.0), cache_read: usd(0.1), output: usd(2.0), ..Price::default() };
-    EndpointFacts { wire: WireKind::OpenaiChat, price: Some(price), gpu: None, self_hosted: false, retires: None }
+    EndpointFacts {
+        wire: WireKind::OpenaiChat,
+        price: Some(price),
+        gpu: None,
+        self_hosted: false,
+        null_is_absent: false,
+        retires: None,
+    }
 }
 
 pub(crate) fn spec(kind: ScorerKind) -> ScorerSpec {
@@ -176,4 +183,28 @@ fn a_missing_pointer_is_a_wrong_answer_or_an_unscored_example() {
     assert_eq!(score(&open("/other", "/label"), &answer).scores[0].score(), Some(0.0));
     assert_eq!(score(&open("/label", "/other"), &answer).scores[0].score(), None);
     assert_eq!(plain().grade(7, &example("A"), &answer, None).ending, Ending::Failed(FailureKind::Malformed));
+}
+
+#[test]
+fn a_null_that_stands_for_absence_is_judged_as_absence() {
+    let document = json!({
+        "type": "object",
+        "properties": {"label": {"enum": ["A", "B"]}, "note": {"type": "string"}},
+        "required": ["label"],
+        "additionalProperties": false
+    });
+    let graded = |null_is_absent: bool, text: &str| {
+        let rules = (ParseMode::Strict, false, Task::Classification);
+        let endpoint = EndpointFacts { null_is_absent, ..facts() };
+        let scorers = [spec(ScorerKind::Exact { normalise: vec![] })];
+        let schema = Some(OutputSchema::compile(document.clone()).unwrap());
+        score(&Grader::from_parts(&scorers, schema, rules, &[endpoint], vec![true]).unwrap(), &said(text, "stop"))
+    };
+    let written = "{\"label\": \"A\", \"note\": null}";
+    let fitted = graded(true, written);
+    assert!(fitted.valid_strict && fitted.valid_lenient && fitted.violation.is_none());
+    assert_eq!(fitted.scores[0].score(), Some(1.0));
+    let own = graded(false, written);
+    assert!(!own.valid_strict && own.violation.is_some(), "null was not offered, so it is wrong");
+    assert!(!graded(true, "{\"label\": null}").valid_strict, "what is required may not be null");
 }

@@ -13,6 +13,9 @@ use crate::suite::raw::{RawMatrix, RawRetrieve, RawVariant};
 use crate::suite::{Prompt, matrix};
 use crate::variant::{Retrieve, RetrieveFrom, Select, Structured, Variant, VariantId};
 
+/// A variant and where it stands in suite.toml.
+type Placed = (Variant, Range<usize>);
+
 /// What variants are checked against.
 pub(super) struct Builder<'a> {
     pub(super) providers: &'a Providers,
@@ -34,7 +37,7 @@ impl Builder<'_> {
         matrix: Option<RawMatrix>,
         incumbent: Option<Spanned<String>>,
         faults: &mut Faults<'_>,
-    ) -> (Vec<Variant>, Option<VariantId>) {
+    ) -> (Vec<Placed>, Option<VariantId>) {
         let mut raw = written;
         if let Some(matrix) = matrix {
             let size = matrix::size(&matrix);
@@ -64,9 +67,13 @@ impl Builder<'_> {
             }
             known.then(|| VariantId(name.into_inner()))
         });
-        let mut variants: Vec<Variant> = raw.into_iter().filter_map(|variant| self.variant(variant, faults)).collect();
+        let place = |variant: RawVariant| {
+            let span = variant.model.span();
+            Some((self.variant(variant, faults)?, span))
+        };
+        let mut variants: Vec<Placed> = raw.into_iter().filter_map(place).collect();
         self.keep_chosen(&mut variants, &names, faults);
-        let incumbent = incumbent.filter(|id| variants.iter().any(|variant| variant.id == *id));
+        let incumbent = incumbent.filter(|id| variants.iter().any(|(variant, _)| variant.id == *id));
         (variants, incumbent)
     }
 
@@ -102,7 +109,7 @@ impl Builder<'_> {
         }
     }
 
-    fn keep_chosen(&self, variants: &mut Vec<Variant>, names: &[String], faults: &mut Faults<'_>) {
+    fn keep_chosen(&self, variants: &mut Vec<Placed>, names: &[String], faults: &mut Faults<'_>) {
         let Some(chosen) = &self.options.variants else { return };
         for name in chosen.iter().filter(|name| !names.contains(name)) {
             let fault = crate::diagnostic::Diagnostic::error(
@@ -112,7 +119,7 @@ impl Builder<'_> {
             );
             faults.push(fault.suggest(name, names.iter().map(String::as_str)));
         }
-        variants.retain(|variant| chosen.contains(&variant.id.0));
+        variants.retain(|(variant, _)| chosen.contains(&variant.id.0));
     }
 
     fn variant(&self, raw: RawVariant, faults: &mut Faults<'_>) -> Option<Variant> {

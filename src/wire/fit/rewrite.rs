@@ -269,28 +269,23 @@ impl Rewriting<'_> {
         if !self.rules.keywords.contains(&key) {
             return self.left_out(at, key);
         }
-        match (key, value) {
+        let refused = match (key, value) {
             ("format", Value::String(format)) => {
-                if self.rules.formats.is_some_and(|known| !known.contains(&format.as_str())) {
-                    self.change(at, format!("`format` {format} left out"), true);
-                    return;
-                }
+                let unknown = self.rules.formats.is_some_and(|known| !known.contains(&format.as_str()));
+                unknown.then(|| format!("`format` {format} left out"))
             }
-            ("pattern", Value::String(text)) => {
-                if let Some(why) = pattern::refused(text, self.rules.word_boundaries) {
-                    self.change(at, format!("`pattern` left out: it has {why}"), true);
-                    return;
-                }
-            }
-            (_, Value::Number(least)) => {
-                let most = self.rules.most_min_items;
-                if least.as_u64().is_some_and(|least| least > most) {
-                    self.change(at, format!("`minItems` {least} sent as {most}"), true);
-                    out.insert(key.to_owned(), most.into());
-                    return;
-                }
-            }
-            _ => {}
+            ("pattern", Value::String(text)) => pattern::refused(text, self.rules.word_boundaries)
+                .map(|why| format!("`pattern` left out: it has {why}")),
+            _ => None,
+        };
+        if let Some(what) = refused {
+            return self.change(at, what, true);
+        }
+        let most = self.rules.most_min_items;
+        if let Some(least) = value.as_u64().filter(|&least| key == "minItems" && least > most) {
+            self.change(at, format!("`minItems` {least} sent as {most}"), true);
+            out.insert(key.to_owned(), most.into());
+            return;
         }
         out.insert(key.to_owned(), value.clone());
     }

@@ -272,5 +272,10 @@ fn a_null_that_stands_for_absence_goes_and_no_other() {
     );
     let b = json!({"must": "m", "either": {"kind": "b", "x": null}});
     assert_eq!(absent_nulls(&schema, b.clone()), b, "required, and null is a value of it");
+    let either = json!({"anyOf": [
+        {"type": "object", "properties": {"k": {"const": "c"}}, "required": ["k"]},
+        {"type": "object", "properties": {"k": {"type": "string"}}}
+    ]});
+    assert_eq!(absent_nulls(&either, json!({"k": null})), json!({}), "only the second may lack it");
     assert_eq!(absent_nulls(&json!({"$ref": "#"}), json!({"a": null})), json!({"a": null}));
 }

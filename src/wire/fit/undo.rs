@@ -93,13 +93,25 @@ fn could_be(node: &Value, value: &Value, root: &Value, hops: usize) -> bool {
     if fields.get("enum").and_then(Value::as_array).is_some_and(|values| !values.contains(value)) {
         return false;
     }
+    let mut unions = ["anyOf", "oneOf"].into_iter().filter(|key| fields.contains_key(*key));
+    if !unions.all(|key| members(fields, key).any(|member| could_be(member, value, root, hops + 1))) {
+        return false;
+    }
     let (Some(Value::Object(properties)), Value::Object(written)) = (fields.get("properties"), value) else {
-        return true;
+        // Several parts of an object name some of its fields each; a lone one names them all.
+        let mut parts = members(fields, "allOf");
+        return match (parts.next(), parts.next()) {
+            (Some(part), None) => could_be(part, value, root, hops + 1),
+            _ => true,
+        };
     };
-    // A field that is null may be an absent one, whatever its schema says.
-    written.iter().all(|(name, value)| {
-        properties.get(name).is_some_and(|schema| value.is_null() || could_be(schema, value, root, hops + 1))
-    }) && members(fields, "required").all(|name| name.as_str().is_some_and(|name| written.contains_key(name)))
+    // A field that is null may be an absent one, where it may be absent.
+    let fits = |schema: &Value, name: &str, value: &Value| match value {
+        Value::Null => !requires(fields, name) || accepts_null(schema, root),
+        value => could_be(schema, value, root, hops + 1),
+    };
+    written.iter().all(|(name, value)| properties.get(name).is_some_and(|schema| fits(schema, name, value)))
+        && members(fields, "required").all(|name| name.as_str().is_some_and(|name| written.contains_key(name)))
 }
 
 fn has_type(fields: &Map<String, Value>, value: &Value) -> bool {

@@ -29,7 +29,7 @@ pub(crate) struct Contract {
 
 /// The shared fixtures, or a line that says what is skipped without them.
 #[expect(clippy::print_stdout, reason = "what a test skips must be seen")]
-fn fixtures(what: &str) -> Option<PathBuf> {
+pub(crate) fn fixtures(what: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("CEILING_SHARED").map_or(beside, PathBuf::from);
     let folder = shared.join("fixtures");

@@ -5,5 +5,5 @@ pub(crate) mod project;
 pub(crate) mod redact;
 pub(crate) mod server;
 
-pub(crate) use project::{Output, Project};
+pub(crate) use project::{COLOURS, Output, Project};
 pub(crate) use server::{Answer, ScriptedServer, events, last_user, say, wants_schema};
