@@ -16,6 +16,29 @@ pub enum Purpose {
     Score,
     /// The time is measured.
     Latency,
+    /// The answer is scored and comes through a batch API, so that its time says nothing.
+    Batch,
+}
+
+/// How a request reached its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// As a request of its own.
+    #[default]
+    Direct,
+    /// As a line of a batch: billed at batch prices, and without a latency.
+    Batch,
+}
+
+impl Delivery {
+    /// The kebab-case name, as in JSON and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Batch => "batch",
+        }
+    }
 }
 
 /// Whether the provider's prompt cache was asked for.
@@ -119,6 +142,8 @@ pub struct Exchange {
     pub in_flight: u32,
     /// Where the answer comes from.
     pub provenance: Provenance,
+    /// How the request reached its endpoint. The times of a batch's answers are not set.
+    pub delivery: Delivery,
 }
 
 /// A trial that is over: what it was and what is stored of it.

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::measure::grade::{CacheFacts, EndpointFacts, PrefixFacts};
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::load::Providers;
-use crate::provider::{EndpointId, KeySource, Limits, Model, Provider, Service, WireKind};
+use crate::provider::{Dialect, EndpointId, KeySource, Limits, Model, Provider, Service, WireKind};
 use crate::replay::Recording;
 use crate::replay::server::ReplayServer;
 use crate::report::schema_sent::SchemaChanges;
@@ -90,6 +90,8 @@ pub(super) struct Assembly {
     pub(super) lanes: Vec<Lane>,
     pub(super) endpoints: Vec<EndpointSpec>,
     pub(super) http: Vec<HttpEndpoint>,
+    /// How each endpoint's host speaks its wire.
+    pub(super) dialects: Vec<Dialect>,
     pub(super) prepared: Vec<Arc<Prepared>>,
     pub(super) recording: Option<Arc<Recording>>,
     /// Keeps answering while the run lasts.
@@ -199,8 +201,15 @@ pub(super) async fn assemble(
         ),
         None => None,
     };
-    let mut assembly =
-        Assembly { lanes: vec![], endpoints: vec![], http: vec![], prepared: vec![], recording: None, _server: None };
+    let mut assembly = Assembly {
+        lanes: vec![],
+        endpoints: vec![],
+        http: vec![],
+        dialects: vec![],
+        prepared: vec![],
+        recording: None,
+        _server: None,
+    };
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for (place, variant) in suite.variants.iter().enumerate() {
         let (provider, model) = found(providers, variant)?;
@@ -224,6 +233,7 @@ pub(super) async fn assemble(
                     concurrency,
                 ));
                 assembly.http.push(http);
+                assembly.dialects.push(provider.dialect);
                 known.insert(name, assembly.http.len() - 1);
                 assembly.http.len() - 1
             }
@@ -339,13 +349,17 @@ fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> 
 }
 
 /// Checks that a limit of money can be kept: every live request's worst case must be known.
-pub(super) fn check_budget(assembly: &Assembly) -> Result<(), Error> {
+pub(super) fn check_budget(assembly: &Assembly, batch: bool) -> Result<(), Error> {
     for lane in &assembly.lanes {
         let endpoint = &assembly.endpoints[lane.endpoint];
-        let priced = endpoint.price.as_ref().is_some_and(crate::run::budget::is_bounded);
+        let billed = endpoint.price.map(|price| if batch { price.batch_bound() } else { price });
+        let priced = billed.as_ref().is_some_and(crate::run::budget::is_bounded);
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
-            let what =
-                if priced { "sets no `max_tokens`" } else { "is asked of an endpoint without input and output prices" };
+            let what = match (priced, batch) {
+                (true, _) => "sets no `max_tokens`",
+                (false, false) => "is asked of an endpoint without input and output prices",
+                (false, true) => "is asked of an endpoint without `batch_input` and `batch_output` prices",
+            };
             return Err(Error::usage(
                 format!("a limit of money cannot be kept: variant `{}` {what}", lane.id),
                 "set `max_tokens` in the variant's params, and `price` in the provider file",

@@ -1,12 +1,13 @@
 //! Progress while a run lasts: a bar on a terminal, a line now and then elsewhere.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::printer::Printer;
 use crate::measure::grade::Grader;
-use crate::run::event::{Event, Observer};
+use crate::run::event::{BatchNews, Event, Observer};
 use crate::stats::proportion::wilson;
 use crate::units::{Usd, format_usd};
 use crate::variant::VariantId;
@@ -33,6 +34,10 @@ pub(super) struct Progress<'a> {
     spent: Option<Usd>,
     retries: u64,
     in_flight: (usize, usize),
+    /// What is waited for, in a batch run.
+    waiting: Option<String>,
+    /// The last state of each batch.
+    states: HashMap<String, (String, Option<u64>)>,
 }
 
 impl<'a> Progress<'a> {
@@ -58,6 +63,8 @@ impl<'a> Progress<'a> {
             spent: Some(Usd::ZERO),
             retries: 0,
             in_flight: (0, 0),
+            waiting: None,
+            states: HashMap::new(),
         }
     }
 
@@ -81,7 +88,13 @@ impl<'a> Progress<'a> {
         if self.retries > 0 {
             parts.push(format!("{} retries", self.retries));
         }
-        parts.push(format!("{}/{} under way", self.in_flight.0, self.in_flight.1));
+        match &self.waiting {
+            Some(waiting) => parts.push(waiting.clone()),
+            None if self.in_flight.1 > 0 => {
+                parts.push(format!("{}/{} under way", self.in_flight.0, self.in_flight.1));
+            }
+            None => {}
+        }
         parts.join(" · ")
     }
 
@@ -95,6 +108,58 @@ impl<'a> Progress<'a> {
         } else if !self.lines {
             self.bar.set_message(self.message());
         }
+    }
+}
+
+impl Progress<'_> {
+    /// Says what happened to a batch; its state only where that is another one.
+    fn batch(&mut self, endpoint: &str, remote: &str, news: &BatchNews<'_>) {
+        let what = match news {
+            BatchNews::Submitted { requests } => {
+                format!("submitted with {requests} requests; typically done within 24 h, often much sooner")
+            }
+            BatchNews::Resumed { requests, submitted_unix_ms } => {
+                let since = jiff::Timestamp::from_millisecond(*submitted_unix_ms)
+                    .map_or(String::new(), |at| format!(", submitted {at:.0}"));
+                format!("waited for again: {requests} requests{since}")
+            }
+            BatchNews::State { word, over, requests, elapsed } => {
+                let state = (word.to_string(), *over);
+                let over = over.map_or(String::new(), |over| format!(" {over}/{requests}"));
+                let text = format!("{word}{over} after {}", for_people(*elapsed));
+                self.waiting = Some(format!("batch {text}"));
+                if self.states.insert(remote.to_owned(), state.clone()).as_ref() == Some(&state) || !self.lines {
+                    return self.show();
+                }
+                text
+            }
+            BatchNews::Fetched(joined) => {
+                self.waiting = None;
+                let parts = [
+                    (joined.answered, "answered"),
+                    (joined.expired, "expired"),
+                    (joined.cancelled, "cancelled"),
+                    (joined.again, "asked again"),
+                ];
+                let parts = parts.iter().filter(|(count, what)| *count > 0 || *what == "answered");
+                let all: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+                let all: Vec<String> = all.into_iter().chain(joined.oddities()).collect();
+                format!("fetched: {}", all.join(", "))
+            }
+            BatchNews::GivenUp { failure } => format!("given up: {} ({})", failure.message, failure.kind.as_str()),
+        };
+        let note = format!("batch {} of {endpoint}: {what}", crate::text::one_line(remote, 80));
+        self.bar.suspend(|| self.printer.note(&note));
+    }
+}
+
+/// A time of seconds to days, in its two largest units.
+fn for_people(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
 }
 
@@ -127,6 +192,7 @@ impl Observer for Progress<'_> {
                 self.bar.suspend(|| self.printer.note(&note));
             }
             Event::InFlight { requests, allowed } => self.in_flight = (requests, allowed),
+            Event::Batch { endpoint, remote, news } => self.batch(endpoint, remote, &news),
             Event::Draining => {
                 self.bar.suspend(|| self.printer.note(DRAINING));
             }

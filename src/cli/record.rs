@@ -15,7 +15,7 @@ use crate::provider::load::Providers;
 use crate::provider::{EndpointId, WireKind};
 use crate::replay::{self, Entry, Header, LatencyClaim, round_ms};
 use crate::store::{Store, StoredTrial};
-use crate::trial::Received;
+use crate::trial::{Delivery, Received};
 use crate::wire;
 
 /// Flags of `ceiling record`.
@@ -58,6 +58,12 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
         let providers = assemble::providers(Path::new(&run.folder))?;
         suite = run.suite;
         store.each_trial(run.id, None, |trial| -> Result<(), Error> {
+            if trial.exchange.delivery == Delivery::Batch {
+                return Err(Error::usage(
+                    format!("run `{name}` has answers that came by batch: a recording needs times, which they lack"),
+                    "record a run without --batch",
+                ));
+            }
             match entry(&trial, wire_of(&trial.exchange.endpoint, &providers)?) {
                 None => failed += 1,
                 Some(entry) if seen.insert((entry.wire, entry.request_hash, entry.repeat)) => entries.push(entry),

@@ -1,5 +1,8 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
+mod batch;
+mod ending;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +28,14 @@ use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
 use crate::report::{Report, json as json_report, terminal};
+use crate::run::batch::drive_batches;
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
 use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::{Example, Suite};
+use crate::trial::Purpose;
 use crate::units::Usd;
 
 /// Flags of `ceiling run`.
@@ -66,6 +71,13 @@ pub struct RunArgs {
     /// Spend at most this much in this invocation: a request is sent only if its worst case fits.
     #[arg(long, value_name = "USD", value_parser = parse_usd, env = "CEILING_MAX_COST")]
     pub max_cost: Option<Usd>,
+    /// Send through the providers' batch APIs: at their discount, within a day or so, and without
+    /// a latency. The same command fetches what was sent before.
+    #[arg(long, env = "CEILING_BATCH")]
+    pub batch: bool,
+    /// Ask for the state of a batch this often, in milliseconds, instead of ever less often.
+    #[arg(long, hide = true, value_name = "MS", env = "CEILING_BATCH_POLL_MS")]
+    pub batch_poll_ms: Option<u64>,
     /// Stop sending after this many seconds; the same command goes on later.
     #[arg(long, value_name = "SECONDS", env = "CEILING_MAX_TIME")]
     pub max_time: Option<u64>,
@@ -184,6 +196,9 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     let store = Store::open(&args.store.store)?;
     let runtime = super::runtime()?;
     runtime.block_on(async {
+        if args.batch {
+            batch::check(&suite, &providers)?;
+        }
         let allowance = args.allowance(&suite);
         let retrieval = Retrieval::bought(&suite, &providers, &store, &allowance, printer, interrupts).await?;
         let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency, &retrieval).await?;
@@ -244,7 +259,7 @@ impl Prepared<'_> {
         let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
         let total = counted.examples * each - counted.unknown;
         if self.max_cost().is_some() {
-            assemble::check_budget(self.assembly)?;
+            assemble::check_budget(self.assembly, self.args.batch)?;
         }
         let (row, resumed) = self.begin(counted.data)?;
         if resumed && row.trials > 0 {
@@ -272,6 +287,7 @@ impl Prepared<'_> {
             run: row.id,
             fresh: self.args.fresh,
             stored: None,
+            purpose: if self.args.batch { Purpose::Batch } else { Purpose::Score },
             store: Store::open_existing(self.store.path())?,
         };
         tracing::info!(run = row.name, trials = total, ?order, "sending");
@@ -285,23 +301,29 @@ impl Prepared<'_> {
     /// The second value says whether the user wants to leave at once.
     async fn drive(&self, mut feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
         let transport = Arc::new(HttpTransport::new(self.assembly.http.clone())?);
-        let wanted = self.assembly.wanted_prefixes(self.suite);
+        // The lines of a batch are sent whole: they may be answered after a stored prefix is gone.
+        let wanted = if self.args.batch { Vec::new() } else { self.assembly.wanted_prefixes(self.suite) };
         let stored = Arc::new(StoredPrefixes::new(Arc::clone(&transport), wanted));
-        feed.stored = Some(Arc::clone(&stored));
-        let job = Job {
-            lanes: self.assembly.lanes.clone(),
-            endpoints: self.assembly.endpoints.clone(),
-            transport,
-            run: row.id,
-            max_time: self.allowance.time_left(),
-            max_cost: self.max_cost(),
-        };
+        feed.stored = (!self.args.batch).then(|| Arc::clone(&stored));
         let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
         let mut progress = Progress::new(self.printer, self.grader, variants, total);
         let writer = Writer::start(self.store, row.id)?;
         let (stop, abort) = self.interrupts.sending();
         let aborting = abort.clone();
-        let summary = drive(&job, feed.start(open_examples(self.suite)), writer, &mut progress, stop, abort).await;
+        let work = feed.start(open_examples(self.suite));
+        let summary = if self.args.batch {
+            drive_batches(&self.batch_job(row, transport)?, work, writer, &mut progress, stop, abort).await
+        } else {
+            let job = Job {
+                lanes: self.assembly.lanes.clone(),
+                endpoints: self.assembly.endpoints.clone(),
+                transport,
+                run: row.id,
+                max_time: self.allowance.time_left(),
+                max_cost: self.max_cost(),
+            };
+            drive(&job, work, writer, &mut progress, stop, abort).await
+        };
         self.interrupts.over();
         progress.finish();
         let refusals = stored.refusals().map(|(lane, message)| (self.assembly.lanes[lane].id.clone(), message));
@@ -373,7 +395,7 @@ impl Prepared<'_> {
             self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
         let endpoints = endpoints.collect::<Vec<_>>().join("\n");
         let selection = &self.args.selection;
-        let options = json!({
+        let mut options = json!({
             "limit": selection.limit,
             "examples": selection.examples,
             "variants": selection.variants,
@@ -381,8 +403,12 @@ impl Prepared<'_> {
             "repeats": self.suite.repeats,
             "recorded_only": self.args.recorded_only,
             "fresh": self.args.fresh,
-        })
-        .to_string();
+        });
+        // A run by batch is another run: its answers have no times, and other prices.
+        if self.args.batch {
+            options["batch"] = true.into();
+        }
+        let options = options.to_string();
         let parts = [self.suite.digest.to_string(), variants, endpoints, data.to_string(), options.clone()];
         let new = NewRun {
             suite: &self.suite.name,
@@ -420,49 +446,6 @@ impl Prepared<'_> {
         let exit = self.exit(row, summary);
         Ok(Ended { exit, report: Some(report) })
     }
-
-    fn exit(&self, row: &RunRow, summary: &Summary) -> Exit {
-        let again = "run the same command again to go on: what is done is kept";
-        if summary.interrupted {
-            self.printer.note(&format!(
-                "interrupted; run {} keeps what arrived ({} trials to go). {again}",
-                row.name, summary.unsent
-            ));
-            return Exit::Interrupted;
-        }
-        if let Some(limit) = &summary.limit_reached {
-            self.printer.note(&format!("{limit}; {} trials to go. {again}", summary.unsent));
-            return Exit::CouldNotFinish;
-        }
-        if summary.unsent > 0 || !summary.stopped_variants.is_empty() {
-            self.note_missing(summary, again);
-            return Exit::CouldNotFinish;
-        }
-        self.note_missing(summary, again);
-        // Beyond this share no verdict of quality is given either (METHODS.md 0.4).
-        if summary.missing as f64 > MOST_MISSING * summary.done as f64 {
-            return Exit::CouldNotFinish;
-        }
-        Exit::Done
-    }
-
-    /// Says how many trials are to go, and why; nothing where all are settled.
-    fn note_missing(&self, summary: &Summary, again: &str) {
-        if let Some(missing) = missing_trials(summary) {
-            self.printer.note(&format!("{missing}. {again}"));
-        }
-    }
-}
-
-fn missing_trials(summary: &Summary) -> Option<String> {
-    let unsent = format!("{} trials could not be asked", summary.unsent);
-    let failed = format!("{} trials are missing: their provider failed", summary.missing);
-    match (summary.unsent, summary.missing) {
-        (0, 0) => None,
-        (0, _) => Some(failed),
-        (_, 0) => Some(unsent),
-        _ => Some(format!("{unsent}, and {failed}")),
-    }
 }
 
 /// Adds a row to the digest of those before it.
@@ -479,18 +462,4 @@ fn open_examples(suite: &Suite) -> OpenExamples {
             source.read().map(|row| row.map(|row| row.example).map_err(|fault| RunError::Input(fault.message.clone())));
         Ok(Box::new(rows))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_is_said_without_noughts() {
-        let missing = |unsent, missing| missing_trials(&Summary { unsent, missing, ..Summary::default() });
-        assert_eq!(missing(0, 0), None);
-        assert_eq!(missing(3, 0).unwrap(), "3 trials could not be asked");
-        assert_eq!(missing(0, 2).unwrap(), "2 trials are missing: their provider failed");
-        assert!(missing(3, 2).unwrap().contains("asked, and 2 trials"));
-    }
 }

@@ -17,7 +17,7 @@ use crate::score::Grade;
 use crate::store::{RunRow, Store, StoredTrial};
 use crate::suite::Suite;
 use crate::text;
-use crate::trial::Received;
+use crate::trial::{Delivery, Received};
 use crate::wire;
 
 /// Flags of `ceiling show`.
@@ -175,6 +175,10 @@ impl Shown<'_> {
 
     fn timing(&self) -> String {
         let exchange = &self.trial.exchange;
+        if exchange.delivery == Delivery::Batch {
+            let stored = if self.trial.reused { "; answer from the store" } else { "" };
+            return format!("not measured: came in a batch of {} requests{stored}", exchange.in_flight);
+        }
         let first = self.graded.ttft_ms.map_or("no first token".into(), |ms| format!("first token {ms:.1} ms"));
         let source = match exchange.provenance {
             crate::trial::Provenance::Live => "measured",
@@ -213,7 +217,8 @@ impl Shown<'_> {
                 json!({"retrieved": retrieved.ids, "right": retrieved.right, "missed": retrieved.missed})
             }),
             "ttft_ms": self.graded.ttft_ms,
-            "total_ms": exchange.timing.total_ms,
+            "delivery": exchange.delivery,
+            "total_ms": (exchange.delivery == Delivery::Direct).then_some(exchange.timing.total_ms),
             "usage": self.graded.usage,
             "cost_usd": self.graded.cost.map(|cost| cost.as_f64()),
             "attempts": exchange.attempts,

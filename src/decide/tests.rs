@@ -49,6 +49,7 @@ fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurement
         cache: None,
         ttft_any: None,
         reasoning_hidden: 0,
+        batched: 0,
         usage: UsageTotals::default(),
         cost: Cost::default(),
         slices: Vec::new(),

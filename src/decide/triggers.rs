@@ -166,7 +166,11 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     } else {
         Some("the times are recorded and not declared comparable; measure live to decide")
     };
-    if let Some(why) = recorded.or((n == 0).then_some("no fresh time to the first token was measured")) {
+    let none = match measured.batched {
+        0 => "no fresh time to the first token was measured",
+        _ => "the answers came by batch, which has no times; send some directly to decide",
+    };
+    if let Some(why) = recorded.or((n == 0).then_some(none)) {
         let why = format!("time to the first token of {name}: {why}");
         return Trigger { finding: measured.ttft.p95, n, ..Trigger::unknown(limit, why) };
     }

@@ -17,7 +17,7 @@ use crate::exchange::{FailureKind, Usage};
 use crate::score::Grade;
 use crate::score::field_f1::{FieldCounts, FieldTable};
 use crate::suite::{Example, Statistics, Suite, Task};
-use crate::trial::{Exchange, Provenance};
+use crate::trial::{Delivery, Exchange, Provenance};
 use crate::variant::Variant;
 
 /// Distinct texts (violations, answered classes, fields) that are counted apart: a bound against
@@ -39,6 +39,8 @@ pub struct ExchangeFacts {
     pub in_flight: u32,
     /// Where the answer comes from.
     pub provenance: Provenance,
+    /// How the request reached its endpoint.
+    pub delivery: Delivery,
     /// When it was sent, milliseconds since 1970-01-01 UTC.
     pub sent_at_unix_ms: i64,
     /// How long it took, in milliseconds.
@@ -53,6 +55,7 @@ impl ExchangeFacts {
             retries: exchange.attempts.len() as u32,
             in_flight: exchange.in_flight,
             provenance: exchange.provenance,
+            delivery: exchange.delivery,
             sent_at_unix_ms: exchange.sent_at_unix_ms,
             took_ms: exchange.timing.total_ms,
         }
@@ -106,6 +109,8 @@ pub(super) struct Tally {
     pub(super) missing: u64,
     pub(super) reused: u64,
     pub(super) recorded: u64,
+    /// Trials whose request was a line of a batch.
+    pub(super) batched: u64,
     /// Trials by example, missing ones among them.
     pub(super) trials: Vec<u16>,
     /// One column a scorer.
@@ -340,11 +345,16 @@ impl Tally {
         self.trials[place] = self.trials[place].saturating_add(1);
     }
 
-    /// Fresh trials only: a stored answer's times belong to the run that measured them.
+    /// Fresh trials only: a stored answer's times belong to the run that measured them, and a batch's
+    /// answers have none.
     fn add_times(&mut self, graded: &GradedTrial, facts: ExchangeFacts) {
         self.recorded += u64::from(facts.provenance == Provenance::Recorded);
+        self.batched += u64::from(facts.delivery == Delivery::Batch);
         if facts.reused {
             self.reused += 1;
+            return;
+        }
+        if facts.delivery == Delivery::Batch {
             return;
         }
         self.in_flight = self.in_flight.max(facts.in_flight);

@@ -127,6 +127,7 @@ fn finish_variant(
         failures: failures(tally),
         missing: tally.missing,
         reused: tally.reused,
+        batched: tally.batched,
         accuracy: means.estimate(primary, |_| true),
         accuracy_bounds: means.bounds(tally, primary),
         macro_f1,

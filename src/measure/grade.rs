@@ -14,7 +14,7 @@ use crate::score::field_f1::{FieldF1, FieldTable};
 use crate::score::{self, Grade, Scorer, ScorerError};
 use crate::suite::schema::{OutputSchema, label_text};
 use crate::suite::{Example, ParseMode, ScorerKind, ScorerSpec, Suite, Task};
-use crate::trial::Exchange;
+use crate::trial::{Delivery, Exchange};
 use crate::units::Usd;
 use crate::variant::Structured;
 use crate::wire::{self, Reading, fit};
@@ -103,7 +103,7 @@ pub struct GradedTrial {
     pub shows_reasoning: bool,
     /// Whether the answer was streamed, so that its first token could be seen.
     pub streamed: bool,
-    /// Milliseconds to the whole answer; `None` for a failed trial.
+    /// Milliseconds to the whole answer; `None` for a failed trial, and for an answer of a batch.
     pub total_ms: Option<f64>,
     /// Whether the answer parses as the suite says and the schema accepts it.
     pub valid_strict: bool,
@@ -248,10 +248,12 @@ impl Grader {
                 graded.shows_reasoning = !completion.reasoning.is_empty()
                     || (reading.first_output_event.is_some()
                         && reading.first_output_event != reading.first_visible_event);
-                graded.total_ms = Some(exchange.timing.total_ms);
+                let batch = exchange.delivery == Delivery::Batch;
+                graded.total_ms = (!batch).then_some(exchange.timing.total_ms);
                 graded.usage = completion.usage;
                 graded.served_model = completion.served_model.clone();
                 let price = self.endpoint(variant).and_then(|endpoint| endpoint.price);
+                let price = price.map(|price| if batch { price.batched() } else { price });
                 graded.cost = price.and_then(|price| request_cost(&completion.usage, &price));
             }
         }

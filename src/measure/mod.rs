@@ -182,6 +182,9 @@ pub struct VariantMeasurements {
     pub missing: u64,
     /// Trials whose answer came from the store: no part of the latency figures.
     pub reused: u64,
+    /// Trials whose answer came by batch: no part of the latency figures either, and billed at batch
+    /// prices.
+    pub batched: u64,
     /// The primary scorer's mean over repeats by example; `None` is missing.
     pub scores: Vec<Option<f32>>,
     /// The share of schema-valid answers over repeats by example (strict: as `parse` says).

@@ -10,7 +10,7 @@ use crate::provider::GpuCost;
 use crate::stats::cluster::mean_cost;
 use crate::stats::cost::cost_per_correct_fieller;
 use crate::stats::{Estimate, Method};
-use crate::trial::Provenance;
+use crate::trial::{Delivery, Provenance};
 use crate::units::Usd;
 
 /// Of the answers, the share that may lack usage before the mean cost is unknown; the same as for
@@ -69,7 +69,9 @@ impl CostTally {
         self.live += 1;
         self.live_unknown += unknown;
         self.spent += graded.cost.unwrap_or(Usd::ZERO);
-        self.fresh.push((facts.sent_at_unix_ms, facts.took_ms as f32));
+        if facts.delivery == Delivery::Direct {
+            self.fresh.push((facts.sent_at_unix_ms, facts.took_ms as f32));
+        }
     }
 
     /// Requests a second of the fresh answers, with what it rests on. A replay's clock says nothing,

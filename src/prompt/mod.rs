@@ -272,6 +272,12 @@ impl Prepared {
         wire::gemini::cached::creation(&self.render(example).ok()?, &self.target, base_url)
     }
 
+    /// The same, for an answer in one piece.
+    pub fn encode_whole(&self, example: &Example) -> Result<HttpRequest, PromptError> {
+        let request = Request { stream: false, ..self.render(example)? };
+        Ok(wire::wire(self.wire).encode(&request, &self.target))
+    }
+
     /// The schema as the endpoint takes it, where it is asked for.
     pub fn fitted(&self) -> Option<&Fitted> {
         self.fitted.as_ref()

@@ -82,6 +82,40 @@ fn cost(usage: &Usage, rates: Rates) -> Option<Usd> {
     parts.into_iter().map(|(tokens, price)| part_cost(tokens.unwrap_or(0), price)).sum()
 }
 
+impl Price {
+    /// The prices of the provider's batch API, in the place of the others. No batch price is kept
+    /// for tokens written to the prompt cache and for long prompts: those are unknown.
+    pub fn batched(&self) -> Self {
+        let unknown = |long: LongPromptPrice| LongPromptPrice {
+            above_tokens: long.above_tokens,
+            input: None,
+            cache_read: None,
+            cache_write_5m: None,
+            cache_write_1h: None,
+            output: None,
+        };
+        Self {
+            input: self.batch.input,
+            cache_read: self.batch.cache_read,
+            output: self.batch.output,
+            batch: self.batch,
+            long_prompt: self.long_prompt.map(unknown),
+            ..Self::default()
+        }
+    }
+
+    /// Prices that bound what a request costs through the batch API: where none of its own is
+    /// kept, that of a request by itself, which is no lower.
+    pub fn batch_bound(&self) -> Self {
+        Self {
+            cache_write_5m: self.cache_write_5m,
+            cache_write_1h: self.cache_write_1h,
+            long_prompt: self.long_prompt,
+            ..self.batched()
+        }
+    }
+}
+
 /// Zero tokens cost nothing whatever the price; others need one.
 fn part_cost(tokens: u64, price: Option<UsdPerMillionTokens>) -> Option<Usd> {
     if tokens == 0 { Some(Usd::ZERO) } else { price.map(|price| price.times(tokens)) }
@@ -111,6 +145,18 @@ mod tests {
         };
         // 100 x 0.25 + 900 x 0.025 + 10 x 2.0 = 67.5 micro-dollars
         assert_eq!(request_cost(&usage, &price()), Some(Usd::from_pico(67_500_000)));
+    }
+
+    #[test]
+    fn a_batch_has_its_own_prices_and_no_others() {
+        let usd = UsdPerMillionTokens::from_f64;
+        let batch = crate::provider::BatchPrice { input: usd(0.125), cache_read: None, output: usd(1.0) };
+        let listed = Price { batch, cache_write_5m: usd(0.5), ..price() }.batched();
+        assert_eq!((listed.input, listed.cache_read, listed.cache_write_5m), (usd(0.125), None, None));
+        let usage = Usage { input_uncached_tokens: Some(100), output_tokens: Some(10), ..Usage::default() };
+        // 100 x 0.125 + 10 x 1.0 = 22.5 micro-dollars
+        assert_eq!(request_cost(&usage, &listed), Some(Usd::from_pico(22_500_000)));
+        assert_eq!(request_cost(&usage, &price().batched()), None, "no batch price is known");
     }
 
     #[test]

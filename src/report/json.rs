@@ -16,6 +16,7 @@ use crate::measure::{
 };
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
+use crate::trial::Delivery;
 use crate::variant::{Intervention, VariantId};
 use crate::wire::fit::Change;
 
@@ -44,6 +45,8 @@ struct Row<'a> {
     outcomes: OutcomeCounts,
     missing: u64,
     reused: u64,
+    /// `direct`, `batch`, or `mixed`.
+    delivery: &'static str,
     failures: Vec<FailureRow<'a>>,
     accuracy: Estimate,
     accuracy_bounds: Option<[f64; 2]>,
@@ -138,6 +141,7 @@ fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
         outcomes: measured.outcomes,
         missing: measured.missing,
         reused: measured.reused,
+        delivery: delivery(measured),
         failures: measured
             .failures
             .iter()
@@ -182,6 +186,14 @@ fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
         schema_changes: report.schema_changes.get(&measured.variant.id).map_or(&[], Vec::as_slice),
         slices: &measured.slices,
         retrieval: measured.retrieval.as_ref(),
+    }
+}
+
+fn delivery(measured: &VariantMeasurements) -> &'static str {
+    match measured.batched {
+        0 => Delivery::Direct.as_str(),
+        batched if batched == measured.outcomes.total() => Delivery::Batch.as_str(),
+        _ => "mixed",
     }
 }
 

@@ -19,7 +19,7 @@ use super::twins::{Place, Twins};
 use super::{Job, RunError, Summary};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
 use crate::store::{Committed, Write, Writer};
-use crate::trial::{Exchange, Received, Timing, TrialRecord};
+use crate::trial::{Delivery, Exchange, Received, Timing, TrialRecord};
 
 /// Requests that may wait for one endpoint before reading ahead stops.
 const WAITING: usize = 512;
@@ -121,14 +121,14 @@ pub async fn drive(
     fault.map_or(Ok(summary), Err)
 }
 
-async fn sleep_until(wake: Option<Instant>) {
+pub(super) async fn sleep_until(wake: Option<Instant>) {
     if let Some(wake) = wake {
         tokio::time::sleep_until(wake).await;
     }
 }
 
 /// Waits for the writer, off the runtime's threads, and passes its last news on.
-async fn finish_writing(
+pub(super) async fn finish_writing(
     writer: Writer,
     mut committed: mpsc::UnboundedReceiver<Committed>,
     observer: &mut dyn Observer,
@@ -445,6 +445,7 @@ impl<'a> Drive<'a> {
             sent_at_unix_ms: arrived.sent_at_unix_ms,
             in_flight,
             provenance: endpoint.provenance,
+            delivery: Delivery::Direct,
         });
         let settled = failure.as_ref().is_none_or(|failure| failure.kind.counts_as_wrong());
         let reusable = !matches!(arrived.reading.outcome, Outcome::Failed(_));

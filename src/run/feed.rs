@@ -8,12 +8,14 @@ use super::stored::StoredPrefixes;
 use super::{Ask, EndpointSpec, Lane, RunError, budget};
 use crate::digest::Digest;
 use crate::plan::Order;
-use crate::prompt::Prepared;
+use crate::prompt::{Prepared, PromptError};
+use crate::provider::Price;
 use crate::replay::Recording;
 use crate::store::{CachedExchange, Store};
 use crate::suite::Example;
 use crate::trial::{CacheMode, Provenance, Purpose, Trial};
 use crate::units::Usd;
+use crate::wire::HttpRequest;
 
 /// Requests rendered ahead.
 pub(super) const AHEAD: usize = 256;
@@ -53,6 +55,8 @@ pub struct Feed {
     pub fresh: bool,
     /// Prefixes that requests may lean on instead of sending them.
     pub stored: Option<Arc<StoredPrefixes>>,
+    /// What the requests are made for.
+    pub purpose: Purpose,
     /// Where answers are looked up.
     pub store: Store,
 }
@@ -97,7 +101,7 @@ impl Feed {
         if self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, example)? {
             return Ok(Work::Settled);
         }
-        let http = self.prepared[trial.variant].encode(&trial.example).map_err(|error| {
+        let http = self.encode(&trial).map_err(|error| {
             RunError::Input(format!("example `{}`, variant `{}`: {error}", trial.example.id, lane.id))
         })?;
         let endpoint = &self.endpoints[lane.endpoint];
@@ -107,12 +111,20 @@ impl Feed {
             return Ok(Work::NotRecorded);
         }
         let mode = if lane.leader_first { CacheMode::Warm } else { CacheMode::Off };
-        let key = cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, Purpose::Score);
-        if !self.fresh
-            && let Some(cached) = self.store.cached(&key)?
-        {
-            return Ok(Work::Reuse(trial, cached));
-        }
+        let key = |purpose| cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, purpose);
+        // An answer that was already paid for spares a line of a batch, too. Not the other way
+        // round: a run that sends directly wants the time as well.
+        let known = [self.purpose, Purpose::Score];
+        let key = if self.fresh {
+            key(self.purpose)
+        } else {
+            for purpose in known {
+                if let Some(cached) = self.store.cached(&key(purpose))? {
+                    return Ok(Work::Reuse(trial, cached));
+                }
+            }
+            key(self.purpose)
+        };
         let worst_case = self.worst_case(lane, http.body.len());
         let prepared = &self.prepared[trial.variant];
         let name = self.stored.as_ref().and_then(|stored| stored.name(trial.variant, prepared, &trial.example));
@@ -124,12 +136,26 @@ impl Feed {
         Ok(Work::Ask(Ask { trial, key, request_digest: http.digest, route: http.route, body, whole, worst_case }))
     }
 
+    /// The lines of a batch cannot be streamed.
+    fn encode(&self, trial: &Trial) -> Result<HttpRequest, PromptError> {
+        let prepared = &self.prepared[trial.variant];
+        match self.purpose {
+            Purpose::Batch => prepared.encode_whole(&trial.example),
+            Purpose::Score | Purpose::Latency => prepared.encode(&trial.example),
+        }
+    }
+
+    /// The prices that bound what its requests are billed at.
+    fn bound(&self, price: &Price) -> Price {
+        if self.purpose == Purpose::Batch { price.batch_bound() } else { *price }
+    }
+
     /// Recorded answers cost nothing; a live endpoint's limits were checked before the run.
     fn worst_case(&self, lane: &Lane, body_bytes: usize) -> Usd {
         let endpoint = &self.endpoints[lane.endpoint];
         match (endpoint.provenance, &endpoint.price, lane.most_output_tokens) {
             (Provenance::Live, Some(price), Some(most)) => {
-                budget::worst_case(body_bytes, most, price).unwrap_or_default()
+                budget::worst_case(body_bytes, most, &self.bound(price)).unwrap_or_default()
             }
             _ => Usd::ZERO,
         }
@@ -145,6 +171,7 @@ fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMode, 
     let purpose = match purpose {
         Purpose::Score => b"score".as_slice(),
         Purpose::Latency => b"latency".as_slice(),
+        Purpose::Batch => b"batch".as_slice(),
     };
     Digest::of_parts([request.as_bytes().as_slice(), endpoint.as_bytes(), &repeat.to_le_bytes(), mode, purpose])
 }

@@ -7,11 +7,13 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use secrecy::{ExposeSecret, SecretString};
 
 use super::attempt::{Arrived, BoxFuture, Call, Transport};
+use super::batch::BatchDoor;
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
 use crate::provider::{AuthScheme, WireKind};
 use crate::replay::server::{RECORDED_TIMES, REPEAT};
 use crate::text;
 use crate::trial::{Received, Timing};
+use crate::wire::batch::{BatchCall, Method};
 use crate::wire::gemini::cached;
 use crate::wire::{self, Frames, Framing, Reading};
 
@@ -20,6 +22,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most bytes of an answer: far beyond any model's output limit.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most bytes of a batch's results: many answers in one document.
+const MAX_RESULT_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Time for one call to a batch API: files of many megabytes go up and come down.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A shorter key is a placeholder of a local server, and may well be a word of an answer.
 const SHORTEST_KEY: usize = 8;
@@ -222,7 +230,51 @@ impl Transport for HttpTransport {
     }
 }
 
+impl BatchDoor for HttpTransport {
+    fn call(&self, endpoint: usize, call: BatchCall) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            match self.endpoints.get(endpoint) {
+                Some(endpoint) => endpoint.call(call).await,
+                None => Err(failure(FailureKind::Connect, "no such endpoint".into(), Retry::No)),
+            }
+        })
+    }
+
+    fn now_unix_ms(&self) -> i64 {
+        now().0
+    }
+}
+
 impl Endpoint {
+    /// One call to a batch API: the body of a successful answer.
+    async fn call(&self, call: BatchCall) -> Result<Vec<u8>, Failure> {
+        let address = format!("{}{}", self.base_url, call.route.path);
+        let mut request = match call.method {
+            Method::Get => self.client.get(address),
+            Method::Post => self.client.post(address).body(call.body.clone()),
+        };
+        let mut headers = self.headers.clone();
+        let kind = HeaderValue::from_str(&call.content_type).unwrap_or(HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, kind);
+        request = request.headers(headers);
+        for (name, value) in &call.route.headers {
+            request = request.header(*name, value.as_ref());
+        }
+        let timeout = BATCH_TIMEOUT.max(self.timeout);
+        let received = tokio::time::timeout(timeout, read_whole(request)).await.unwrap_or_else(|_| {
+            let message = format!("no whole answer within {} s", timeout.as_secs());
+            Err(failure(FailureKind::Timeout, message, Retry::Transient))
+        });
+        let (status, headers, mut body) = received?;
+        if let Some(key) = &self.key {
+            redact(&mut body, key.expose_secret().as_bytes());
+        }
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        Err(wire::wire(self.wire).classify(status, &headers, &body))
+    }
+
     async fn send(&self, call: Call) -> Arrived {
         let mut request = self
             .client
@@ -313,6 +365,21 @@ impl Endpoint {
         }
         Ok(Head { status, headers, streamed })
     }
+}
+
+/// Sends a request of a batch API and reads its answer to the end.
+async fn read_whole(request: reqwest::RequestBuilder) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+    let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut_failure(&error, status))? {
+        if body.len() + chunk.len() > MAX_RESULT_BYTES {
+            let message = format!("the answer is larger than {MAX_RESULT_BYTES} bytes");
+            return Err(failure(FailureKind::Malformed, message, Retry::No));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((status, headers, body))
 }
 
 /// Replaces the key wherever a server echoes it: nothing that leaves this file has it.

@@ -8,6 +8,7 @@
 
 pub mod assist;
 pub mod attempt;
+pub mod batch;
 pub mod budget;
 mod drive;
 pub mod embed;
@@ -126,6 +127,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// Whether a limit of time or money stopped it.
     pub limit_reached: Option<String>,
+    /// Batches that their providers still work on.
+    pub open_batches: u64,
 }
 
 /// What a run needs, ready to go.

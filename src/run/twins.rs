@@ -108,6 +108,7 @@ mod tests {
             sent_at_unix_ms: 0,
             in_flight: 1,
             provenance: Provenance::Live,
+            delivery: crate::trial::Delivery::Direct,
         })
     }
 

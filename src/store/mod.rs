@@ -3,6 +3,7 @@
 //! One writer thread commits in groups; readers never block it (WAL). What a run shows as done is
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
+mod batch;
 mod read;
 mod vectors;
 mod write;
@@ -15,11 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
+pub use batch::{BatchItem, BatchPhase, BatchRow, NewBatch};
 pub use read::{CachedExchange, StoredTrial};
 pub use write::{Committed, Write, Writer};
 
 /// Migrations in order; each is applied once. Their count is the store's version.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_first.sql"), include_str!("migrations/002_second.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001_first.sql"),
+    include_str!("migrations/002_second.sql"),
+    include_str!("migrations/003_delivery.sql"),
+];
 
 /// Marks a file as a store of this program ("ceil").
 const APPLICATION_ID: i32 = 0x6365_696c;

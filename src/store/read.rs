@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 use crate::suite::Example;
-use crate::trial::{Exchange, Provenance, Received, Timing};
+use crate::trial::{Delivery, Exchange, Provenance, Received, Timing};
 
 /// An answer that the store already has.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct StoredTrial {
 }
 
 const EXCHANGE_COLUMNS: &str = "x.key, x.request_digest, x.endpoint, x.request_body, x.status, x.streamed, x.body, x.failure, \
-                                x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance";
+                                x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance, x.delivery";
 
 impl Store {
     /// All runs, the newest first.
@@ -107,7 +107,7 @@ impl Store {
             .prepare_cached(&sql)
             .and_then(|mut statement| {
                 statement
-                    .query_row([key.as_bytes().as_slice()], |row| Ok((row.get::<_, i64>(14)?, exchange(row)?)))
+                    .query_row([key.as_bytes().as_slice()], |row| Ok((row.get::<_, i64>(15)?, exchange(row)?)))
                     .optional()
             })
             .map_err(|error| self.sqlite(error))?;
@@ -186,14 +186,14 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 }
 
 fn stored_trial(row: &Row<'_>) -> rusqlite::Result<StoredTrial> {
-    let document: String = row.get(16)?;
+    let document: String = row.get(17)?;
     Ok(StoredTrial {
         exchange: exchange(row)?,
-        variant: row.get(14)?,
-        repeat: row.get(15)?,
-        example: serde_json::from_str(&document).map_err(|error| unreadable(16, error))?,
-        example_digest: digest(row, 17)?,
-        reused: row.get(18)?,
+        variant: row.get(15)?,
+        repeat: row.get(16)?,
+        example: serde_json::from_str(&document).map_err(|error| unreadable(17, error))?,
+        example_digest: digest(row, 18)?,
+        reused: row.get(19)?,
     })
 }
 
@@ -225,14 +225,19 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         } else {
             Provenance::Live
         },
+        delivery: if row.get_ref(14)?.as_str().is_ok_and(|word| word == Delivery::Batch.as_str()) {
+            Delivery::Batch
+        } else {
+            Delivery::Direct
+        },
     })
 }
 
-fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+pub(super) fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
     let bytes = row.get_ref(column)?.as_blob().map_err(|error| unreadable(column, error))?;
     Digest::from_bytes(bytes).ok_or_else(|| unreadable(column, "not a digest"))
 }
 
-fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+pub(super) fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, error.into())
 }

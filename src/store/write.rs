@@ -154,8 +154,9 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
     connection
         .prepare_cached(
             "INSERT INTO exchange (key, request_digest, endpoint, request_body, status, streamed, body, failure,
-                                   event_ms, total_ms, attempts, sent_at_ms, in_flight, provenance, reusable)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                                   event_ms, total_ms, attempts, sent_at_ms, in_flight, provenance, reusable,
+                                   delivery)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             exchange.key.as_bytes().as_slice(),
@@ -172,7 +173,8 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
             exchange.sent_at_unix_ms,
             exchange.in_flight,
             provenance,
-            reusable
+            reusable,
+            exchange.delivery.as_str()
         ])?;
     Ok(connection.last_insert_rowid())
 }

@@ -4,6 +4,7 @@
 //! provider's contract is tested without a network and a stored answer can be read again for free.
 
 pub mod anthropic;
+pub mod batch;
 pub mod bedrock;
 pub mod classify;
 pub mod embeddings;

@@ -82,6 +82,7 @@ pub(crate) const LIVE: ExchangeFacts = ExchangeFacts {
     retries: 0,
     in_flight: 3,
     provenance: Provenance::Live,
+    delivery: crate::trial::Delivery::Direct,
     sent_at_unix_ms: 1_000,
     took_ms: 20.0,
 };

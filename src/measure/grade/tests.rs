@@ -67,6 +67,7 @@ fn exchange(received: Received, event_ms: Vec<f64>) -> Exchange {
         sent_at_unix_ms: 0,
         in_flight: 1,
         provenance: Provenance::Live,
+        delivery: crate::trial::Delivery::Direct,
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn row(variant: Variant, scores: &str) -> VariantMeasurements {
         reasoning_hidden: 0,
         total: Latency::default(),
         in_flight: 1,
+        batched: 0,
         retries: 0,
         served_as: "m".to_owned(),
         served_models: Vec::new(),

@@ -26,6 +26,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
             "{reused} answers come from the store and are no part of the latency and cache figures (--fresh asks again)"
         ));
     }
+    notes.extend(batch_note(&measurements.variants));
     for measured in &measurements.variants {
         for (kind, count, message) in measured.failures.iter().take(2) {
             notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
@@ -51,6 +52,22 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
     }
     notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+}
+
+/// What answers of a batch do not say; nothing where there are none.
+fn batch_note(variants: &[VariantMeasurements]) -> Option<String> {
+    let batched: u64 = variants.iter().map(|measured| measured.batched).sum();
+    let all: u64 = variants.iter().map(|measured| measured.outcomes.total()).sum();
+    match batched {
+        0 => None,
+        _ if batched == all => {
+            Some("latency: not measured, answers came by batch; their cost is at batch prices".to_owned())
+        }
+        _ => Some(format!(
+            "{batched} of {all} answers came by batch: they are no part of the latency figures, and their cost is \
+             at batch prices"
+        )),
+    }
 }
 
 /// Models that answered under another name than they were asked by, each asked name once.

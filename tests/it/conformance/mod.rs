@@ -2,6 +2,7 @@
 //! answers and errors read as `expected.json` says. One file a wire says what is its own.
 
 mod anthropic;
+mod batch;
 mod bedrock;
 mod gemini;
 mod openai_chat;
