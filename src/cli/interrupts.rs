@@ -47,10 +47,10 @@ impl Interrupts {
     }
 
     fn came(&self) {
-            match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
-                Some((stop, _)) => stop.cancel(),
-                None => std::process::exit(Exit::Interrupted.code().into()),
-            }
+        match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
+            Some((stop, _)) => stop.cancel(),
+            None => std::process::exit(Exit::Interrupted.code().into()),
+        }
     }
 }

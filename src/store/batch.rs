@@ -201,10 +201,8 @@ impl Store {
     /// What SQLite says.
     pub fn known_batches(&self) -> Result<Vec<String>, StoreError> {
         let wrap = |error| self.sqlite(error);
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT remote FROM batch WHERE remote <> ''")
-            .map_err(wrap)?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT remote FROM batch WHERE remote <> ''").map_err(wrap)?;
         let rows = statement.query_map([], |row| row.get(0)).map_err(wrap)?;
         rows.collect::<rusqlite::Result<_>>().map_err(wrap)
     }

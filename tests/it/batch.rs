@@ -232,7 +232,8 @@ fn a_batch_of_another_model_is_not_taken_for_the_lost_one() {
     project.write("providers/vendor.toml", format!("{provider}[models.big]\n{price}\n").as_bytes());
     let second = "[[variants]]\nname = \"other\"\nmodel = \"vendor/big\"\nprompt = \"v1\"\nparams = { max_tokens = 64 }\n\n[targets]";
     project.edit("suites/tiny/suite.toml", "\n[targets]", second);
-    let with = |variant: &str| RUN.iter().copied().chain(["--variants", variant]).map(str::to_owned).collect::<Vec<_>>();
+    let with =
+        |variant: &str| RUN.iter().copied().chain(["--variants", variant]).map(str::to_owned).collect::<Vec<_>>();
     let child = project.start(with("plain"));
     server.wait_for(1, 1);
     let _ = interrupted(child);
@@ -353,5 +354,7 @@ fn the_time_limit_leaves_a_batch_to_the_next_run() {
     let _ = run(&project, &["--max-time", "0"]).exits(4);
     server.patience(0);
     let _ = run(&project, &[]).exits(0);
+    // Another plan with every answer in the store: there is nothing that the limit could stop.
+    let _ = run(&project, &["--max-time", "0", "--limit", "3"]).exits(0);
     assert!(server.batches().len() <= 1, "{:?}", server.batches());
 }
