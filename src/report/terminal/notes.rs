@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wrap;
+use super::{level, wrap};
 use crate::measure::{RunProvenance, VariantMeasurements};
 use crate::report::Report;
 
@@ -12,8 +12,9 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
     notes.push(format!(
-        "accuracy is the mean of `{}`, with its 95% interval{clustered}; an answer that breaks the schema scores 0",
-        report.primary
+        "accuracy is the mean of `{}`, with its {} interval{clustered}; an answer that breaks the schema scores 0",
+        report.primary,
+        level(measurements.variants.first().map(|measured| measured.accuracy.level))
     ));
     if measurements.provenance != RunProvenance::Live {
         let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
@@ -70,27 +71,26 @@ fn batch_note(variants: &[VariantMeasurements]) -> Option<String> {
     }
 }
 
-/// Models that answered under another name than they were asked by, each asked name once.
+/// Models that answered under another name than they were asked by, each asked name of a provider once.
 fn served(variants: &[VariantMeasurements]) -> Vec<String> {
-    let mut asked: Vec<&str> = Vec::new();
-    for measured in variants {
-        if measured.served_models.iter().any(|(model, _)| *model != measured.served_as) {
-            asked.push(&measured.served_as);
-        }
-    }
+    let key =
+        |measured: &'_ VariantMeasurements| (measured.served_as.clone(), measured.variant.endpoint.provider.clone());
+    let other =
+        |measured: &&VariantMeasurements| measured.served_models.iter().any(|(model, _)| *model != measured.served_as);
+    let mut asked: Vec<_> = variants.iter().filter(other).map(key).collect();
     asked.sort_unstable();
     asked.dedup();
     asked
         .into_iter()
         .map(|asked| {
-            let of_asked = variants.iter().filter(|measured| measured.served_as == asked);
+            let of_asked = variants.iter().filter(|measured| key(measured) == asked);
             let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
             for (model, count) in of_asked.flat_map(|measured| &measured.served_models) {
                 *counts.entry(model).or_default() += count;
             }
             let each: Vec<String> =
                 counts.iter().map(|(model, count)| format!("`{model}` ({count} answers)")).collect();
-            format!("asked for `{asked}`, the server says that it served {}", each.join(", "))
+            format!("asked for `{}`, {} says that it served {}", asked.0, asked.1, each.join(", "))
         })
         .collect()
 }
