@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{level, wrap};
 use crate::measure::{RunProvenance, VariantMeasurements};
 use crate::report::Report;
+use crate::units::format_usd;
 
 /// What a reader must know to read the table right.
 pub(super) fn footnotes(report: &Report, width: usize) -> String {
@@ -28,6 +29,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         ));
     }
     notes.extend(batch_note(&measurements.variants));
+    notes.extend(measurements.variants.iter().filter_map(batch_saving));
     for measured in &measurements.variants {
         for (kind, count, message) in measured.failures.iter().take(2) {
             notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
@@ -71,6 +73,16 @@ fn batch_note(variants: &[VariantMeasurements]) -> Option<String> {
     }
 }
 
+/// What a batch changed in the cost of a request, where both prices are known.
+fn batch_saving(measured: &VariantMeasurements) -> Option<String> {
+    let batch = measured.cost.batch.as_ref()?;
+    let (billed, direct) = (format_usd(batch.usd_per_request), format_usd(batch.direct_usd_per_request));
+    Some(format!(
+        "{}: a request costs {billed} by batch; sent by itself, its tokens would cost {direct}",
+        measured.variant.id
+    ))
+}
+
 /// Models that answered under another name than they were asked by, each asked name of a provider once.
 fn served(variants: &[VariantMeasurements]) -> Vec<String> {
     let key =
@@ -90,7 +102,7 @@ fn served(variants: &[VariantMeasurements]) -> Vec<String> {
             }
             let each: Vec<String> =
                 counts.iter().map(|(model, count)| format!("`{model}` ({count} answers)")).collect();
-            format!("asked for `{}`, {} says that it served {}", asked.0, asked.1, each.join(", "))
+            format!("{} was asked for `{}` and says that it served {}", asked.1, asked.0, each.join(", "))
         })
         .collect()
 }
