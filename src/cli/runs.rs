@@ -7,7 +7,7 @@ use super::args::StoreArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use crate::error::Error;
-use crate::report::table::Table;
+use crate::report::table::{Table, header};
 use crate::store::{RunRow, RunState, Store};
 
 /// Flags of `ceiling runs`.
@@ -26,7 +26,7 @@ pub(super) fn runs(args: &RunsArgs, printer: Printer) -> Result<Exit, Error> {
         printer.text("no runs yet\n");
     } else {
         let rows = runs.iter().map(cells).collect();
-        printer.text(&Table { header: vec!["run", "suite", "state", "trials", "began", "folder"], rows }.to_text());
+        printer.text(&Table { header: header(["run", "suite", "state", "trials", "began", "folder"]), rows }.to_text());
     }
     super::DONE
 }

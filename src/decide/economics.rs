@@ -90,7 +90,7 @@ pub(super) fn payback(evidence: &Evidence<'_>, waived: bool) -> (Payback, Option
     let Some(incumbent) = evidence.incumbent else {
         return unknown("no variant in use was measured");
     };
-    let mut known = match cheapest_tuned(evidence, incumbent, economics) {
+    let mut known = match best_saving(evidence, incumbent, economics) {
         Ok(Some((place, saving))) => from_saving(evidence, economics, volumes, (place, saving)),
         Ok(None) => at_most(evidence, economics, volumes, incumbent),
         Err(why) => nothing(economics, why),
@@ -115,9 +115,9 @@ fn nothing(economics: &Economics, explanation: String) -> BreakEven {
     }
 }
 
-/// The cheapest measured tuned variant whose saving is known and not bought with errors; `None`
+/// The measured tuned variant that saves most until the horizon, whose saving is known and not bought with errors; `None`
 /// when no tuned variant was measured, and the reason when one was but says nothing.
-fn cheapest_tuned(
+fn best_saving(
     evidence: &Evidence<'_>,
     incumbent: usize,
     economics: &Economics,
@@ -129,7 +129,7 @@ fn cheapest_tuned(
         return Ok(None);
     }
     let value = economics.value_per_error_usd.filter(|value| value.is_finite() && *value > 0.0);
-    let mut best: Option<(usize, Estimate)> = None;
+    let mut best: Option<(usize, Estimate, f64)> = None;
     let mut why = String::from("the cost of the tuned variant or of the variant in use is unknown");
     for place in tuned {
         let Some(saving) = rivals::saving(evidence, incumbent, place, value.unwrap_or(0.0)) else {
@@ -145,11 +145,13 @@ fn cheapest_tuned(
                 continue;
             }
         }
-        if best.is_none_or(|(_, kept)| saving.point > kept.point) {
-            best = Some((place, saving));
+        // What it saves until the horizon: one that retires soon saves little, however cheap it is.
+        let in_all = saving.point.unwrap_or(saving.low) * horizon(evidence, economics, place).0;
+        if best.is_none_or(|(_, _, kept)| in_all > kept) {
+            best = Some((place, saving, in_all));
         }
     }
-    best.map(Some).ok_or(why)
+    best.map(|(place, saving, _)| Some((place, saving))).ok_or(why)
 }
 
 fn from_saving(

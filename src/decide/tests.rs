@@ -208,6 +208,20 @@ fn a_tuned_model_that_retires_brings_nothing_after_that_day() {
     assert!(gone.explanation.contains("stopped answering on 2026-10-22"), "{}", gone.explanation);
 }
 
+#[test]
+fn a_cheaper_tuned_model_that_is_gone_does_not_stand_before_one_that_stays() {
+    let targets = Targets { monthly_requests: Some(1_000_000), ..accuracy(0.9) };
+    let mut variants: Vec<_> = rounds(280, 26).into_iter().map(|v| costing(v, 0.012)).collect();
+    let mut gone = costing(tuned("gone", TuningMethod::Lora, 123, 280), 0.0005);
+    gone.retires = Some("2026-10-22".parse().unwrap());
+    variants.push(gone);
+    variants.push(costing(tuned("stays", TuningMethod::Lora, 123, 280), 0.001));
+    let today = Some("2026-11-25".parse().unwrap());
+    let asked = SuiteFacts { economics: Some(&ECONOMICS), today, ..facts(&targets) };
+    let found = decide(&asked, &measurements(variants)).break_even.unwrap();
+    assert_eq!((found.variant, found.answer), (Some(VariantId("stays".to_owned())), Payback::Yes));
+}
+
 /// The incumbent of [`rounds`] with documents.
 fn retrieving(name: &str, from: RetrieveFrom, right: usize, n: usize) -> VariantMeasurements {
     let mut measured = variant(name, 4, right, n);

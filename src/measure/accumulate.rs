@@ -243,11 +243,11 @@ impl Accumulator {
         if let Some(served) = &graded.served_model {
             count_bounded(&mut tally.served, served.clone());
         }
+        let price = self.settings.endpoints.get(variant).and_then(|endpoint| endpoint.price.as_ref());
         if self.settings.variants[variant].cache.is_some() {
-            let price = self.settings.endpoints.get(variant).and_then(|endpoint| endpoint.price.as_ref());
             tally.cache.add(example_index, &graded, facts, price);
         }
-        tally.cost.add(place, &graded, facts);
+        tally.cost.add(place, &graded, facts, price);
         add_usage(&mut tally.usage, &graded.usage);
         if graded.counts_as_missing {
             return;

@@ -14,8 +14,7 @@ use super::money::MAX_UNKNOWN;
 use crate::exchange::{CacheLifetime, Usage};
 use crate::provider::Price;
 use crate::provider::price::request_cost;
-use crate::stats::cluster::{mean_cost, mean_with_t};
-use crate::stats::proportion::wilson;
+use crate::stats::cluster::{clustered_accuracy, mean_cost, mean_with_t};
 use crate::stats::{Estimate, Method};
 use crate::trial::Provenance;
 
@@ -249,7 +248,7 @@ impl CacheTally {
         let mut measured = CacheMeasurements {
             requests: requests.len() as u64,
             recorded,
-            hit_rate: hit_rate(followers, context.alpha),
+            hit_rate: context.hit_rate(followers),
             token_hit_rate: context.token_hit_rate(&requests),
             read_tokens: mean(|request| request.read),
             written_tokens: mean(|request| request.written),
@@ -294,6 +293,18 @@ impl Context<'_> {
             n: mean.n,
             method: if mean.interval.is_some() { Method::StudentT } else { Method::None },
         })
+    }
+
+    /// Requests that hit over those that say; an example's repeats are one cluster, like any other.
+    fn hit_rate(&self, followers: &[Request]) -> Option<Estimate> {
+        let known = followers.iter().filter(|request| request.read.is_some());
+        let known = known.map(|request| (f64::from(u8::from(request.is_hit())), self.cluster(request.example)));
+        let (hits, clusters): (Vec<f64>, Vec<u32>) = known.unzip();
+        let mut each = clusters.clone();
+        each.sort_unstable();
+        each.dedup();
+        let clustered = each.len() < clusters.len();
+        (!hits.is_empty()).then(|| clustered_accuracy(&hits, &clusters, hits.len() as u64, clustered, self.alpha))
     }
 
     /// Tokens read over tokens sent: a ratio of sums, with the interval of its linearisation.
@@ -364,23 +375,6 @@ impl Context<'_> {
         };
         requests.windows(2).filter(|pair| pair[1].sent_at - pair[0].sent_at > lasts_ms).count()
     }
-}
-
-fn hit_rate(followers: &[Request], alpha: f64) -> Option<Estimate> {
-    let known = followers.iter().filter(|request| request.read.is_some()).count();
-    if known == 0 {
-        return None;
-    }
-    let hits = followers.iter().filter(|request| request.is_hit()).count();
-    let interval = wilson(hits as f64, known as f64, alpha);
-    Some(Estimate {
-        point: Some(hits as f64 / known as f64),
-        low: interval.low,
-        high: interval.high,
-        level: 1.0 - alpha,
-        n: known as u64,
-        method: Method::Wilson,
-    })
 }
 
 fn as_leader(request: Request) -> Leader {

@@ -112,6 +112,15 @@ pub struct UsageTotals {
     pub reasoning_tokens: TokenSum,
 }
 
+/// The same answers at batch prices and at those of single requests.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BatchCost {
+    /// Mean USD a request as billed.
+    pub usd_per_request: f64,
+    /// Mean USD a request if each had been sent by itself.
+    pub direct_usd_per_request: f64,
+}
+
 /// What a variant's requests cost.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Cost {
@@ -121,6 +130,9 @@ pub struct Cost {
     pub per_correct: Option<Estimate>,
     /// What this run's fresh requests cost together; `None` when unknown.
     pub spent: Option<Usd>,
+    /// What the answers of a batch cost, and would have cost without it; `None` where there are none
+    /// or a price is unknown.
+    pub batch: Option<BatchCost>,
     /// Why it is unknown, or on what it rests where that is not a price list.
     pub note: Option<String>,
     /// Warning of METHODS.md 6: few requests carry much of the sum.

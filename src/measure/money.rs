@@ -3,10 +3,11 @@
 //! Unknown is never zero (METHODS.md 6). Attempts that failed before the answering one carry no
 //! usage and are in no figure here.
 
-use super::Cost;
 use super::accumulate::ExchangeFacts;
 use super::grade::{Ending, EndpointFacts, GradedTrial};
-use crate::provider::GpuCost;
+use super::{BatchCost, Cost};
+use crate::provider::price::request_cost;
+use crate::provider::{GpuCost, Price};
 use crate::stats::cluster::mean_cost;
 use crate::stats::cost::cost_per_correct_fieller;
 use crate::stats::{Estimate, Method};
@@ -34,13 +35,22 @@ pub(super) struct CostTally {
     live_unknown: u64,
     /// Fresh exchanges in the order of their examples: when sent, and how long they took, in milliseconds.
     fresh: Vec<(i64, f32)>,
+    /// Of the answers of batches whose both costs are known: as billed, as if sent one by one, and
+    /// their number.
+    batch: (Usd, Usd, u64),
     /// Sum of the times of fresh recorded answers, and their number.
     recorded_ms: f64,
     recorded: u64,
 }
 
 impl CostTally {
-    pub(super) fn add(&mut self, example: usize, graded: &GradedTrial, facts: ExchangeFacts) {
+    pub(super) fn add(&mut self, example: usize, graded: &GradedTrial, facts: ExchangeFacts, price: Option<&Price>) {
+        if facts.delivery == Delivery::Batch {
+            let direct = price.and_then(|price| request_cost(&graded.usage, price));
+            if let Some((billed, direct)) = graded.cost.zip(direct) {
+                self.batch = (self.batch.0 + billed, self.batch.1 + direct, self.batch.2 + 1);
+            }
+        }
         // A filter's refusal with an error status reports no usage and is not billed.
         let reported = graded.usage != crate::exchange::Usage::default();
         let answered = match graded.ending {
@@ -120,10 +130,19 @@ impl CostTally {
         let known = !missing_price && !too_many && !self.by_example.is_empty();
         Cost {
             spent: (self.live_unknown == 0).then_some(self.spent),
+            batch: self.batch_cost().filter(|_| known),
             note,
             by_example: if known { (0..examples).map(mean).collect() } else { Vec::new() },
             ..Cost::default()
         }
+    }
+
+    fn batch_cost(&self) -> Option<BatchCost> {
+        let (billed, direct, answers) = self.batch;
+        (answers > 0).then(|| BatchCost {
+            usd_per_request: billed.as_f64() / answers as f64,
+            direct_usd_per_request: direct.as_f64() / answers as f64,
+        })
     }
 
     fn by_hardware(&self, gpu: GpuCost, scores: &[Option<f32>], recording_comparable: bool) -> Cost {

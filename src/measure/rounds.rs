@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Comparison, compare};
-use super::{Measurements, VariantMeasurements};
+use super::{Measurements, VariantMeasurements, steps};
 use crate::provider::EndpointId;
 use crate::stats::Estimate;
 use crate::stats::paired::PairedVerdict;
@@ -84,6 +84,8 @@ pub struct RoundStep {
 pub struct RoundChange {
     /// The round before.
     pub from: VariantId,
+    /// Whether the two differ in more than the prompt: interventions, or request parameters.
+    pub else_differs: Option<String>,
     /// Wrong before and right now.
     pub fixed: Examples,
     /// Right before and wrong now.
@@ -114,7 +116,9 @@ pub struct History {
     pub endpoint: EndpointId,
     /// The rounds in order.
     pub rounds: Vec<RoundStep>,
-    /// Examples that the first round got wrong, of those that every round has a score for.
+    /// Examples that every round has a score for.
+    pub examples: u64,
+    /// Of these, examples that the first round got wrong.
     pub wrong_at_first: u64,
     /// Where they were fixed first; rounds that fixed none are in it.
     pub fixed_in: Vec<FixedIn>,
@@ -169,11 +173,15 @@ fn history(
         let scores = rows.iter().map(|row| row.scores.get(example).copied().flatten().map(is_right));
         scores.collect::<Option<Vec<bool>>>()
     };
-    let mut wrong_at_first = 0;
+    let (mut examples, mut wrong_at_first) = (0, 0);
     let mut never = Vec::new();
     let mut fixed: Vec<(Vec<usize>, u64)> = vec![Default::default(); rows.len()];
     for example in 0..measured.clusters.len() {
-        let Some(right) = right(example).filter(|right| !right[0]) else { continue };
+        let Some(right) = right(example) else { continue };
+        examples += 1;
+        if right[0] {
+            continue;
+        }
         wrong_at_first += 1;
         match right.iter().position(|right| *right) {
             None => never.push(example),
@@ -191,6 +199,7 @@ fn history(
     History {
         endpoint: endpoint.clone(),
         rounds: (0..rows.len()).map(step).collect(),
+        examples,
         wrong_at_first,
         fixed_in: fixed_in.collect(),
         never_fixed: Examples::of(never.into_iter(), ids),
@@ -208,12 +217,22 @@ fn change(
     let (fixed, broken) = fixed_and_broken(before, after);
     RoundChange {
         from: before.variant.id.clone(),
+        else_differs: else_differs(before, after),
         fixed: Examples::of(fixed.into_iter(), ids),
         broken: Examples::of(broken.into_iter(), ids),
         difference,
         p,
         verdict,
     }
+}
+
+/// What differs besides the prompt.
+fn else_differs(before: &VariantMeasurements, after: &VariantMeasurements) -> Option<String> {
+    let (a, b) = (&before.variant, &after.variant);
+    let interventions = (!steps::alike(a, b)).then_some("interventions");
+    let parameters = (a.params != b.params).then_some("parameters");
+    let others: Vec<&str> = [interventions, parameters].into_iter().flatten().collect();
+    (!others.is_empty()).then(|| others.join(" and "))
 }
 
 /// The scores of two variants, paired.

@@ -3,7 +3,8 @@
 //! The reference of a variant is on the same prompt and endpoint, has exactly the same other
 //! interventions, and is one for each intervention that can be taken away so. Where there is none it
 //! is the variant with the fewest interventions on the same prompt and endpoint. A tuned variant's
-//! reference is its base model's variant, on the same prompt if that was measured.
+//! reference is its base model's variant, on the same prompt if that was measured; where the suite does
+//! not name the base, the one untuned model of its provider (or of the run) stands for it.
 
 use serde::Serialize;
 
@@ -121,6 +122,11 @@ fn alike_in(a: &Variant, b: &Variant, intervention: Intervention) -> bool {
     }
 }
 
+/// Whether both do the same.
+pub(super) fn alike(a: &Variant, b: &Variant) -> bool {
+    ALL.into_iter().all(|intervention| alike_in(a, b, intervention))
+}
+
 /// Whether both do the same, `but` left out.
 fn alike_but(a: &Variant, b: &Variant, but: Intervention) -> bool {
     ALL.into_iter().filter(|intervention| *intervention != but).all(|intervention| alike_in(a, b, intervention))
@@ -171,24 +177,34 @@ fn base_of<'a>(
     to: &VariantMeasurements,
     others: impl Iterator<Item = &'a VariantMeasurements>,
 ) -> Option<&'a VariantMeasurements> {
-    let base = to.variant.tuned.as_ref()?.base.as_deref()?;
+    let untuned: Vec<_> = others.filter(|row| row.variant.tuned.is_none()).collect();
+    let Some(base) = to.variant.tuned.as_ref()?.base.as_deref() else {
+        let provider = &to.variant.endpoint.provider;
+        let beside = |row: &&&VariantMeasurements| row.variant.endpoint.provider == *provider;
+        let near: Vec<_> = untuned.iter().filter(beside).copied().collect();
+        let candidates = if near.is_empty() { untuned } else { near };
+        let mut models = candidates.iter().map(|row| &row.variant.endpoint);
+        let first = models.next()?;
+        let is_one_model = models.all(|other| other == first);
+        return candidates.into_iter().filter(|_| is_one_model).min_by_key(|row| unlike(row, to));
+    };
     // With `--provider` another provider answers for both.
     let model = EndpointId::parse(base).map_or_else(|| base.to_owned(), |named| named.model);
     let is_base = |row: &&VariantMeasurements| {
         let endpoint = &row.variant.endpoint;
-        row.variant.tuned.is_none()
-            && (row.variant.id.as_str() == base
-                || endpoint.to_string() == base
-                || (endpoint.provider == to.variant.endpoint.provider && endpoint.model == model)
-                || row.served_as == base)
+        row.variant.id.as_str() == base
+            || endpoint.to_string() == base
+            || (endpoint.provider == to.variant.endpoint.provider && endpoint.model == model)
+            || row.served_as == base
     };
-    others.filter(is_base).min_by_key(|row| {
-        let named = row.variant.id.as_str() == base;
-        let alike = alike_but(&row.variant, &to.variant, Intervention::Tuning);
-        let same_prompt = row.variant.prompt == to.variant.prompt;
-        let round = std::cmp::Reverse(row.round);
-        (!named, !alike, !same_prompt, row.variant.interventions().len(), round)
-    })
+    untuned.into_iter().filter(is_base).min_by_key(|row| (row.variant.id.as_str() != base, unlike(row, to)))
+}
+
+/// How far an untuned variant is from a tuned one, the nearest first.
+fn unlike(row: &VariantMeasurements, to: &VariantMeasurements) -> impl Ord + use<> {
+    let alike = alike_but(&row.variant, &to.variant, Intervention::Tuning);
+    let same_prompt = row.variant.prompt == to.variant.prompt;
+    (!alike, !same_prompt, row.variant.interventions().len(), std::cmp::Reverse(row.round))
 }
 
 fn step(measured: &Measurements, from: &VariantMeasurements, to: &VariantMeasurements, alpha: f64) -> Step {
@@ -235,7 +251,9 @@ fn else_differs(from: &VariantMeasurements, to: &VariantMeasurements) -> Option<
     };
     let set_otherwise = ALL.into_iter().filter(in_both).any(|intervention| !alike_in(a, b, intervention));
     let settings = set_otherwise.then_some("settings");
-    let others: Vec<&str> = [prompt, parameters, settings].into_iter().flatten().collect();
+    let unnamed = b.tuned.as_ref().is_some_and(|tuned| tuned.base.is_none()) && a.tuned.is_none();
+    let base = unnamed.then_some("perhaps the base model (`tuned.base` is not set)");
+    let others: Vec<&str> = [prompt, parameters, settings, base].into_iter().flatten().collect();
     (!others.is_empty()).then(|| others.join(" and "))
 }
 

@@ -13,6 +13,7 @@ use super::shots::Words;
 use crate::digest::Digest;
 use crate::suite::Example;
 use crate::suite::documents::Document;
+use crate::suite::near::values_text;
 
 /// A suite's documents, in order.
 #[derive(Debug, Default)]
@@ -143,18 +144,7 @@ impl Retriever {
 /// What of an input is searched for: a text as it is; of an object or list every value, without the
 /// names of the fields, which are the same in all inputs.
 pub fn query_text(input: &Value) -> String {
-    fn collect(value: &Value, parts: &mut Vec<String>) {
-        match value {
-            Value::Null => {}
-            Value::String(text) => parts.push(text.clone()),
-            Value::Array(items) => items.iter().for_each(|item| collect(item, parts)),
-            Value::Object(fields) => fields.values().for_each(|field| collect(field, parts)),
-            other => parts.push(other.to_string()),
-        }
-    }
-    let mut parts = Vec::new();
-    collect(input, &mut parts);
-    parts.join("\n")
+    values_text(input)
 }
 
 /// The user part of a prompt that does not say where documents go: they stand in front of it.

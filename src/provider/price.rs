@@ -15,19 +15,6 @@ pub fn request_cost(usage: &Usage, price: &Price) -> Option<Usd> {
     cost(usage, long.map_or_else(|| Rates::of(price), |long| Rates::of_long(&long)))
 }
 
-/// What one request cost through the provider's batch API; unknown as in [`request_cost`], and for
-/// tokens written to the prompt cache and for prompts of the long-prompt length, for which no batch
-/// price is kept.
-pub fn batch_cost(usage: &Usage, price: &Price) -> Option<Usd> {
-    if price.long_prompt.is_some_and(|long| prompt_tokens(usage) > long.above_tokens) {
-        return None;
-    }
-    let batch = price.batch;
-    let unwritten =
-        Rates { input: batch.input, cache_read: batch.cache_read, output: batch.output, ..Rates::default() };
-    cost(usage, unwritten)
-}
-
 /// USD per million tokens of each kind.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rates {
@@ -251,9 +238,9 @@ mod tests {
     #[test]
     fn a_batch_costs_what_its_row_says_and_no_guess() {
         // 10,000 x $1 + 5,000 x $0.1 + 2,000 x $5 = 0.01 + 0.0005 + 0.01 = $0.0205.
-        assert_eq!(batch_cost(&used(10_000, 5_000, 0, 2_000), &gpt_6_sol()), Usd::from_f64(0.0205));
-        assert_eq!(batch_cost(&used(10_000, 5_000, 1, 2_000), &gpt_6_sol()), None, "written");
-        assert_eq!(batch_cost(&used(272_001, 0, 0, 1), &gpt_6_sol()), None, "long");
-        assert_eq!(batch_cost(&used(10, 0, 0, 1), &price()), None, "no batch price");
+        assert_eq!(request_cost(&used(10_000, 5_000, 0, 2_000), &gpt_6_sol().batched()), Usd::from_f64(0.0205));
+        assert_eq!(request_cost(&used(10_000, 5_000, 1, 2_000), &gpt_6_sol().batched()), None, "written");
+        assert_eq!(request_cost(&used(272_001, 0, 0, 1), &gpt_6_sol().batched()), None, "long");
+        assert_eq!(request_cost(&used(10, 0, 0, 1), &price().batched()), None, "no batch price");
     }
 }

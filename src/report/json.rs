@@ -11,7 +11,7 @@ use crate::exchange::FailureKind;
 use crate::measure::rounds::History;
 use crate::measure::steps::Step;
 use crate::measure::{
-    Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
+    BatchCost, Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
     VariantMeasurements,
 };
 use crate::provider::EndpointId;
@@ -66,6 +66,7 @@ struct Row<'a> {
     usage: Usage,
     cost_usd_per_request: Option<Estimate>,
     cost_usd_per_correct: Option<Estimate>,
+    cost_batch: Option<BatchCost>,
     cost_note: Option<&'a str>,
     confusion: Option<&'a Confusion>,
     violations: Vec<ViolationRow<'a>>,
@@ -176,6 +177,7 @@ fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
         },
         cost_usd_per_request: measured.cost.per_request,
         cost_usd_per_correct: measured.cost.per_correct,
+        cost_batch: measured.cost.batch,
         cost_note: measured.cost.note.as_deref(),
         confusion: measured.confusion.as_ref(),
         violations: measured

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::table::Table;
-use super::terminal::{percent_interval, wrap};
+use super::terminal::{level, percent_interval, table_or_list, wrap};
 use crate::measure::VariantMeasurements;
 use crate::provider::EndpointId;
 use crate::units::{Usd, group_thousands};
@@ -34,13 +34,16 @@ pub(super) fn section(variants: &[VariantMeasurements], bought: &[EmbeddingPurch
     if retrieving.is_empty() {
         return String::new();
     }
+    let recall = retrieving.iter().find_map(|row| Some(row.retrieval.as_ref()?.recall.level));
+    let recall = format!("recall [{}]", level(recall));
+    let names = ["variant", "by", "k", &recall, "all found", "accuracy if found", "if not"];
     let table = Table {
-        header: vec!["Retrieval", "by", "k", "recall [95%]", "all found", "accuracy if found", "if not"],
+        header: names.map(|name| name.to_owned().into()).to_vec(),
         rows: retrieving.iter().map(|measured| row(measured)).collect(),
     };
     let notes = notes(&retrieving, bought);
     let notes = notes.iter().fold(String::new(), |text, note| text + &wrap(note, " ", "   ", width));
-    format!("\n{}{}{notes}", table.to_text(), if notes.is_empty() { "" } else { "\n" })
+    format!("\nRetrieval\n{}{}{notes}", table_or_list(table, width), if notes.is_empty() { "" } else { "\n" })
 }
 
 fn row(measured: &VariantMeasurements) -> Vec<String> {
@@ -72,7 +75,7 @@ fn notes(retrieving: &[&VariantMeasurements], bought: &[EmbeddingPurchase]) -> V
             Some(known) if known.wrong > 0 => {
                 let answers = if known.wrong == 1 { "answer" } else { "answers" };
                 notes.push(format!(
-                    "{name}: of {} wrong {answers} {} lacked a right document, {} had them all",
+                    "{name}: of {} {answers} not fully right {} lacked a right document, {} had them all",
                     known.wrong,
                     known.wrong_not_found,
                     known.wrong - known.wrong_not_found

@@ -1,14 +1,21 @@
 //! A table of text cells, drawn for a terminal of a given width.
 
+use std::borrow::Cow;
+
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
 
 /// A table: a header, then rows of as many cells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     /// Column names.
-    pub header: Vec<&'static str>,
+    pub header: Vec<Cow<'static, str>>,
     /// Cells.
     pub rows: Vec<Vec<String>>,
+}
+
+/// Column names as they are.
+pub fn header<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static, str>> {
+    names.into_iter().map(Cow::Borrowed).collect()
 }
 
 impl Table {
@@ -16,7 +23,7 @@ impl Table {
     pub fn to_text(&self) -> String {
         let mut drawn = Drawn::new();
         drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        drawn.set_header(self.header.iter().enumerate().map(|(index, name)| cell(index, (*name).to_owned())));
+        drawn.set_header(self.header.iter().enumerate().map(|(index, name)| cell(index, name.to_string())));
         for row in &self.rows {
             drawn.add_row(row.iter().enumerate().map(|(index, text)| cell(index, text.clone())));
         }

@@ -15,6 +15,7 @@ use super::table::Table;
 use crate::measure::{Latency, RunProvenance, TokenSum, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::units::format_usd;
+use crate::variant::VariantId;
 
 /// The whole report, at most about `width` columns wide.
 pub fn render(report: &Report, width: usize) -> String {
@@ -72,6 +73,9 @@ struct Column {
     cell: fn(&VariantMeasurements) -> String,
 }
 
+/// The column that says of what level its interval is.
+const ACCURACY: &str = "accuracy";
+
 /// What stands where there is nothing to show.
 const NOTHING: &str = "–";
 
@@ -89,7 +93,7 @@ fn columns() -> Vec<Column> {
         quality("variant", |measured| measured.variant.id.0.clone()),
         quality("n", |measured| measured.accuracy.n.to_string()),
         quality("ans/ref/cut/fail", outcomes),
-        quality("accuracy [95%]", |measured| percent_interval(&measured.accuracy)),
+        quality(ACCURACY, |measured| percent_interval(&measured.accuracy)),
         quality("macro-F1", |measured| {
             measured.macro_f1.and_then(|f1| f1.point).map_or("–".into(), |f1| format!("{f1:.3}"))
         }),
@@ -109,8 +113,12 @@ fn columns() -> Vec<Column> {
 }
 
 fn table(columns: &[Column], variants: &[VariantMeasurements]) -> Table {
+    let accuracy = format!("{ACCURACY} [{}]", level(variants.first().map(|measured| measured.accuracy.level)));
     Table {
-        header: columns.iter().map(|column| column.name).collect(),
+        header: columns
+            .iter()
+            .map(|column| if column.name == ACCURACY { accuracy.clone().into() } else { column.name.into() })
+            .collect(),
         rows: variants.iter().map(|measured| columns.iter().map(|column| (column.cell)(measured)).collect()).collect(),
     }
 }
@@ -124,15 +132,48 @@ fn outcomes(measured: &VariantMeasurements) -> String {
 pub fn percent_interval(estimate: &Estimate) -> String {
     match estimate.point {
         None => "–".into(),
-        Some(point) => format!("{:.1}% [{:.1}–{:.1}]", point * 100.0, estimate.low * 100.0, estimate.high * 100.0),
+        Some(point) => {
+            format!("{} [{:.1}–{:.1}]", share(point, 1), estimate.low * 100.0, estimate.high * 100.0)
+        }
     }
 }
 
 fn percent(estimate: Option<&Estimate>) -> String {
     match estimate.and_then(|estimate| estimate.point) {
         None => "–".into(),
-        Some(point) => format!("{:.1}%", point * 100.0),
+        Some(point) => share(point, 1),
     }
+}
+
+/// A share in percent: with more decimals than wanted where it would read 0% or 100% and is not.
+fn share(share: f64, decimals: usize) -> String {
+    let end = |decimals| {
+        let shown = format!("{:.decimals$}", share * 100.0);
+        shown.parse::<f64>().is_ok_and(|shown| (shown == 100.0 && share < 1.0) || (shown == 0.0 && share > 0.0))
+    };
+    let decimals = (decimals..=6).find(|decimals| !end(*decimals)).unwrap_or(decimals);
+    format!("{:.decimals$}%", share * 100.0)
+}
+
+/// The level of an interval, such as `95%`.
+pub(super) fn level(level: Option<f64>) -> String {
+    let percent = level.unwrap_or(0.95) * 100.0;
+    format!("{}%", (percent * 1e4).round() / 1e4)
+}
+
+/// A number with its sign; what rounds to nothing has none but `+`.
+fn signed(number: f64, decimals: usize) -> String {
+    let text = format!("{number:+.decimals$}");
+    if text.trim_start_matches(['-', '+']).chars().all(|c| matches!(c, '0' | '.')) {
+        text.replace('-', "+")
+    } else {
+        text
+    }
+}
+
+/// What else tells two variants apart.
+fn differ_too(from: &VariantId, to: &VariantId, what: &str) -> String {
+    format!("{from} → {to}: they differ in {what} too")
 }
 
 fn quantiles(latency: &Latency) -> String {
@@ -150,17 +191,19 @@ fn tokens(sum: &TokenSum) -> String {
 fn tokens_in(measured: &VariantMeasurements) -> String {
     let usage = &measured.usage;
     let Some(uncached) = usage.input_uncached_tokens.mean() else { return "–".into() };
-    let read = usage.cache_read_tokens.mean();
-    let written = usage.cache_write_5m_tokens.mean().unwrap_or(0.0) + usage.cache_write_1h_tokens.mean().unwrap_or(0.0);
-    let all = uncached + read.unwrap_or(0.0) + written;
+    // Over the answers that report the prompt's tokens: not all of them need say what was cached.
+    let each = |sum: &TokenSum| sum.total.map(|total| total as f64 / usage.input_uncached_tokens.reported_by as f64);
+    let read = each(&usage.cache_read_tokens);
+    let written = [&usage.cache_write_5m_tokens, &usage.cache_write_1h_tokens].into_iter().filter_map(each);
+    let all = uncached + read.unwrap_or(0.0) + written.sum::<f64>();
     read.map_or_else(|| format!("{all:.0}"), |read| format!("{all:.0} ({read:.0})"))
 }
 
 /// A table where it fits, without the columns that say nothing; else each row as lines of words.
-fn table_or_list(mut table: Table, width: usize) -> String {
+pub(super) fn table_or_list(mut table: Table, width: usize) -> String {
     let says = |column: usize| table.rows.iter().any(|row| row.get(column).is_some_and(|cell| cell != NOTHING));
     let kept: Vec<usize> = (0..table.header.len()).filter(|column| says(*column)).collect();
-    table.header = kept.iter().map(|column| table.header[*column]).collect();
+    table.header = kept.iter().map(|column| table.header[*column].clone()).collect();
     for row in &mut table.rows {
         *row = kept.iter().map(|column| row[*column].clone()).collect();
     }
@@ -180,7 +223,7 @@ fn table_or_list(mut table: Table, width: usize) -> String {
 /// `+8.2 [5.1 to 12.2]` in points.
 fn points(estimate: &Estimate) -> String {
     estimate.point.map_or(NOTHING.into(), |point| {
-        format!("{:+.1} [{:.1} to {:.1}]", point * 100.0, estimate.low * 100.0, estimate.high * 100.0)
+        format!("{} [{:.1} to {:.1}]", signed(point * 100.0, 1), estimate.low * 100.0, estimate.high * 100.0)
     })
 }
 

@@ -48,6 +48,9 @@ fn goes_all_the_way(vendor: Vendor) {
     // 20 tokens at $1 and 5 at $2, a million each.
     let cost = row["cost_usd_per_request"]["point"].as_f64().unwrap();
     assert!((cost - 0.000_03).abs() < 1e-12, "{cost}");
+    // Sent one by one: 20 at $2 and 5 at $4.
+    let direct = row["cost_batch"]["direct_usd_per_request"].as_f64().unwrap();
+    assert!((direct - 0.000_06).abs() < 1e-12, "{direct}");
     crate::schemas::fits(&output.json(), "run");
     assert!(output.stderr().contains("submitted with 12 requests"), "{}", output.stderr());
     assert!(output.stderr().contains("fetched: 12 answered"), "{}", output.stderr());
@@ -64,7 +67,8 @@ fn goes_all_the_way(vendor: Vendor) {
     }
     // What was answered is not asked again.
     let again = run(&project, &["--fresh"]);
-    let _ = again.exits(0).says("latency: not measured, answers came by batch");
+    let again = again.exits(0).says("latency: not measured, answers came by batch");
+    let _ = again.says("a request costs $0.0000300 by batch; sent by itself, its tokens would cost $0.0000600");
     assert_eq!(server.batches(), [EXAMPLES, EXAMPLES], "--fresh asks again");
     let again = run(&project, &["--json"]).exits(0);
     assert_eq!((only_row(&again)["reused"].clone(), server.batches().len()), (EXAMPLES.into(), 2));

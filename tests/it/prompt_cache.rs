@@ -113,7 +113,7 @@ fn reasoning_before_the_answer_has_a_time_and_a_count_of_its_own() {
     project
         .run(["run", "suites/tiny", "--provider", "toy=live", "-q", "--fresh"])
         .exits(0)
-        .says("asked for `small`, the server says that it served `small-2026-11` (24 answers)")
+        .says("live was asked for `small` and says that it served `small-2026-11` (24 answers)")
         .says("time to first reasoning");
 }
 

@@ -188,7 +188,7 @@ fn the_section_on_retrieval() {
     let project = project(&server);
     let output = project.run(["run", "suites/things", "-q"]).exits(0);
     let text = output.stdout();
-    let section = &text[text.find(" Retrieval").unwrap()..text.find("VERDICT").unwrap()];
+    let section = &text[text.find("\nRetrieval\n").unwrap() + 1..text.find("VERDICT").unwrap()];
     insta::assert_snapshot!("retrieval", section);
     project.run(["show", "last", "e6", "--variant", "words"]).exits(0).says("documents leaf* (* right; missed: sky)");
     project.run(["show", "last", "e4", "--variant", "words"]).exits(0).says("documents none (* right; missed: apple)");

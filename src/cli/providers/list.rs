@@ -9,7 +9,7 @@ use crate::cli::printer::Printer;
 use crate::error::Error;
 use crate::probe::placeholder;
 use crate::provider::{Model, Price, Provider};
-use crate::report::table::Table;
+use crate::report::table::{Table, header};
 use crate::text::one_line;
 use crate::units::UsdPerMillionTokens;
 
@@ -32,7 +32,7 @@ pub(super) fn list(args: &ListArgs, printer: Printer) -> Result<Exit, Error> {
     }
     let all: Vec<&Provider> = providers.names().filter_map(|name| providers.get(name)).collect();
     printer.value(&json!({"providers": all.iter().map(|provider| described(provider)).collect::<Vec<_>>()}));
-    let header = vec!["provider", "kind", "models", "prices", "self-hosted", "key", "address"];
+    let header = header(["provider", "kind", "models", "prices", "self-hosted", "key", "address"]);
     let mut table = Table { header, rows: all.iter().map(|provider| cells(provider)).collect() };
     if table.width() > printer.width() {
         // `ceiling providers list NAME` has it.
@@ -87,7 +87,7 @@ fn one(provider: &Provider) -> String {
             provider.id
         ));
     }
-    let header = vec![
+    let header = header([
         "model",
         "input",
         "cache read",
@@ -98,7 +98,7 @@ fn one(provider: &Provider) -> String {
         "answer",
         "retires",
         "notes",
-    ];
+    ]);
     let rows = provider.models.iter().map(|(name, model)| model_cells(name, model)).collect();
     text.push_str(&Table { header, rows }.to_text());
     if provider.models.values().any(|model| model.price.is_some()) {

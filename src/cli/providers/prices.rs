@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::provider::litellm::{self, Comparison, PriceTable};
 use crate::provider::load::{self, Providers};
 use crate::provider::{Model, Provider, render};
-use crate::report::table::Table;
+use crate::report::table::{Table, header};
 use crate::text::one_line;
 
 /// Flags of `ceiling providers prices`.
@@ -154,7 +154,7 @@ fn text(compared: &[Compared<'_>]) -> String {
     let table = if rows.is_empty() {
         String::new()
     } else {
-        Table { header: vec!["model", "value", "now", "in the table"], rows }.to_text()
+        Table { header: header(["model", "value", "now", "in the table"]), rows }.to_text()
     };
     format!("{table}{changed} model rows differ, {same} agree, {absent} are not in the table\n")
 }

@@ -68,6 +68,24 @@ fn written_then_read(followers: usize) -> Vec<Usage> {
 }
 
 #[test]
+fn repeats_of_an_example_are_no_further_evidence_of_the_hit_rate() {
+    let hit_or_miss = |place: usize| usage(12, Some(if place.is_multiple_of(4) { 0 } else { 3190 }), Some(0), 20);
+    let mut tally = tally(&[usage(12, Some(0), Some(3190), 20)], &haiku());
+    for repeat in 0..3 {
+        for place in 1..40 {
+            let trial = GradedTrial { usage: hit_or_miss(place), ..graded("A", "A") };
+            let at = ExchangeFacts { sent_at_unix_ms: 1_000 * (100 * repeat + place as i64), ..LIVE };
+            tally.add(place as u32, &trial, at, None);
+        }
+    }
+    let rate = finish(&tally, CacheFacts::default()).hit_rate.unwrap();
+    assert_eq!((rate.n, rate.method), (3 * 39, Method::WilsonEffectiveN));
+    // Three times the same 39 answers say no more than 39 (n - 1 of a variance makes it a little less sure).
+    let once = crate::stats::proportion::wilson(30.0, 39.0, 0.05);
+    assert!((rate.low - once.low).abs() < 0.01 && (rate.high - once.high).abs() < 0.01, "{rate:?} {once:?}");
+}
+
+#[test]
 fn costs_are_those_of_a_hand_calculation() {
     let got = measured(&written_then_read(9));
     // Cold: 3,202 x 1.00 + 20 x 5.00 = 3,302 micro-dollars.

@@ -54,6 +54,18 @@ fn endpoints_have_histories_of_their_own() {
 }
 
 #[test]
+fn a_round_that_changes_more_than_the_prompt_says_so() {
+    let mut second = round(2, "1111");
+    second.variant.structured = crate::variant::Structured::JsonSchema;
+    second.variant.params.insert("temperature".into(), 1.into());
+    let history = only(vec![round(1, "0001"), second, round(3, "1111")]);
+    let differs = |place: usize| history.rounds[place].change.as_ref().unwrap().else_differs.clone();
+    assert_eq!((differs(1), history.examples), (Some("interventions and parameters".to_owned()), 4));
+    let plain = only(vec![round(1, "0001"), round(2, "1111")]);
+    assert_eq!(plain.rounds[1].change.as_ref().unwrap().else_differs, None);
+}
+
+#[test]
 fn examples_that_a_round_lacks_are_in_no_history() {
     let history = only(vec![round(1, "0001"), round(2, "-111")]);
     assert_eq!((history.wrong_at_first, history.fixed_in[0].fixed.count), (2, 2));

@@ -133,7 +133,12 @@ fn a_tuned_variant_is_measured_against_its_base() {
     assert_eq!(named(rows(Some("replaced/m"))), ["later -> lora: tuning (LoRA)"], "both with --provider");
     assert_eq!(named(rows(Some("m"))), ["later -> lora: tuning (LoRA)"]);
     assert_eq!(named(rows(Some("plain"))), ["plain -> lora: tuning (LoRA)"]);
-    assert!(named(rows(None)).is_empty(), "whose tuning it is, is not known");
+    assert_eq!(named(rows(None)), ["later -> lora: tuning (LoRA)"], "the only model there is");
+    let doubt = steps(&measurements(rows(None)), 0.05).remove(0).else_differs;
+    assert_eq!(doubt.as_deref(), Some("prompt and perhaps the base model (`tuned.base` is not set)"));
+    let mut several = rows(None);
+    several.insert(0, with("other", |v| v.endpoint.model = "another".into()));
+    assert!(named(several).is_empty(), "whose tuning it is, is not known");
     let found = steps(&measurements(rows(Some("p/m"))), 0.05);
     assert_eq!(found[0].else_differs.as_deref(), Some("prompt"));
 }

@@ -1,6 +1,6 @@
 //! What the prompt cache did, for a terminal.
 
-use super::{NOTHING, percent_interval, quantiles, table_or_list, wrap};
+use super::{NOTHING, level, percent_interval, quantiles, share, table_or_list, wrap};
 use crate::measure::Measurements;
 use crate::measure::cache::{CacheMeasurements, Leader};
 use crate::report::table::Table;
@@ -15,11 +15,13 @@ pub(super) fn section(measurements: &Measurements, width: usize) -> Option<Strin
     if cached.is_empty() {
         return None;
     }
+    let estimates = cached.iter().filter_map(|(_, cache)| cache.hit_rate);
+    let hit_rate = format!("hit rate [{}]", level(estimates.map(|estimate| estimate.level).next()));
     let table = Table {
-        header: vec![
+        header: [
             "variant",
             "n",
-            "hit rate [95%]",
+            &hit_rate,
             "tokens hit",
             "read",
             "written",
@@ -28,7 +30,9 @@ pub(super) fn section(measurements: &Measurements, width: usize) -> Option<Strin
             "$ steady",
             "warm TTFT p50/p95",
             "cold TTFT p50/p95",
-        ],
+        ]
+        .map(|name| name.to_owned().into())
+        .to_vec(),
         rows: cached.iter().map(|(id, cache)| row(id, cache)).collect(),
     };
     let mut text = "Prompt cache\n".to_owned();
@@ -47,12 +51,12 @@ fn row(id: &VariantId, cache: &CacheMeasurements) -> Vec<String> {
         estimate.and_then(|estimate| estimate.point).map_or_else(|| NOTHING.to_owned(), format_usd)
     };
     let tokens = |mean: Option<f64>| mean.map_or_else(|| NOTHING.to_owned(), |mean| format!("{mean:.0}"));
-    let share = cache.token_hit_rate.and_then(|rate| rate.point);
+    let of_tokens = cache.token_hit_rate.and_then(|rate| rate.point);
     vec![
         id.to_string(),
         cache.requests.to_string(),
         cache.hit_rate.as_ref().map_or_else(|| "not reported".to_owned(), percent_interval),
-        share.map_or_else(|| NOTHING.to_owned(), |share| format!("{:.0}%", share * 100.0)),
+        of_tokens.map_or_else(|| NOTHING.to_owned(), |hit| share(hit, 0)),
         tokens(cache.read_tokens),
         tokens(cache.written_tokens),
         usd(cache.cold_usd),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::wrap;
+use super::{level, wrap};
 use crate::measure::{RunProvenance, VariantMeasurements};
 use crate::report::Report;
+use crate::units::format_usd;
 
 /// What a reader must know to read the table right.
 pub(super) fn footnotes(report: &Report, width: usize) -> String {
@@ -12,8 +13,9 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
     notes.push(format!(
-        "accuracy is the mean of `{}`, with its 95% interval{clustered}; an answer that breaks the schema scores 0",
-        report.primary
+        "accuracy is the mean of `{}`, with its {} interval{clustered}; an answer that breaks the schema scores 0",
+        report.primary,
+        level(measurements.variants.first().map(|measured| measured.accuracy.level))
     ));
     if measurements.provenance != RunProvenance::Live {
         let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
@@ -27,6 +29,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         ));
     }
     notes.extend(batch_note(&measurements.variants));
+    notes.extend(measurements.variants.iter().filter_map(batch_saving));
     for measured in &measurements.variants {
         for (kind, count, message) in measured.failures.iter().take(2) {
             notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
@@ -70,27 +73,36 @@ fn batch_note(variants: &[VariantMeasurements]) -> Option<String> {
     }
 }
 
-/// Models that answered under another name than they were asked by, each asked name once.
+/// What a batch changed in the cost of a request, where both prices are known.
+fn batch_saving(measured: &VariantMeasurements) -> Option<String> {
+    let batch = measured.cost.batch.as_ref()?;
+    let (billed, direct) = (format_usd(batch.usd_per_request), format_usd(batch.direct_usd_per_request));
+    Some(format!(
+        "{}: a request costs {billed} by batch; sent by itself, its tokens would cost {direct}",
+        measured.variant.id
+    ))
+}
+
+/// Models that answered under another name than they were asked by, each asked name of a provider once.
 fn served(variants: &[VariantMeasurements]) -> Vec<String> {
-    let mut asked: Vec<&str> = Vec::new();
-    for measured in variants {
-        if measured.served_models.iter().any(|(model, _)| *model != measured.served_as) {
-            asked.push(&measured.served_as);
-        }
-    }
+    let key =
+        |measured: &'_ VariantMeasurements| (measured.served_as.clone(), measured.variant.endpoint.provider.clone());
+    let other =
+        |measured: &&VariantMeasurements| measured.served_models.iter().any(|(model, _)| *model != measured.served_as);
+    let mut asked: Vec<_> = variants.iter().filter(other).map(key).collect();
     asked.sort_unstable();
     asked.dedup();
     asked
         .into_iter()
         .map(|asked| {
-            let of_asked = variants.iter().filter(|measured| measured.served_as == asked);
+            let of_asked = variants.iter().filter(|measured| key(measured) == asked);
             let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
             for (model, count) in of_asked.flat_map(|measured| &measured.served_models) {
                 *counts.entry(model).or_default() += count;
             }
             let each: Vec<String> =
                 counts.iter().map(|(model, count)| format!("`{model}` ({count} answers)")).collect();
-            format!("asked for `{asked}`, the server says that it served {}", each.join(", "))
+            format!("{} was asked for `{}` and says that it served {}", asked.1, asked.0, each.join(", "))
         })
         .collect()
 }

@@ -60,6 +60,7 @@ fn history() -> History {
     let some = |count| Examples { count, ids: vec!["e1".into()] };
     let change = RoundChange {
         from: VariantId("v1".into()),
+        else_differs: Some("parameters".into()),
         fixed: some(12),
         broken: some(3),
         difference: estimate(0.03),
@@ -75,6 +76,7 @@ fn history() -> History {
     History {
         endpoint: EndpointId { provider: "openai".into(), model: "gpt".into() },
         rounds: vec![round(1, None), round(2, Some(change))],
+        examples: 280,
         wrong_at_first: 140,
         fixed_in: vec![FixedIn { round: 2, fixed: some(12), stayed: 12 }],
         never_fixed: some(128),
@@ -122,6 +124,51 @@ fn a_narrow_terminal_reads_every_figure_in_words() {
         [steps::section(&all, 80).unwrap(), rounds::section(&all, 80).unwrap(), cache::section(&all, 80).unwrap(),]
             .join("\n")
     );
+}
+
+#[test]
+fn no_share_reads_as_all_or_none_where_it_is_not() {
+    let shown = [279.0 / 280.0, 1.0, 0.0, 1.0 / 280.0, 0.999_96, 0.5].map(|of| (share(of, 0), share(of, 1)));
+    let expected = [
+        ("99.6%", "99.6%"),
+        ("100%", "100.0%"),
+        ("0%", "0.0%"),
+        ("0.4%", "0.4%"),
+        ("99.996%", "99.996%"),
+        ("50%", "50.0%"),
+    ];
+    assert_eq!(shown, expected.map(|(whole, tenths)| (whole.to_owned(), tenths.to_owned())));
+    assert_eq!([-0.01, 0.01, -3.2].map(|number| signed(number, 1)), ["+0.0", "+0.0", "-3.2"]);
+    assert_eq!((level(Some(1.0 - 0.1)), level(Some(0.9938))), ("90%".to_owned(), "99.38%".to_owned()));
+}
+
+#[test]
+fn failures_are_those_of_the_first_round_that_was_asked() {
+    let mut all = everything();
+    let history = &mut all.rounds[0];
+    history.rounds[0].round = 2;
+    (history.wrong_at_first, history.never_fixed.count) = (280, 279);
+    let text = rounds::section(&all, 120).unwrap();
+    assert!(text.contains("round 2 got 280 wrong; of these never fixed: 279 (99.6%)"), "{text}");
+    (all.rounds[0].examples, all.rounds[0].wrong_at_first) = (0, 0);
+    let text = rounds::section(&all, 120).unwrap();
+    assert!(text.contains("no example was answered in every round"), "{text}");
+}
+
+#[test]
+fn steps_say_on_how_many_examples_they_rest_and_what_was_not_compared() {
+    let mut plain = everything().variants.remove(0);
+    plain.variant.id.0 = "plain".into();
+    let mut shots = plain.clone();
+    shots.variant.id.0 = "shots".into();
+    shots.accuracy.n = 300;
+    let mut tuned = plain.clone();
+    tuned.variant.id.0 = "tuned".into();
+    tuned.variant.tuned = Some(crate::measure::steps::tests::lora(None));
+    let all = Measurements { steps: vec![step("plain", "shots")], ..measurements(vec![plain, shots, tuned]) };
+    let text = steps::section(&all, 120).unwrap();
+    assert!(text.contains("plain → shots: on the 280 examples that both answered (4 and 300)"), "{text}");
+    assert!(text.contains("tuned: tuning is compared with nothing"), "{text}");
 }
 
 #[test]
