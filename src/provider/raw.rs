@@ -73,7 +73,15 @@ const DIALECTS: &[(&str, Dialect)] = &[
 const SECRETS: &[&str] = &["api_key", "apikey", "key", "token", "secret", "password", "bearer"];
 
 /// Headers that carry a key.
-const SECRET_HEADERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"];
+const SECRET_HEADERS: &[&str] = &[
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "proxy-authorization",
+    "x-amz-security-token",
+];
 
 /// One provider file, or several of one name merged.
 #[derive(Debug, Clone, Default)]
@@ -274,6 +282,14 @@ fn base_url(section: &Section<'_>, allow_http: bool) -> Option<String> {
         let mut fault = section.error("provider/key-in-file", span, "`base_url` holds a user name or password");
         fault.excerpt = None;
         section.report(fault.help("name the environment variable that holds the key: `api_key_env = \"…\"`"));
+        return None;
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        // What stands there may be a key.
+        let mut fault =
+            section.error("provider/bad-url", span, "`base_url` ends with a query: paths are put behind it");
+        fault.excerpt = None;
+        section.report(fault.help("name only the address in front of the paths; a key goes into the environment"));
         return None;
     }
     if parsed.scheme() == "http" && !is_loopback(&parsed) && !allow_http {

@@ -5,6 +5,8 @@
 pub(super) mod dialect;
 mod think;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -26,9 +28,7 @@ impl Wire for OpenaiChat {
         encode_output(&request.output, dialect::is_strict(target, &request.model), &mut body);
         dialect::encode_cache(request, target, &mut body);
         let digest = super::request_digest(&body);
-        for (key, value) in &target.extra_body {
-            body.insert(key.clone(), value.clone());
-        }
+        super::merge(&mut body, &target.extra_body);
         dialect::encode_stream(request, target, &mut body);
         let route = dialect::route(target, &request.model);
         HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
@@ -125,7 +125,8 @@ struct ToolCall {
 #[derive(Deserialize)]
 struct Function {
     name: Option<String>,
-    arguments: Option<String>,
+    /// JSON text; Mistral's types allow the object itself (mistralai 3.7.0 `FunctionCall`).
+    arguments: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -217,13 +218,19 @@ impl Said {
             self.refused = true;
             self.other(event);
         }
-        // One forced call is asked for: a second one, at another index, is not the answer.
-        for call in piece.tool_calls.iter().flatten().filter(|call| call.index.unwrap_or(0) == 0) {
+        // One forced call is asked for: a second one, at another index, is not the answer. In an
+        // answer that was not streamed, calls have no index but their place.
+        let calls = (0..).zip(piece.tool_calls.iter().flatten());
+        for (_, call) in calls.filter(|(place, call)| call.index.unwrap_or(*place) == 0) {
             let Some(function) = &call.function else { continue };
-            let arguments = function.arguments.as_deref().unwrap_or_default();
+            let arguments = match &function.arguments {
+                Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+                None | Some(Value::Null) => Cow::Borrowed(""),
+                Some(object) => Cow::Owned(object.to_string()),
+            };
             if function.name.as_ref().is_some_and(|name| !name.is_empty()) || !arguments.is_empty() {
                 self.called = true;
-                self.arguments.push_str(arguments);
+                self.arguments.push_str(&arguments);
                 self.other(event);
             }
         }
@@ -281,8 +288,10 @@ impl Said {
             // "model_length" is Mistral's: the context is full.
             Some("length" | "model_length") => Stop::Length,
             Some("content_filter") => Stop::Refusal,
-            // OpenRouter's and Mistral's, should no error object have come with it.
-            Some("error") => return (Outcome::Failed(broken_off()), visible),
+            // OpenRouter's and Mistral's, should no error object have come with it; DeepSeek's; vLLM's.
+            Some(reason @ ("error" | "insufficient_system_resource" | "abort")) => {
+                return (Outcome::Failed(broken_off(reason)), visible);
+            }
             _ => Stop::Other,
         };
         let completion = Completion {
@@ -301,11 +310,11 @@ fn earlier(one: Option<usize>, other: Option<usize>) -> Option<usize> {
     one.into_iter().chain(other).min()
 }
 
-fn broken_off() -> Failure {
+fn broken_off(reason: &str) -> Failure {
     Failure {
         kind: FailureKind::Server,
         status: None,
-        message: "the server broke off with finish_reason \"error\"".into(),
+        message: format!("the server broke off with finish_reason \"{reason}\""),
         retry: Retry::Transient,
     }
 }
@@ -339,7 +348,8 @@ impl StreamDecoder for ChatStream {
             return;
         }
         self.said.usage = chunk.usage.or(groq_usage).map(UsageWire::normal).or(self.said.usage);
-        self.said.model = chunk.model.or(self.said.model.take());
+        // Azure's first chunk names an empty one.
+        self.said.model = chunk.model.filter(|model| !model.is_empty()).or(self.said.model.take());
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
             self.said.finish_reason = choice.finish_reason.or(self.said.finish_reason.take());
             if let Some(piece) = choice.delta.or(choice.message) {
@@ -369,3 +379,6 @@ impl StreamDecoder for ChatStream {
         Reading { outcome, first_output_event, first_visible_event }
     }
 }
+
+#[cfg(test)]
+mod tests;
