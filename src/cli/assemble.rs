@@ -404,7 +404,8 @@ fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretStri
     let missing =
         |what: String, hint: String| Err(Error::usage(format!("provider `{}` has no key: {what}", provider.id), hint));
     match source {
-        KeySource::None => Ok(None),
+        // Keys that sign are read apart.
+        KeySource::None | KeySource::Aws => Ok(None),
         KeySource::Environment(name) =>
         {
             #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]

@@ -208,15 +208,17 @@ impl RawProvider {
             (_, WireKind::OpenaiChat) if self.dialect == Some(Dialect::Azure) => AuthScheme::ApiKey,
             _ => AuthScheme::Bearer,
         };
+        let auth = self.auth.unwrap_or(default_auth);
+        let key = match auth {
+            AuthScheme::Sigv4 => KeySource::Aws,
+            // A file over one that ships may take the key away.
+            AuthScheme::None => KeySource::None,
+            _ => key,
+        };
         let service = if replayed {
             Service::Replay
         } else {
-            Service::Http {
-                base_url: self.base_url.ok_or("base_url")?,
-                auth: self.auth.unwrap_or(default_auth),
-                key,
-                headers: self.headers,
-            }
+            Service::Http { base_url: self.base_url.ok_or("base_url")?, auth, key, headers: self.headers }
         };
         let defaults = Limits::default();
         Ok(Provider {

@@ -17,14 +17,11 @@ use super::{Prompt, Suite, prompt_file};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::digest::Digest;
 use crate::provider::load::Providers;
-use crate::provider::{AuthScheme, KeySource, Service};
+use crate::provider::{AWS_VARIABLES, KeySource, Service};
 pub use prompt_file::Part;
 
 /// How many faults of one class are reported one by one.
 pub const SHOWN: usize = 20;
-
-/// What signing a request to AWS needs; a session's token is needed by temporary keys alone.
-const AWS_VARIABLES: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// Inputs that a template is tried on.
 const SAMPLE_INPUTS: usize = 5;
@@ -261,20 +258,10 @@ pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> 
         let Some(provider) = providers.get(name).filter(|_| seen.insert(name)) else {
             continue;
         };
-        let Service::Http { key, auth, .. } = &provider.service else {
+        let Service::Http { key, .. } = &provider.service else {
             continue;
         };
         let is_set = |variable: &str| env(variable).is_some_and(|key| !key.trim().is_empty());
-        if *auth == AuthScheme::Sigv4 {
-            let unset: Vec<&str> = AWS_VARIABLES.iter().copied().filter(|variable| !is_set(variable)).collect();
-            if !unset.is_empty() {
-                let unset = unset.join("` and `");
-                let message = format!("the provider `{name}` signs with AWS keys: `{unset}` is not set");
-                let help = "export them as AWS's own tools want them; a profile is not read".to_owned();
-                missing.push(Diagnostic::error("provider/no-key", &suite.file, message).help(help));
-            }
-            continue;
-        }
         let fault = match key {
             KeySource::None => continue,
             KeySource::Environment(variable) if is_set(variable) => continue,
@@ -285,6 +272,16 @@ pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> 
                 format!("the provider `{name}` needs a key: `{variable}` is not set"),
             )
             .help(format!("export {variable}=…, or choose another with `--provider {name}=OTHER`")),
+            KeySource::Aws => {
+                let unset: Vec<&str> = AWS_VARIABLES.into_iter().filter(|variable| !is_set(variable)).collect();
+                if unset.is_empty() {
+                    continue;
+                }
+                let unset = unset.join("` and `");
+                let message = format!("the provider `{name}` signs with AWS keys: `{unset}` is not set");
+                let help = "export them, with AWS_SESSION_TOKEN if the keys expire; AWS's profiles are not read";
+                Diagnostic::error("provider/no-key", &suite.file, message).help(help)
+            }
             KeySource::File(path) => {
                 let message = format!("the provider `{name}` needs a key: there is no file `{}`", path.display());
                 Diagnostic::error("provider/no-key", &suite.file, message)
