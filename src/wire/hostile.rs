@@ -213,7 +213,7 @@ proptest! {
 #[test]
 fn deep_nesting_is_refused() {
     for (open, close) in [("[", "]"), ("{\"error\":", "}"), ("{\"choices\":[{\"message\":", "}]}")] {
-        let body = open.repeat(100_000) + "1" + &close.repeat(100_000);
+        let body = open.repeat(5_000) + "1" + &close.repeat(5_000);
         read_everywhere(body.as_bytes(), 400);
         read_everywhere(format!("data: {body}\n\n").as_bytes(), 400);
     }

@@ -35,12 +35,12 @@ impl Wire for OpenaiChat {
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {
-        let response: Response = match serde_json::from_slice(body) {
+        let mut response: Response = match serde_json::from_slice(body) {
             Ok(response) => response,
             Err(error) => return Outcome::Failed(malformed(&format!("the answer is not a chat completion: {error}"))),
         };
-        if let Some(error) = response.error.filter(|error| !error.is_null()) {
-            return Outcome::Failed(classify::classify_error_object(&error));
+        if let Some(failure) = response.error(body) {
+            return Outcome::Failed(failure);
         }
         let Some(choice) = response.choices.into_iter().flatten().find(|choice| choice.index.unwrap_or(0) == 0) else {
             return Outcome::Failed(malformed("the answer has no choices"));
@@ -87,6 +87,18 @@ struct Response {
     model: Option<String>,
     error: Option<Value>,
     x_groq: Option<GroqExtra>,
+    object: Option<String>,
+}
+
+impl Response {
+    /// The error that came instead of an answer; some servers' bodies are the error object itself
+    /// (older vLLM: `{"object": "error", "message": …, "code": 400}`).
+    fn error(&mut self, whole: &[u8]) -> Option<Failure> {
+        let error = self.error.take().filter(|error| !error.is_null());
+        let is_error = self.object.as_deref() == Some("error") && self.choices.is_none();
+        let error = error.or_else(|| is_error.then(|| serde_json::from_slice(whole).ok())?);
+        error.map(|error| classify::classify_error_object(&error))
+    }
 }
 
 /// What Groq says beside the chunks: usage, and why a stream was stopped early.
@@ -335,16 +347,19 @@ impl StreamDecoder for ChatStream {
         if data == "[DONE]" || self.failure.is_some() {
             return;
         }
-        let chunk: Response = match serde_json::from_str(data) {
+        let mut chunk: Response = match serde_json::from_str(data) {
             Ok(chunk) => chunk,
             Err(error) => {
                 self.failure = Some(malformed(&format!("event {index} of the stream is not a chunk: {error}")));
                 return;
             }
         };
+        let failure = chunk.error(data.as_bytes());
         let (groq_usage, groq_error) = chunk.x_groq.map_or((None, None), |extra| (extra.usage, extra.error));
-        if let Some(error) = chunk.error.or(groq_error).filter(|error| !error.is_null()) {
-            self.failure = Some(classify::classify_error_object(&error));
+        let groq_error = groq_error.filter(|error| !error.is_null());
+        let failure = failure.or_else(|| groq_error.map(|error| classify::classify_error_object(&error)));
+        if failure.is_some() {
+            self.failure = failure;
             return;
         }
         self.said.usage = chunk.usage.or(groq_usage).map(UsageWire::normal).or(self.said.usage);

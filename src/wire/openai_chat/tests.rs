@@ -66,3 +66,15 @@ fn own_fields_are_merged_into_objects() {
     assert_eq!(body["chat_template_kwargs"], json!({"a": 1, "b": {"c": 1, "d": 2}}));
     assert_eq!(body["lora"], json!([1]));
 }
+
+#[test]
+fn an_error_may_be_the_whole_document() {
+    let error = json!({"object": "error", "message": "too long", "type": "BadRequestError", "code": 400});
+    let mut stream = OpenaiChat.stream();
+    stream.event(&error.to_string());
+    for outcome in [whole(&error), stream.finish().outcome] {
+        let failure = outcome.failure().unwrap();
+        assert_eq!((failure.kind, failure.retry), (FailureKind::BadRequest, Retry::No));
+        assert!(failure.message.contains("too long"), "{failure:?}");
+    }
+}
