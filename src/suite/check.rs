@@ -277,8 +277,9 @@ pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> 
                 if unset.is_empty() {
                     continue;
                 }
+                let are = if unset.len() == 1 { "is" } else { "are" };
                 let unset = unset.join("` and `");
-                let message = format!("the provider `{name}` signs with AWS keys: `{unset}` is not set");
+                let message = format!("the provider `{name}` signs with AWS keys: `{unset}` {are} not set");
                 let help = "export them, with AWS_SESSION_TOKEN if the keys expire; AWS's profiles are not read";
                 Diagnostic::error("provider/no-key", &suite.file, message).help(help)
             }

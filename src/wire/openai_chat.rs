@@ -7,7 +7,8 @@ mod think;
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{HttpRequest, Reading, StreamDecoder, Wire, classify, fit, malformed};
@@ -83,6 +84,7 @@ fn encode_output(output: &OutputMode, strict: bool, body: &mut Map<String, Value
 #[derive(Deserialize)]
 struct Response {
     choices: Option<Vec<Choice>>,
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<UsageWire>,
     model: Option<String>,
     error: Option<Value>,
@@ -104,6 +106,7 @@ impl Response {
 /// What Groq says beside the chunks: usage, and why a stream was stopped early.
 #[derive(Deserialize)]
 struct GroqExtra {
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<UsageWire>,
     error: Option<Value>,
 }
@@ -143,23 +146,36 @@ struct Function {
 
 #[derive(Deserialize)]
 struct UsageWire {
+    #[serde(default, deserialize_with = "lenient")]
     prompt_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     completion_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     prompt_tokens_details: Option<PromptDetails>,
     /// DeepSeek's name for cached tokens (PROVIDERS.md 2).
+    #[serde(default, deserialize_with = "lenient")]
     prompt_cache_hit_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     completion_tokens_details: Option<CompletionDetails>,
 }
 
 #[derive(Deserialize)]
 struct PromptDetails {
+    #[serde(default, deserialize_with = "lenient")]
     cached_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     cache_write_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct CompletionDetails {
+    #[serde(default, deserialize_with = "lenient")]
     reasoning_tokens: Option<u64>,
+}
+
+/// A count that is no whole number is unknown: an answer is not lost for it.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(source: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(source)?).ok())
 }
 
 impl UsageWire {

@@ -78,3 +78,20 @@ fn an_error_may_be_the_whole_document() {
         assert!(failure.message.contains("too long"), "{failure:?}");
     }
 }
+
+#[test]
+fn counts_that_are_none_lose_no_answer() {
+    let mut body = message(json!({"content": "yes"}), "stop");
+    for (usage, output) in [
+        (json!({"prompt_tokens": 3.5, "completion_tokens": 2, "prompt_tokens_details": []}), Some(2)),
+        (json!({"prompt_tokens": -1, "completion_tokens": "2", "completion_tokens_details": null}), None),
+        (json!("none"), None),
+        (Value::Null, None),
+    ] {
+        body["usage"] = usage;
+        let outcome = whole(&body);
+        let completion = outcome.completion().unwrap();
+        assert_eq!((completion.text.as_str(), completion.usage.output_tokens), ("yes", output), "{body}");
+        assert_eq!(completion.usage.input_uncached_tokens, None);
+    }
+}
