@@ -222,10 +222,11 @@ fn failed(feature: Feature, failure: &Failure) -> Finding {
 }
 
 fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
-    use crate::provider::{KeySource, Service};
+    use crate::provider::{AWS_VARIABLES, KeySource, Service};
     let name = match &provider.service {
         Service::Http { key: KeySource::Environment(variable), .. } => variable.clone(),
         Service::Http { key: KeySource::File(path), .. } => path.display().to_string(),
+        Service::Http { key: KeySource::Aws, .. } => AWS_VARIABLES[0].to_owned(),
         _ => String::new(),
     };
     match first.and_then(|seen| seen.outcome.failure()) {

@@ -294,9 +294,6 @@ pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option
         crate::provider::AuthScheme::Sigv4 => Some(read_aws_keys(provider)?),
         _ => None,
     };
-    // What is sent and could be echoed is the session's token.
-    #[cfg(feature = "sigv4")]
-    let key = aws.as_ref().map_or(key, |keys| keys.session_token.clone());
     Ok(HttpEndpoint {
         #[cfg(feature = "sigv4")]
         aws,
@@ -329,6 +326,10 @@ pub(super) fn spec(
     let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
     let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
+    // A version is in the address or in a header, and another one may answer otherwise.
+    let versions = [("api_version", &provider.api_version), ("anthropic_version", &provider.anthropic_version)];
+    let versions = versions.into_iter().filter_map(|(key, version)| Some([key, version.as_deref()?]));
+    let parts = parts.chain(versions.flatten().map(str::as_bytes));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {
@@ -346,12 +347,30 @@ pub(super) fn spec(
 /// The recording's server is in this process: what a live endpoint's limit protects is not there.
 const REPLAY_CONCURRENCY: u32 = 64;
 
-/// Most output tokens of a request: the limit under either of its names, the endpoint's own fields
-/// last as in the body, times the answers that are asked for.
+/// Where a limit of output tokens may stand in a variant's parameters or an endpoint's fields.
+const OUTPUT_LIMITS: &[&str] = &[
+    "/max_completion_tokens",
+    "/max_output_tokens",
+    "/max_tokens",
+    "/maxOutputTokens",
+    "/generationConfig/maxOutputTokens",
+    "/generation_config/max_output_tokens",
+    "/inferenceConfig/maxTokens",
+];
+
+/// Where a number of answers may stand.
+const ANSWERS: &[&str] = &["/n", "/best_of", "/candidateCount", "/generationConfig/candidateCount"];
+
+/// Most output tokens of a request: the highest limit that is set under any of its names, times the
+/// answers that are asked for.
 fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> Option<u64> {
-    let set = |name: &str| model.extra_body.get(name).or_else(|| variant.params.get(name))?.as_u64();
-    let answers = set("n").unwrap_or(1).max(set("best_of").unwrap_or(1));
-    let most = ["max_completion_tokens", "max_output_tokens", "max_tokens"].iter().find_map(|name| set(name));
+    let bodies = [&variant.params, &model.extra_body].map(|fields| serde_json::Value::Object(fields.clone()));
+    let highest = |places: &[&str]| {
+        let set = bodies.iter().flat_map(|body| places.iter().filter_map(|place| body.pointer(place)?.as_u64()));
+        set.max()
+    };
+    let answers = highest(ANSWERS).unwrap_or(1).max(1);
+    let most = highest(OUTPUT_LIMITS);
     // One wire always sends a limit, its own where none is set.
     let own = (provider.wire == WireKind::Anthropic).then(|| crate::wire::anthropic::default_max_tokens(&model.facts));
     most.or(own).map(|most| most.saturating_mul(answers))
@@ -396,7 +415,6 @@ fn read_aws_keys(provider: &Provider) -> Result<crate::run::sigv4::AwsKeys, Erro
     let secret_access_key = required("AWS_SECRET_ACCESS_KEY")?.unwrap_or_default();
     // Long-lived keys have none.
     let session_token = required("AWS_SESSION_TOKEN").ok().flatten();
-    let access_key_id = secrecy::ExposeSecret::expose_secret(&access_key_id).to_owned();
     Ok(crate::run::sigv4::AwsKeys { access_key_id, secret_access_key, session_token })
 }
 
@@ -405,7 +423,8 @@ fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretStri
     let missing =
         |what: String, hint: String| Err(Error::usage(format!("provider `{}` has no key: {what}", provider.id), hint));
     match source {
-        KeySource::None => Ok(None),
+        // Keys that sign are read apart.
+        KeySource::None | KeySource::Aws => Ok(None),
         KeySource::Environment(name) =>
         {
             #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]

@@ -225,12 +225,16 @@ fn endpoints(suite: &Suite) -> BTreeMap<EndpointId, usize> {
 /// fields that go with each request.
 fn endpoint_digest(providers: &Providers, endpoint: &EndpointId) -> Result<Digest, Error> {
     let (provider, model) = assemble::found_endpoint(providers, endpoint)?;
-    let place = match &provider.service {
-        Service::Http { base_url, .. } => model.base_url.as_ref().unwrap_or(base_url).as_str(),
-        Service::Replay => "",
+    let (place, headers) = match &provider.service {
+        Service::Http { base_url, headers, .. } => {
+            (model.base_url.as_ref().unwrap_or(base_url).as_str(), headers.iter().collect())
+        }
+        Service::Replay => ("", Vec::new()),
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
-    Ok(Digest::of_parts([b"embeddings".as_slice(), place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()]))
+    let parts = [b"embeddings".as_slice(), place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()];
+    let headers = headers.into_iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    Ok(Digest::of_parts(parts.into_iter().chain(headers)))
 }
 
 /// The nearest documents of each input whose vector the store has; of one example alone where it is

@@ -152,9 +152,14 @@ pub enum KeySource {
     Environment(String),
     /// This file.
     File(std::path::PathBuf),
+    /// The environment variables of AWS's own tools, with which requests are signed.
+    Aws,
     /// No key is needed.
     None,
 }
+
+/// What [`KeySource::Aws`] needs; keys that expire have `AWS_SESSION_TOKEN` beside these.
+pub const AWS_VARIABLES: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// Prices in USD per million tokens; `None` is unknown, never zero. Fields as in prices.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -73,7 +73,15 @@ const DIALECTS: &[(&str, Dialect)] = &[
 const SECRETS: &[&str] = &["api_key", "apikey", "key", "token", "secret", "password", "bearer"];
 
 /// Headers that carry a key.
-const SECRET_HEADERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"];
+const SECRET_HEADERS: &[&str] = &[
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "proxy-authorization",
+    "x-amz-security-token",
+];
 
 /// One provider file, or several of one name merged.
 #[derive(Debug, Clone, Default)]
@@ -200,15 +208,17 @@ impl RawProvider {
             (_, WireKind::OpenaiChat) if self.dialect == Some(Dialect::Azure) => AuthScheme::ApiKey,
             _ => AuthScheme::Bearer,
         };
+        let auth = self.auth.unwrap_or(default_auth);
+        let key = match auth {
+            AuthScheme::Sigv4 => KeySource::Aws,
+            // A file over one that ships may take the key away.
+            AuthScheme::None => KeySource::None,
+            _ => key,
+        };
         let service = if replayed {
             Service::Replay
         } else {
-            Service::Http {
-                base_url: self.base_url.ok_or("base_url")?,
-                auth: self.auth.unwrap_or(default_auth),
-                key,
-                headers: self.headers,
-            }
+            Service::Http { base_url: self.base_url.ok_or("base_url")?, auth, key, headers: self.headers }
         };
         let defaults = Limits::default();
         Ok(Provider {
@@ -274,6 +284,14 @@ fn base_url(section: &Section<'_>, allow_http: bool) -> Option<String> {
         let mut fault = section.error("provider/key-in-file", span, "`base_url` holds a user name or password");
         fault.excerpt = None;
         section.report(fault.help("name the environment variable that holds the key: `api_key_env = \"…\"`"));
+        return None;
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        // What stands there may be a key.
+        let mut fault =
+            section.error("provider/bad-url", span, "`base_url` ends with a query: paths are put behind it");
+        fault.excerpt = None;
+        section.report(fault.help("name only the address in front of the paths; a key goes into the environment"));
         return None;
     }
     if parsed.scheme() == "http" && !is_loopback(&parsed) && !allow_http {

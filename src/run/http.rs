@@ -1,4 +1,4 @@
-//! The transport over HTTP; the only file that names `reqwest`, and the only one that sees keys.
+//! The transport over HTTP; the only file that names `reqwest` and that sends keys.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::attempt::{Arrived, BoxFuture, Call, Transport};
 use super::batch::BatchDoor;
+use super::redact::Secrets;
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
 use crate::provider::{AuthScheme, WireKind};
 use crate::replay::server::{RECORDED_TIMES, REPEAT};
@@ -15,7 +16,7 @@ use crate::text;
 use crate::trial::{Received, Timing};
 use crate::wire::batch::{BatchCall, Method};
 use crate::wire::gemini::cached;
-use crate::wire::{self, Frames, Framing, Reading};
+use crate::wire::{self, Frames, Framing, Reading, Route, event_stream};
 
 /// Time to make a connection; a server that takes longer is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,14 +30,8 @@ const MAX_RESULT_BYTES: usize = 1024 * 1024 * 1024;
 /// Time for one call to a batch API: files of many megabytes go up and come down.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A shorter key is a placeholder of a local server, and may well be a word of an answer.
-const SHORTEST_KEY: usize = 8;
-
 /// Content types of streamed answers.
 const STREAM_TYPES: &[&str] = &["text/event-stream", "application/vnd.amazon.eventstream"];
-
-/// What stands where a server echoed the key.
-const REDACTED: &[u8] = b"[key]";
 
 /// How an endpoint is reached.
 #[derive(Debug, Clone)]
@@ -81,7 +76,7 @@ struct Endpoint {
     headers: HeaderMap,
     timeout: Duration,
     replay: bool,
-    key: Option<SecretString>,
+    secrets: Secrets,
     #[cfg(feature = "sigv4")]
     signer: Option<(super::sigv4::AwsKeys, super::sigv4::Scope)>,
 }
@@ -129,8 +124,16 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         base_url: spec.base_url.trim_end_matches('/').to_owned(),
         timeout,
         replay: spec.replay,
-        key: spec.key.filter(|key| key.expose_secret().len() >= SHORTEST_KEY),
+        secrets: secrets(&spec),
     })
+}
+
+/// Everything that a server could echo and that nobody is to see.
+fn secrets(spec: &HttpEndpoint) -> Secrets {
+    let keys = spec.key.iter();
+    #[cfg(feature = "sigv4")]
+    let keys = keys.chain(spec.aws.iter().flat_map(super::sigv4::AwsKeys::secrets));
+    Secrets::new(keys.map(|key| key.expose_secret()))
 }
 
 /// The keys and the scope with which requests are signed.
@@ -192,19 +195,7 @@ impl HttpTransport {
         let url = format!("{}{path}", endpoint.base_url);
         let request = endpoint.client.request(method, url).headers(endpoint.headers.clone()).timeout(endpoint.timeout);
         let request = request.body(body.unwrap_or_default());
-        let response = request.send().await.map_err(|error| connection_failure(&error))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        if response.content_length().is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-            return Err(failure(FailureKind::Malformed, "the answer is too large".into(), Retry::No));
-        }
-        let mut body = response.bytes().await.map_err(|error| cut_failure(&error, status))?.to_vec();
-        if let Some(key) = &endpoint.key {
-            redact(&mut body, key.expose_secret().as_bytes());
-        }
-        if (200..300).contains(&status) {
-            return Ok(body);
-        }
-        Err(wire::wire(endpoint.wire).classify(status, &headers, &body))
+        endpoint.whole(read_whole(request, MAX_BODY_BYTES).await?)
     }
 }
 
@@ -254,37 +245,46 @@ impl Endpoint {
             Method::Post => self.client.post(address).body(call.body.clone()),
             Method::Delete => self.client.delete(address),
         };
-        let mut headers = self.headers.clone();
+        let mut headers = self.headers_with(&call.route);
         let kind = HeaderValue::from_str(&call.content_type).unwrap_or(HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, kind);
         request = request.headers(headers);
-        for (name, value) in &call.route.headers {
-            request = request.header(*name, value.as_ref());
-        }
         let timeout = BATCH_TIMEOUT.max(self.timeout);
-        let received = tokio::time::timeout(timeout, read_whole(request)).await.unwrap_or_else(|_| {
-            let message = format!("no whole answer within {} s", timeout.as_secs());
-            Err(failure(FailureKind::Timeout, message, Retry::Transient))
-        });
-        let (status, headers, mut body) = received?;
-        if let Some(key) = &self.key {
-            redact(&mut body, key.expose_secret().as_bytes());
-        }
+        let received =
+            tokio::time::timeout(timeout, read_whole(request, MAX_RESULT_BYTES)).await.unwrap_or_else(|_| {
+                let message = format!("no whole answer within {} s", timeout.as_secs());
+                Err(failure(FailureKind::Timeout, message, Retry::Transient))
+            });
+        self.whole(received?)
+    }
+
+    /// The body of a successful answer.
+    fn whole(&self, (status, headers, mut body): (u16, HeaderMap, Vec<u8>)) -> Result<Vec<u8>, Failure> {
+        self.secrets.redact(&mut body);
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        Err(wire::wire(self.wire).classify(status, &headers, &body))
+        Err(wire::wire(self.wire).classify(status, &self.secrets.clean(&headers), &body))
+    }
+
+    /// The endpoint's own headers and those of the wire. Each goes out once: what the provider file
+    /// sets itself stands.
+    fn headers_with(&self, route: &Route) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        for (name, value) in &route.headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.entry(*name).or_insert(value);
+            }
+        }
+        headers
     }
 
     async fn send(&self, call: Call) -> Arrived {
         let mut request = self
             .client
             .post(format!("{}{}", self.base_url, call.route.path))
-            .headers(self.headers.clone())
+            .headers(self.headers_with(&call.route))
             .body(call.body.clone());
-        for (name, value) in &call.route.headers {
-            request = request.header(*name, value.as_ref());
-        }
         if self.replay {
             request = request.header(REPEAT, call.repeat);
         }
@@ -295,8 +295,9 @@ impl Endpoint {
         let received = tokio::time::timeout(self.timeout, self.exchange(request, &call, &mut body)).await;
         let total_ms = ms_since(start);
         let timing = Timing { event_ms: std::mem::take(&mut body.event_ms), total_ms };
-        if let Some(key) = &self.key {
-            redact(&mut body.bytes, key.expose_secret().as_bytes());
+        match wire::wire(self.wire).framing() {
+            Framing::Sse => drop(self.secrets.redact(&mut body.bytes)),
+            Framing::EventStream => event_stream::amend(&mut body.bytes, &mut |part| self.secrets.redact(part)),
         }
         match received {
             Err(_) => {
@@ -305,6 +306,7 @@ impl Endpoint {
             }
             Ok(Err(failure)) => broken(failure, body.bytes, timing, sent_at_unix_ms),
             Ok(Ok(Head { status, headers, streamed })) => {
+                let headers = self.secrets.clean(&headers);
                 let timing = if self.replay { recorded_times(&headers, timing) } else { timing };
                 let received = Received::Answer { status, body: body.bytes, streamed };
                 let reading = self.read(&received, &headers);
@@ -318,11 +320,19 @@ impl Endpoint {
     fn signed(&self, request: reqwest::RequestBuilder, call: &Call) -> reqwest::RequestBuilder {
         let url = url::Url::parse(&format!("{}{}", self.base_url, call.route.path));
         let (Some((keys, scope)), Ok(url)) = (&self.signer, url) else { return request };
-        let headers = [("content-type", "application/json")];
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let headers = [("content-type", kind)];
         let unsigned = super::sigv4::Unsigned { method: "POST", url: &url, headers: &headers, body: &call.body };
         let (unix_ms, _) = now();
         let added = super::sigv4::sign(&unsigned, keys, scope, unix_ms);
-        added.into_iter().fold(request, |request, (name, value)| request.header(name, value))
+        added.into_iter().fold(request, |request, (name, value)| match HeaderValue::from_str(&value) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                request.header(name, value)
+            }
+            // What HTTP does not allow makes a request that cannot be sent, and is said so.
+            Err(_) => request.header(name, value),
+        })
     }
 
     /// What the answer says, with what the headers of an error say about asking again.
@@ -368,34 +378,19 @@ impl Endpoint {
     }
 }
 
-/// Sends a request of a batch API and reads its answer to the end.
-async fn read_whole(request: reqwest::RequestBuilder) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+/// Sends a request beside the trials and reads its answer to the end.
+async fn read_whole(request: reqwest::RequestBuilder, most_bytes: usize) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
     let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| cut_failure(&error, status))? {
-        if body.len() + chunk.len() > MAX_RESULT_BYTES {
-            let message = format!("the answer is larger than {MAX_RESULT_BYTES} bytes");
+        if body.len() + chunk.len() > most_bytes {
+            let message = format!("the answer is larger than {most_bytes} bytes");
             return Err(failure(FailureKind::Malformed, message, Retry::No));
         }
         body.extend_from_slice(&chunk);
     }
     Ok((status, headers, body))
-}
-
-/// Replaces the key wherever a server echoes it: nothing that leaves this file has it.
-fn redact(body: &mut Vec<u8>, key: &[u8]) {
-    let mut clean = Vec::new();
-    let mut from = 0;
-    while let Some(at) = body[from..].windows(key.len()).position(|window| window == key) {
-        clean.extend_from_slice(&body[from..from + at]);
-        clean.extend_from_slice(REDACTED);
-        from += at + key.len();
-    }
-    if from > 0 {
-        clean.extend_from_slice(&body[from..]);
-        *body = clean;
-    }
 }
 
 /// The start of an answer.
@@ -486,15 +481,4 @@ fn chain(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_echoed_key_is_replaced_wherever_it_stands() {
-        let mut body = b"sk-12345678 and sk-12345678sk-12345678".to_vec();
-        redact(&mut body, b"sk-12345678");
-        assert_eq!(body, b"[key] and [key][key]");
-        redact(&mut body, b"a key longer than what is left of the body after this");
-        assert_eq!(body, b"[key] and [key][key]");
-    }
-}
+mod tests;

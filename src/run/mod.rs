@@ -17,6 +17,7 @@ pub mod feed;
 pub mod http;
 mod lane;
 mod limit;
+mod redact;
 #[cfg(feature = "sigv4")]
 pub mod sigv4;
 pub mod stored;

@@ -12,11 +12,19 @@ use crate::wire::percent_encoded;
 #[derive(Debug, Clone)]
 pub struct AwsKeys {
     /// `AWS_ACCESS_KEY_ID`; it names the key and is sent in the clear.
-    pub access_key_id: String,
+    pub access_key_id: SecretString,
     /// `AWS_SECRET_ACCESS_KEY`; it signs and is never sent.
     pub secret_access_key: SecretString,
     /// `AWS_SESSION_TOKEN`, of temporary keys.
     pub session_token: Option<SecretString>,
+}
+
+impl AwsKeys {
+    /// All of them: a refused signature is answered with the request as it should have been signed,
+    /// the token in it.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        [&self.access_key_id, &self.secret_access_key].into_iter().chain(&self.session_token)
+    }
 }
 
 /// Where and for what a signature holds.
@@ -70,7 +78,7 @@ pub(super) fn sign(request: &Unsigned<'_>, keys: &AwsKeys, scope: &Scope, unix_m
     let signature = hex(&hmac(&key, text.as_bytes()));
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{credential}, SignedHeaders={names}, Signature={signature}",
-        keys.access_key_id
+        keys.access_key_id.expose_secret()
     );
     added.push(("authorization", authorization));
     added
@@ -116,7 +124,7 @@ mod tests {
 
     fn keys(session_token: Option<&str>) -> AwsKeys {
         AwsKeys {
-            access_key_id: "AKIDEXAMPLE".into(),
+            access_key_id: "AKIDEXAMPLE".to_owned().into(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned().into(),
             session_token: session_token.map(|token| token.to_owned().into()),
         }

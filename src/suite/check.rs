@@ -17,7 +17,7 @@ use super::{Prompt, Suite, prompt_file};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::digest::Digest;
 use crate::provider::load::Providers;
-use crate::provider::{KeySource, Service};
+use crate::provider::{AWS_VARIABLES, KeySource, Service};
 pub use prompt_file::Part;
 
 /// How many faults of one class are reported one by one.
@@ -261,11 +261,10 @@ pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> 
         let Service::Http { key, .. } = &provider.service else {
             continue;
         };
+        let is_set = |variable: &str| env(variable).is_some_and(|key| !key.trim().is_empty());
         let fault = match key {
             KeySource::None => continue,
-            KeySource::Environment(variable) if env(variable).is_some_and(|key| !key.trim().is_empty()) => {
-                continue;
-            }
+            KeySource::Environment(variable) if is_set(variable) => continue,
             KeySource::File(path) if path.is_file() => continue,
             KeySource::Environment(variable) => Diagnostic::error(
                 "provider/no-key",
@@ -273,6 +272,17 @@ pub fn missing_keys(suite: &Suite, providers: &Providers, env: &dyn Fn(&str) -> 
                 format!("the provider `{name}` needs a key: `{variable}` is not set"),
             )
             .help(format!("export {variable}=…, or choose another with `--provider {name}=OTHER`")),
+            KeySource::Aws => {
+                let unset: Vec<&str> = AWS_VARIABLES.into_iter().filter(|variable| !is_set(variable)).collect();
+                if unset.is_empty() {
+                    continue;
+                }
+                let are = if unset.len() == 1 { "is" } else { "are" };
+                let unset = unset.join("` and `");
+                let message = format!("the provider `{name}` signs with AWS keys: `{unset}` {are} not set");
+                let help = "export them, with AWS_SESSION_TOKEN if the keys expire; AWS's profiles are not read";
+                Diagnostic::error("provider/no-key", &suite.file, message).help(help)
+            }
             KeySource::File(path) => {
                 let message = format!("the provider `{name}` needs a key: there is no file `{}`", path.display());
                 Diagnostic::error("provider/no-key", &suite.file, message)

@@ -37,6 +37,8 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
     } else if kind == FailureKind::BadRequest && said.words.iter().any(|word| word == "NotFoundError" || word == "404")
     {
         kind = FailureKind::NotFound;
+    } else if kind == FailureKind::Unauthorised && said.is_too_long() {
+        kind = FailureKind::BadRequest;
     } else if said.words.iter().any(|word| word == "ceiling_not_recorded") {
         kind = FailureKind::NotRecorded;
     }
@@ -64,7 +66,9 @@ pub fn classify_error_object(error: &Value) -> Failure {
     let said = said_by(error);
     let status = said.words.iter().find_map(|word| word.parse().ok()).unwrap_or(500);
     let rate_limited = said.words.iter().any(|word| word.contains("rate_limit"));
-    let refused = said.words.iter().any(|word| matches!(word.as_str(), "invalid_request_error" | "invalid_prompt"));
+    let is_refusal =
+        |word: &str| matches!(word, "invalid_request_error" | "invalid_prompt" | "context_length_exceeded");
+    let refused = said.words.iter().any(|word| is_refusal(word));
     let kind = match status == 402 || said.words.iter().any(|word| QUOTA_WORDS.contains(&word.as_str())) {
         true => FailureKind::QuotaExhausted,
         false if refused && status == 500 => FailureKind::BadRequest,
@@ -141,6 +145,17 @@ struct Said {
     message: String,
 }
 
+impl Said {
+    /// Whether it is about this prompt's length. Together answers 403 where prompt and `max_tokens`
+    /// do not fit into the context (docs.together.ai/docs/error-codes): not the key's fault.
+    fn is_too_long(&self) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        let speaks = ["context length", "context window", "max_tokens", "max_new_tokens"];
+        self.words.iter().any(|word| word == "context_length_exceeded")
+            || speaks.iter().any(|words| message.contains(words))
+    }
+}
+
 fn said(body: &[u8]) -> Said {
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => said_by(value.get("error").filter(|error| !error.is_null()).unwrap_or(&value)),
@@ -211,6 +226,18 @@ mod tests {
     fn a_flat_body_that_says_not_found_is_not_found() {
         let body = br#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#;
         assert_eq!(classify(400, &HeaderMap::new(), body).kind, FailureKind::NotFound);
+    }
+
+    #[test]
+    fn a_403_for_a_long_prompt_stops_nothing() {
+        let said = "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 9000 `inputs` \
+                    tokens and 100 `max_new_tokens`";
+        let body = serde_json::json!({"error": {"message": said, "type": "invalid_request_error", "code": null}});
+        let failure = classify(403, &HeaderMap::new(), body.to_string().as_bytes());
+        assert_eq!((failure.kind, failure.retry, failure.status), (FailureKind::BadRequest, Retry::No, Some(403)));
+        let denied =
+            br#"{"error":{"message":"Project `p` does not have access to model `m`","type":"invalid_request_error"}}"#;
+        assert_eq!(classify(403, &HeaderMap::new(), denied).kind, FailureKind::Unauthorised);
     }
 
     #[test]

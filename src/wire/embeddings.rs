@@ -51,9 +51,7 @@ pub fn encode(served_as: &str, texts: &[&str], target: &Target) -> (Route, Bytes
     let mut body = Map::new();
     body.insert("model".into(), served_as.into());
     body.insert("input".into(), json!(texts));
-    for (key, value) in &target.extra_body {
-        body.insert(key.clone(), value.clone());
-    }
+    super::merge(&mut body, &target.extra_body);
     (Route::fixed("/embeddings"), Value::Object(body).to_string().into())
 }
 

@@ -70,6 +70,22 @@ fn next(bytes: &[u8]) -> Result<Option<(usize, String)>, &'static str> {
     Ok(Some((total, names.event(&message[PRELUDE + headers..total - CHECKSUM])?)))
 }
 
+/// Lets the headers and payload of each message be changed in place, and makes the checksum of one
+/// that was changed right again. From the first fault of the format on, or where a message is not
+/// whole, the rest is one part, and the fault stays one.
+pub fn amend(bytes: &mut [u8], change: &mut dyn FnMut(&mut [u8]) -> bool) {
+    let mut rest = bytes;
+    while let Ok(Some((total, _))) = next(rest) {
+        let (message, behind) = rest.split_at_mut(total);
+        let (content, checksum) = message.split_at_mut(total - CHECKSUM);
+        if change(&mut content[PRELUDE..]) {
+            checksum.copy_from_slice(&crc32(content).to_be_bytes());
+        }
+        rest = behind;
+    }
+    change(rest);
+}
+
 /// Four bytes as a number; the caller has checked that they are there.
 fn word(bytes: &[u8], at: usize) -> usize {
     bytes[at..at + 4].iter().fold(0, |word, byte| word << 8 | usize::from(*byte))

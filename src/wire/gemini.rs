@@ -77,7 +77,6 @@ impl Wire for Gemini {
     /// sent under, so such a request cannot be looked up by what is received.
     fn digest(&self, path: &str, body: &Map<String, Value>) -> Digest {
         let mut asked = body.clone();
-        asked.shift_remove("cachedContent");
         asked.insert("model".into(), model_of(path).into());
         super::request_digest(&asked)
     }

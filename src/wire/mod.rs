@@ -262,3 +262,6 @@ pub(crate) fn set_in(
         fields.insert(field.to_owned(), value);
     }
 }
+
+#[cfg(test)]
+mod hostile;

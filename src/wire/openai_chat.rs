@@ -5,7 +5,10 @@
 pub(super) mod dialect;
 mod think;
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{HttpRequest, Reading, StreamDecoder, Wire, classify, fit, malformed};
@@ -26,21 +29,19 @@ impl Wire for OpenaiChat {
         encode_output(&request.output, dialect::is_strict(target, &request.model), &mut body);
         dialect::encode_cache(request, target, &mut body);
         let digest = super::request_digest(&body);
-        for (key, value) in &target.extra_body {
-            body.insert(key.clone(), value.clone());
-        }
+        super::merge(&mut body, &target.extra_body);
         dialect::encode_stream(request, target, &mut body);
         let route = dialect::route(target, &request.model);
         HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {
-        let response: Response = match serde_json::from_slice(body) {
+        let mut response: Response = match serde_json::from_slice(body) {
             Ok(response) => response,
             Err(error) => return Outcome::Failed(malformed(&format!("the answer is not a chat completion: {error}"))),
         };
-        if let Some(error) = response.error.filter(|error| !error.is_null()) {
-            return Outcome::Failed(classify::classify_error_object(&error));
+        if let Some(failure) = response.error(body) {
+            return Outcome::Failed(failure);
         }
         let Some(choice) = response.choices.into_iter().flatten().find(|choice| choice.index.unwrap_or(0) == 0) else {
             return Outcome::Failed(malformed("the answer has no choices"));
@@ -83,15 +84,29 @@ fn encode_output(output: &OutputMode, strict: bool, body: &mut Map<String, Value
 #[derive(Deserialize)]
 struct Response {
     choices: Option<Vec<Choice>>,
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<UsageWire>,
     model: Option<String>,
     error: Option<Value>,
     x_groq: Option<GroqExtra>,
+    object: Option<String>,
+}
+
+impl Response {
+    /// The error that came instead of an answer; some servers' bodies are the error object itself
+    /// (older vLLM: `{"object": "error", "message": …, "code": 400}`).
+    fn error(&mut self, whole: &[u8]) -> Option<Failure> {
+        let error = self.error.take().filter(|error| !error.is_null());
+        let is_error = self.object.as_deref() == Some("error") && self.choices.is_none();
+        let error = error.or_else(|| is_error.then(|| serde_json::from_slice(whole).ok())?);
+        error.map(|error| classify::classify_error_object(&error))
+    }
 }
 
 /// What Groq says beside the chunks: usage, and why a stream was stopped early.
 #[derive(Deserialize)]
 struct GroqExtra {
+    #[serde(default, deserialize_with = "lenient")]
     usage: Option<UsageWire>,
     error: Option<Value>,
 }
@@ -125,28 +140,42 @@ struct ToolCall {
 #[derive(Deserialize)]
 struct Function {
     name: Option<String>,
-    arguments: Option<String>,
+    /// JSON text; Mistral's types allow the object itself (mistralai 3.7.0 `FunctionCall`).
+    arguments: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct UsageWire {
+    #[serde(default, deserialize_with = "lenient")]
     prompt_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     completion_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     prompt_tokens_details: Option<PromptDetails>,
     /// DeepSeek's name for cached tokens (PROVIDERS.md 2).
+    #[serde(default, deserialize_with = "lenient")]
     prompt_cache_hit_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     completion_tokens_details: Option<CompletionDetails>,
 }
 
 #[derive(Deserialize)]
 struct PromptDetails {
+    #[serde(default, deserialize_with = "lenient")]
     cached_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     cache_write_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct CompletionDetails {
+    #[serde(default, deserialize_with = "lenient")]
     reasoning_tokens: Option<u64>,
+}
+
+/// A count that is no whole number is unknown: an answer is not lost for it.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(source: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(source)?).ok())
 }
 
 impl UsageWire {
@@ -217,13 +246,19 @@ impl Said {
             self.refused = true;
             self.other(event);
         }
-        // One forced call is asked for: a second one, at another index, is not the answer.
-        for call in piece.tool_calls.iter().flatten().filter(|call| call.index.unwrap_or(0) == 0) {
+        // One forced call is asked for: a second one, at another index, is not the answer. In an
+        // answer that was not streamed, calls have no index but their place.
+        let calls = (0..).zip(piece.tool_calls.iter().flatten());
+        for (_, call) in calls.filter(|(place, call)| call.index.unwrap_or(*place) == 0) {
             let Some(function) = &call.function else { continue };
-            let arguments = function.arguments.as_deref().unwrap_or_default();
+            let arguments = match &function.arguments {
+                Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+                None | Some(Value::Null) => Cow::Borrowed(""),
+                Some(object) => Cow::Owned(object.to_string()),
+            };
             if function.name.as_ref().is_some_and(|name| !name.is_empty()) || !arguments.is_empty() {
                 self.called = true;
-                self.arguments.push_str(arguments);
+                self.arguments.push_str(&arguments);
                 self.other(event);
             }
         }
@@ -281,8 +316,10 @@ impl Said {
             // "model_length" is Mistral's: the context is full.
             Some("length" | "model_length") => Stop::Length,
             Some("content_filter") => Stop::Refusal,
-            // OpenRouter's and Mistral's, should no error object have come with it.
-            Some("error") => return (Outcome::Failed(broken_off()), visible),
+            // OpenRouter's and Mistral's, should no error object have come with it; DeepSeek's; vLLM's.
+            Some(reason @ ("error" | "insufficient_system_resource" | "abort")) => {
+                return (Outcome::Failed(broken_off(reason)), visible);
+            }
             _ => Stop::Other,
         };
         let completion = Completion {
@@ -301,11 +338,11 @@ fn earlier(one: Option<usize>, other: Option<usize>) -> Option<usize> {
     one.into_iter().chain(other).min()
 }
 
-fn broken_off() -> Failure {
+fn broken_off(reason: &str) -> Failure {
     Failure {
         kind: FailureKind::Server,
         status: None,
-        message: "the server broke off with finish_reason \"error\"".into(),
+        message: format!("the server broke off with finish_reason \"{reason}\""),
         retry: Retry::Transient,
     }
 }
@@ -326,20 +363,24 @@ impl StreamDecoder for ChatStream {
         if data == "[DONE]" || self.failure.is_some() {
             return;
         }
-        let chunk: Response = match serde_json::from_str(data) {
+        let mut chunk: Response = match serde_json::from_str(data) {
             Ok(chunk) => chunk,
             Err(error) => {
                 self.failure = Some(malformed(&format!("event {index} of the stream is not a chunk: {error}")));
                 return;
             }
         };
+        let failure = chunk.error(data.as_bytes());
         let (groq_usage, groq_error) = chunk.x_groq.map_or((None, None), |extra| (extra.usage, extra.error));
-        if let Some(error) = chunk.error.or(groq_error).filter(|error| !error.is_null()) {
-            self.failure = Some(classify::classify_error_object(&error));
+        let groq_error = groq_error.filter(|error| !error.is_null());
+        let failure = failure.or_else(|| groq_error.map(|error| classify::classify_error_object(&error)));
+        if failure.is_some() {
+            self.failure = failure;
             return;
         }
         self.said.usage = chunk.usage.or(groq_usage).map(UsageWire::normal).or(self.said.usage);
-        self.said.model = chunk.model.or(self.said.model.take());
+        // Azure's first chunk names an empty one.
+        self.said.model = chunk.model.filter(|model| !model.is_empty()).or(self.said.model.take());
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
             self.said.finish_reason = choice.finish_reason.or(self.said.finish_reason.take());
             if let Some(piece) = choice.delta.or(choice.message) {
@@ -369,3 +410,6 @@ impl StreamDecoder for ChatStream {
         Reading { outcome, first_output_event, first_visible_event }
     }
 }
+
+#[cfg(test)]
+mod tests;

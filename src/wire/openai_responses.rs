@@ -361,6 +361,8 @@ impl ResponseStream {
             let reasoning = std::mem::take(&mut self.said.reasoning);
             self.said = Said { reasoning: if reasoning.is_empty() { whole.reasoning } else { reasoning }, ..whole };
             self.visible(index);
+        } else if self.said.called && self.said.arguments.is_empty() {
+            self.said.arguments = whole.arguments;
         }
         if last.status.is_none() {
             last.status = event.kind.and_then(|kind| kind.strip_prefix("response.").map(str::to_owned));

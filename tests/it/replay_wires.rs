@@ -199,6 +199,8 @@ impl Live {
             base_url: self.server.base_url(wire),
             auth: AuthScheme::None,
             key: None,
+            #[cfg(feature = "sigv4")]
+            aws: None,
             headers: BTreeMap::new(),
             timeout_s: 60.0,
             replay: true,

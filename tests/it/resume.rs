@@ -199,6 +199,30 @@ fn a_fresh_run_goes_on_after_it_was_killed() {
 }
 
 #[test]
+fn a_provider_file_that_changes_what_is_asked_asks_again() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let run = || drop(project.run(RUN).exits(0));
+    run();
+    let all = server.count();
+    let file = "providers/live.toml";
+    project.edit(file, "[models.small]", "[models.small]\nprice = { input = 1.0, output = 1.0 }");
+    run();
+    assert_eq!(server.count(), all, "a price changes no answer");
+    let edits = [
+        ("[models.small]", "api_version = \"2024-10-21\"\n[models.small]"),
+        ("2024-10-21", "2025-04-01"),
+        ("[models.small]", "[headers]\nx-tier = \"a\"\n[models.small]"),
+        ("[models.small]", "[models.small]\nextra_body = { min_p = 0.1 }"),
+    ];
+    for (place, (from, to)) in edits.iter().enumerate() {
+        project.edit(file, from, to);
+        run();
+        assert_eq!(server.count(), all * (place + 2), "{to}");
+    }
+}
+
+#[test]
 fn a_trial_is_shown_whole() {
     let server = ScriptedServer::start(|request, _| schema_helps(request));
     let project = Project::new().suite("tiny").live(&server);

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::printer::Printer;
 use crate::error::Error;
 use crate::provider::load::Providers;
-use crate::provider::{KeySource, Provider, Service, WireKind};
+use crate::provider::{AWS_VARIABLES, KeySource, Provider, Service, WireKind};
 
 /// Flags of `ceiling providers`.
 #[derive(Debug, Clone, Args)]
@@ -91,10 +91,15 @@ fn key(provider: &Provider) -> Key {
         Service::Http { key, .. } => key,
         Service::Replay => &KeySource::None,
     };
+    let is_set = |name: &str| super::run::environment(name).is_some_and(|key| !key.trim().is_empty());
     match source {
         KeySource::None => Key { source: "none", name: None, is_set: None },
+        KeySource::Aws => {
+            let name = AWS_VARIABLES.join(" and ");
+            Key { source: "environment", name: Some(name), is_set: Some(AWS_VARIABLES.into_iter().all(is_set)) }
+        }
         KeySource::Environment(name) => {
-            let is_set = super::run::environment(name).is_some_and(|key| !key.trim().is_empty());
+            let is_set = is_set(name);
             Key { source: "environment", name: Some(name.clone()), is_set: Some(is_set) }
         }
         KeySource::File(path) => {

@@ -104,3 +104,20 @@ fn missing_keys_are_named_once() {
     assert_eq!((missing.len(), missing[0].code), (1, "provider/no-key"));
     assert!(missing_keys(&suite, &providers, &|_| Some("k".into())).is_empty());
 }
+
+#[cfg(feature = "sigv4")]
+#[test]
+fn missing_aws_keys_are_named() {
+    let folder = folder(&[]);
+    std::fs::create_dir(folder.path().join("providers")).unwrap();
+    std::fs::write(folder.path().join("providers/openai.toml"), "auth = \"sigv4\"\n").unwrap();
+    let providers = crate::provider::load::load(&[folder.path()]).unwrap();
+    let suite = load(folder.path(), &providers, &LoadOptions::default()).unwrap().suite;
+    let secret = |name: &str| (name == "AWS_SECRET_ACCESS_KEY").then(|| "k".to_owned());
+    let missing =
+        |env| missing_keys(&suite, &providers, env).into_iter().map(|fault| fault.message).collect::<Vec<_>>();
+    assert_eq!(missing(&|_| None).len(), 1);
+    assert!(missing(&|_| None)[0].contains("`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`"));
+    assert!(missing(&secret)[0].ends_with("`AWS_ACCESS_KEY_ID` is not set"));
+    assert!(missing(&|name| name.starts_with("AWS_").then(|| "k".to_owned())).is_empty());
+}

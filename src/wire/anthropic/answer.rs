@@ -138,9 +138,9 @@ impl UsageWire {
 
     fn normal(self) -> Usage {
         // Without the split by lifetime, what was written counts as the shorter one.
-        let (written_5m, written_1h) = self.cache_creation.map_or((self.cache_creation_input_tokens, None), |split| {
-            (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens)
-        });
+        let split = self.cache_creation.map(|split| (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens));
+        let split = split.filter(|split| *split != (None, None));
+        let (written_5m, written_1h) = split.unwrap_or((self.cache_creation_input_tokens, None));
         Usage {
             input_uncached_tokens: self.input_tokens,
             cache_read_tokens: self.cache_read_input_tokens,

@@ -245,3 +245,12 @@ fn an_error_inside_an_answer_means_what_its_status_would() {
     assert_eq!(fails("permission_error"), (FailureKind::Unauthorised, Retry::No));
     assert_eq!(fails("invalid_request_error"), (FailureKind::BadRequest, Retry::No));
 }
+
+#[test]
+fn an_empty_split_by_lifetime_hides_no_written_tokens() {
+    let body = json!({"content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn", "model": "m",
+                      "usage": {"input_tokens": 3, "cache_creation_input_tokens": 2000, "cache_creation": {},
+                                "output_tokens": 1}});
+    let usage = completion(&Anthropic.decode(body.to_string().as_bytes())).usage;
+    assert_eq!((usage.cache_write_5m_tokens, usage.cache_write_1h_tokens), (Some(2000), None));
+}

@@ -58,7 +58,9 @@ pub(super) fn params(request: &Request, body: &mut Map<String, Value>) {
     for (name, value) in &request.params {
         let value = value.clone();
         match name.as_str() {
-            "max_tokens" | "max_completion_tokens" => set_in(body, "inferenceConfig", "maxTokens", value),
+            "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
+                set_in(body, "inferenceConfig", "maxTokens", value)
+            }
             "temperature" => set_in(body, "inferenceConfig", "temperature", value),
             "top_p" => set_in(body, "inferenceConfig", "topP", value),
             "stop" => {

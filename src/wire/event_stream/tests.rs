@@ -86,6 +86,32 @@ fn after_a_fault_nothing_is_believed() {
     assert_eq!(events(&[&bytes[..20]]), [""; 0]);
 }
 
+#[test]
+fn a_changed_message_stays_readable() {
+    let shout = |part: &mut [u8]| {
+        let found = part.windows(5).position(|window| window == b"slow ");
+        if let Some(at) = found {
+            part[at..at + 5].copy_from_slice(b"SLOW ");
+        }
+        found.is_some()
+    };
+    let mut bytes = stream();
+    amend(&mut bytes, &mut { shout });
+    let found = events(&[&bytes]);
+    assert_eq!(found[3], r#"{"throttlingException":{"message":"SLOW down"}}"#);
+    assert_eq!((found.len(), &found[..3]), (5, &events(&[&stream()])[..3]));
+    // What was broken before stays so, and what was cut is changed too.
+    let mut broken = stream();
+    broken[20] ^= 1;
+    amend(&mut broken, &mut { shout });
+    assert!(events(&[&broken])[0].contains(BROKEN));
+    let bytes = stream();
+    let within = bytes.windows(4).position(|window| window == b"down").unwrap();
+    let mut cut = bytes[..within].to_vec();
+    amend(&mut cut, &mut { shout });
+    assert!(cut.windows(5).any(|window| window == b"SLOW "));
+}
+
 proptest! {
     #[test]
     fn any_split_gives_the_same_events(cuts in prop::collection::vec(0.0..1.0_f64, 0..10), spoiled in 0..900_usize) {

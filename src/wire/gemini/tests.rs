@@ -135,6 +135,15 @@ fn a_stored_prefix_is_named_and_not_sent_again() {
 }
 
 #[test]
+fn a_prefix_that_the_suite_names_is_part_of_what_is_asked() {
+    let digest = |name: &str| {
+        let asked = request("gemini-3.6-flash", json!({"cachedContent": name}));
+        Gemini.encode(&asked, &Target::default()).digest
+    };
+    assert_ne!(digest("cachedContents/a"), digest("cachedContents/b"));
+}
+
+#[test]
 fn what_is_stored_is_what_the_requests_leave_out() {
     let mut asked = Request { cache: stored(None), output: tool(), ..request("gemini-3.6-flash", json!({})) };
     let creation = |request: &Request, target: &Target, base_url: &str| {

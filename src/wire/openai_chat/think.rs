@@ -30,6 +30,8 @@ enum State {
 pub(super) struct Content {
     state: State,
     text: String,
+    /// Bytes of white space with which the text begins, as far as it is undecided.
+    blank: usize,
     reasoning: String,
     /// Event of the first non-empty piece.
     began: Option<usize>,
@@ -47,7 +49,7 @@ impl Content {
         match self.state {
             State::Undecided => {
                 self.text.push_str(piece);
-                self.decide();
+                self.decide(event);
             }
             State::Thinking => {
                 let before = self.reasoning.len();
@@ -88,9 +90,10 @@ impl Content {
         (self.text, reasoning.to_owned(), visible)
     }
 
-    fn decide(&mut self) {
-        let start = self.text.trim_start();
-        let event = self.began.unwrap_or(0);
+    fn decide(&mut self, event: usize) {
+        // A model may write nothing but white space for long: what was looked at is not looked at again.
+        let start = self.text[self.blank..].trim_start();
+        self.blank = self.text.len() - start.len();
         if let Some(rest) = start.strip_prefix(OPEN) {
             self.reasoning = rest.to_owned();
             self.text.clear();
@@ -98,7 +101,7 @@ impl Content {
             self.close_thinking(0, event);
         } else if !OPEN.starts_with(start) {
             self.state = State::Plain;
-            self.visible = Some(event);
+            self.visible = self.began;
             self.close_plain(0, event);
         }
     }
@@ -187,6 +190,14 @@ mod tests {
         assert_eq!(read(&[" ", "<thi"]), owned(" <thi", "", Some(0)));
         assert_eq!(read(&["Use <think>a</think> here"]), owned("Use <think>a</think> here", "", Some(0)));
         assert_eq!(read(&[]), owned("", "", None));
+    }
+
+    #[test]
+    fn endless_white_space_takes_no_endless_time() {
+        let mut content = Content::default();
+        (0..500_000).for_each(|event| content.push(" ", event));
+        content.push("<think>a</think>b", 500_000);
+        assert_eq!(content.finish(), owned("b", "a", Some(500_000)));
     }
 
     #[test]

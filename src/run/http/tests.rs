@@ -1,0 +1,131 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+
+use serde_json::json;
+
+use super::*;
+use crate::wire::Route;
+use crate::wire::event_stream::message;
+
+const KEY: &str = "sk-very-secret/1";
+
+/// A server that answers every connection with these bytes; the requests' heads come out of it.
+fn server(answer: Vec<u8>) -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, heads) = mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            sender.send(String::from_utf8(head).unwrap()).unwrap();
+            // Who reads no further has gone.
+            let _ = stream.write_all(&answer);
+        }
+    });
+    (address, heads)
+}
+
+fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    [format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n").as_bytes(), body].concat()
+}
+
+fn transport(wire: WireKind, base_url: String, headers: &[(&str, &str)]) -> HttpTransport {
+    let endpoint = HttpEndpoint {
+        wire,
+        base_url,
+        auth: AuthScheme::Bearer,
+        key: Some(KEY.to_owned().into()),
+        #[cfg(feature = "sigv4")]
+        aws: None,
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        timeout_s: 10.0,
+        replay: true,
+    };
+    HttpTransport::new(vec![endpoint]).unwrap()
+}
+
+fn call(route: Route) -> Call {
+    Call { endpoint: 0, route, body: "{}".into(), whole: None, repeat: 0, first_output: None }
+}
+
+#[tokio::test]
+async fn an_echo_within_a_binary_stream_leaves_it_readable() {
+    let event = |name: &str, payload: serde_json::Value| {
+        message(&[(":event-type", name), (":message-type", "event")], payload.to_string().as_bytes())
+    };
+    let body = [
+        event("contentBlockDelta", json!({"delta": {"text": format!("you sent {KEY}")}})),
+        event("messageStop", json!({"stopReason": "end_turn"})),
+        event("metadata", json!({"usage": {"inputTokens": 3, "outputTokens": 2}})),
+    ]
+    .concat();
+    let (base_url, _heads) = server(answer("200 OK\r\ncontent-type: application/vnd.amazon.eventstream", &body));
+    let arrived =
+        transport(WireKind::Bedrock, base_url, &[]).send(call(Route::fixed("/model/m/converse-stream"))).await;
+    let completion = arrived.reading.outcome.completion().expect("the stream can be read");
+    assert_eq!(completion.text, "you sent [key***********]");
+    assert_eq!(completion.usage.output_tokens, Some(2));
+}
+
+#[tokio::test]
+async fn an_echo_is_in_no_failure() {
+    let escaped = KEY.replace('/', "\\/");
+    let body = format!("{{\"error\":{{\"message\":\"bad key {escaped}\",\"type\":\"x\"}}}}");
+    for answer in [answer("401 No", body.as_bytes()), answer(&format!("302 Go\r\nlocation: http://x/?k={KEY}"), b"")] {
+        let (base_url, _heads) = server(answer);
+        let arrived = transport(WireKind::OpenaiChat, base_url, &[]).send(call(Route::fixed("/c"))).await;
+        let shown = format!("{:?} {:?}", arrived.reading, arrived.received);
+        assert!(shown.contains("[key**") && !shown.contains("very-secret"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_goes_out_once_and_the_files_own_stands() {
+    let route = Route { headers: vec![("anthropic-version", "2026-10-21".into())], ..Route::fixed("/messages") };
+    for (own, sent) in [(&[("Anthropic-Version", "2023-06-01")][..], "2023-06-01"), (&[], "2026-10-21")] {
+        let (base_url, heads) = server(answer("200 OK", b"{}"));
+        transport(WireKind::Anthropic, base_url, own).send(call(route.clone())).await;
+        let head = heads.recv().unwrap();
+        let versions: Vec<&str> = head.lines().filter(|line| line.starts_with("anthropic-version")).collect();
+        assert_eq!(versions, [format!("anthropic-version: {sent}")]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up() {
+    let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
+    let (base_url, _heads) = server([head, vec![b' '; MAX_BODY_BYTES + 1]].concat());
+    let transport = transport(WireKind::Gemini, base_url, &[]);
+    let failure = transport.control(0, http::Method::POST, "/cachedContents", None).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Malformed);
+}
+
+#[test]
+fn nothing_prints_a_key() {
+    let endpoint = HttpEndpoint {
+        wire: WireKind::Bedrock,
+        base_url: "https://bedrock-runtime.us-east-1.amazonaws.com".into(),
+        auth: AuthScheme::Bearer,
+        key: Some(KEY.to_owned().into()),
+        #[cfg(feature = "sigv4")]
+        aws: Some(super::super::sigv4::AwsKeys {
+            access_key_id: KEY.to_owned().into(),
+            secret_access_key: KEY.to_owned().into(),
+            session_token: Some(KEY.to_owned().into()),
+        }),
+        headers: BTreeMap::new(),
+        timeout_s: 1.0,
+        replay: false,
+    };
+    let sent = headers(&endpoint).unwrap();
+    let shown =
+        format!("{endpoint:?} {sent:?} {:?} {:?}", secrets(&endpoint), HttpTransport::new(vec![endpoint.clone()]));
+    assert!(!shown.contains("very-secret"), "{shown}");
+}
