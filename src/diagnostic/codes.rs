@@ -28,15 +28,17 @@ const fn row(
 /// The table, by file and name.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
+    row("provider/bad-header", "A header that HTTP does not allow", "A header's name is made of letters, digits and some marks such as `-`, and its value has no control characters.", "\"my header\" = \"x\"", "Correct the name or the value."),
     row("provider/bad-price", "Not a price", "A row of the price list has a price, a token limit, a flag or a date that cannot be one.", "\"input_cost_per_token\": -1", "Correct the row, or take the list from its source again. Rows of models that no provider file has are not looked at."),
     row("provider/bad-price-list", "Not a price list", "The file is not a JSON object of model rows.", "an HTML page saved as .json", "Download LiteLLM's model_prices_and_context_window.json itself."),
     row("provider/bad-url", "Not an address", "`base_url` is not an http or https address.", "base_url = \"api.example.com\"", "Write the whole address, `https://` included."),
     row("provider/key-in-file", "A key in a file", "Keys never stand in files that may be shared or committed.", "api_key = \"sk-…\"", "Put the key into the environment and name the variable: `api_key_env = \"OPENAI_API_KEY\"`. Revoke the key if the file was shared."),
     row("provider/missing-key", "A key is missing", "The provider file lacks a key that it needs.", "a file without `kind`", "Add the key. A file of a shipped provider's name inherits what it does not set."),
+    row("provider/no-effect", "A key that does nothing here", "The key is of another kind of provider, or another key rules it out, so that nothing would come of it.", "dialect = \"groq\" with kind = \"gemini\"", "Leave it out, or correct `kind`, `dialect` or `auth`."),
     row("provider/no-feature", "Not in this build", "The key asks for something that is compiled in only by a feature.", "auth = \"sigv4\" in a build without the feature `sigv4`", "Build with `cargo install ceiling-eval --features sigv4`, or choose another word."),
     row("provider/no-key", "No API key", "The environment variable or file that holds the provider's key is not there.", "api_key_env = \"OPENAI_API_KEY\" with no such variable", "Set the variable, or send the models to another provider with `--provider`."),
     row("provider/not-utf8", "Not UTF-8", "The provider file holds bytes that are no text.", "a file saved as Latin-1", "Save it as UTF-8."),
-    row("provider/not-yet", "A wire that is not supported yet", "The provider's kind or its `api_version` is known, but this version does not speak it.", "kind = \"anthropic\"", "Use an OpenAI-compatible address of the provider, or a later version."),
+    row("provider/not-yet", "Not supported yet", "The key is known, but this version does not serve it. No key is so at present.", "none", "Remove it, or use a later version."),
     row("provider/out-of-range", "A number out of range", "The number makes no sense for this key.", "concurrency = 0", "Write a number in the range that the message names."),
     row("provider/plain-http", "Unencrypted address", "Keys and data would cross the network unencrypted.", "base_url = \"http://10.0.0.2/v1\"", "Use https, or set `allow_http = true` if the network is yours. Loopback needs neither."),
     row("provider/syntax", "Not TOML", "The provider file cannot be parsed.", "kind = = \"replay\"", "Correct the line."),

@@ -98,7 +98,11 @@ fn compare<'a>(
     for provider in chosen {
         match table.compare(provider) {
             Ok(found) => all.push(Compared { provider, found }),
-            Err(found) => faults.extend(found),
+            // Two providers may share the table's rows.
+            Err(found) => {
+                let new: Vec<_> = found.into_iter().filter(|fault| !faults.iter().any(|known| known == fault)).collect();
+                faults.extend(new);
+            }
         }
     }
     Ok(faults.into_result().map(|_| all)?)
