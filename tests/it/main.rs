@@ -13,6 +13,7 @@ mod fit;
 mod prompt_cache;
 mod providers;
 mod providers_command;
+mod published_costs;
 mod replay_wires;
 mod resume;
 mod retrieval;
