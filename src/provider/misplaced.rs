@@ -70,9 +70,11 @@ impl Keys<'_> {
             let help = "leave it out; those have `kind = \"openai-chat\"` and `dialect = \"azure\"`";
             return Some(("api_version", message, help));
         }
-        let twice = self.base_url.and_then(|url| url.split_once("://")).is_some_and(|(_, rest)| rest.contains("/openai"));
+        let twice =
+            self.base_url.and_then(|url| url.split_once("://")).is_some_and(|(_, rest)| rest.contains("/openai"));
         let message = "with `api_version` the path under `/openai` is added, and `base_url` has it already";
-        let help = "end `base_url` behind the host, or leave `api_version` out: the address under /openai/v1 needs none";
+        let help =
+            "end `base_url` behind the host, or leave `api_version` out: the address under /openai/v1 needs none";
         twice.then_some(("api_version", message, help))
     }
 

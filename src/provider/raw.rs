@@ -157,7 +157,8 @@ impl RawProvider {
             if is_header(name.get_ref(), value.get_ref()) {
                 self.headers.insert(name.into_inner(), value.into_inner());
             } else {
-                let message = format!("HTTP does not allow a header `{}` with this value", one_line(name.get_ref(), 80));
+                let message =
+                    format!("HTTP does not allow a header `{}` with this value", one_line(name.get_ref(), 80));
                 headers.report(headers.error("provider/bad-header", name.span(), message));
             }
         }
@@ -337,7 +338,8 @@ fn base_url(section: &Section<'_>, allow_http: bool) -> Option<String> {
         return None;
     }
     if parsed.query().is_some() || parsed.fragment().is_some() {
-        let mut fault = section.error("provider/bad-url", span, "`base_url` holds a `?` or `#`, and paths follow on it");
+        let mut fault =
+            section.error("provider/bad-url", span, "`base_url` holds a `?` or `#`, and paths follow on it");
         fault.excerpt = None;
         section.report(fault.help("leave it out; a key is named by `api_key_env`, a version by `api_version`"));
         return None;

@@ -100,7 +100,8 @@ fn compare<'a>(
             Ok(found) => all.push(Compared { provider, found }),
             // Two providers may share the table's rows.
             Err(found) => {
-                let new: Vec<_> = found.into_iter().filter(|fault| !faults.iter().any(|known| known == fault)).collect();
+                let new: Vec<_> =
+                    found.into_iter().filter(|fault| !faults.iter().any(|known| known == fault)).collect();
                 faults.extend(new);
             }
         }

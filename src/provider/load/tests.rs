@@ -150,7 +150,8 @@ fn a_key_that_is_named_over_a_server_without_one_is_sent() {
 
 #[test]
 fn prices_in_another_unit_are_out_of_range_and_never_free() {
-    for price in ["input = -1", "input = 3e-7", "output = 1e30", "long_prompt = { above_tokens = 9, input = 0.00001 }"] {
+    for price in ["input = -1", "input = 3e-7", "output = 1e30", "long_prompt = { above_tokens = 9, input = 0.00001 }"]
+    {
         let fault = fault(&of_kind("openai-chat", &format!("[models.m]\nprice = {{ {price} }}")));
         assert_eq!((fault.code, fault.line), ("provider/out-of-range", 5), "{price}");
         assert!(fault.help.unwrap().contains("per million"));
