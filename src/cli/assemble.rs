@@ -320,6 +320,11 @@ pub(super) fn spec(
     let wire = (provider.wire != WireKind::OpenaiChat).then(|| format!("{:?}", provider.wire));
     let parts = [place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()].into_iter().chain(headers);
     let parts = parts.chain(wire.as_ref().map(|wire| wire.as_bytes()));
+    // Another version of an API may answer the same body otherwise; absent, older stores still hold.
+    let named = |name: &str, version: &Option<String>| version.as_ref().map(|version| format!("{name}={version}"));
+    let api = named("api_version", &provider.api_version);
+    let anthropic = named("anthropic_version", &provider.anthropic_version);
+    let parts = parts.chain([&api, &anthropic].into_iter().flatten().map(|version| version.as_bytes()));
     let most = concurrency.unwrap_or(provider.limits.concurrency);
     let most = if http.replay { concurrency.unwrap_or(REPLAY_CONCURRENCY) } else { most };
     EndpointSpec {

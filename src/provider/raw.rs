@@ -159,7 +159,10 @@ impl RawProvider {
             } else {
                 let message =
                     format!("HTTP does not allow a header `{}` with this value", one_line(name.get_ref(), 80));
-                headers.report(headers.error("provider/bad-header", name.span(), message));
+                let mut fault = headers.error("provider/bad-header", name.span(), message);
+                // A header's value may be a secret.
+                fault.excerpt = None;
+                headers.report(fault);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use serde_json::Value;
 
 use crate::support::project::{EXAMPLES, schema_helps};
+use crate::support::server::say;
 use crate::support::{Output, Project, ScriptedServer};
 
 const RUN: [&str; 6] = ["run", "suites/tiny", "--provider", "toy=live", "--concurrency", "2"];
@@ -220,4 +221,22 @@ fn a_trial_is_shown_whole() {
     Project::new().run(["runs"]).exits(2).says("there is no store");
     let fault = Project::new().run(["runs", "--json"]).exits(2).json();
     assert!(fault["error"]["message"].is_string() && fault["error"]["hint"].is_string(), "{fault}");
+}
+
+#[test]
+fn another_version_of_an_api_does_not_answer_for_the_first() {
+    let server = ScriptedServer::start(|_, _| say("red"));
+    let file = |version: &str| {
+        let address = server.base_url();
+        format!(
+            "kind = \"openai-chat\"\nbase_url = \"{address}\"\ndialect = \"azure\"\napi_version = \"{version}\"\n[models.small]\n"
+        )
+    };
+    let project = Project::new().suite("tiny");
+    let ask = |version: &str| {
+        project.write("providers/live.toml", file(version).as_bytes());
+        project.run(["run", "suites/tiny", "--provider", "toy=live", "--variants", "plain"]).exits(0);
+        server.count()
+    };
+    assert_eq!((ask("1"), ask("2"), ask("1")), (EXAMPLES, 2 * EXAMPLES, 2 * EXAMPLES));
 }
