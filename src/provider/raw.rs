@@ -179,7 +179,10 @@ impl RawProvider {
     /// file that names another one, and a key that is named is sent, also where none was needed.
     pub(super) fn over(self, mut earlier: Self) -> Self {
         if self.kind.is_some() && self.spoken() != earlier.spoken() {
-            (earlier.dialect, earlier.api_version, earlier.anthropic_version) = (None, None, None);
+            let of_openai = |raw: &Self| matches!(raw.spoken(), Some(WireKind::OpenaiChat | WireKind::OpenaiResponses));
+            // Both wires of OpenAI have the same dialects.
+            earlier.dialect = earlier.dialect.filter(|_| of_openai(&self) && of_openai(&earlier));
+            (earlier.api_version, earlier.anthropic_version) = (None, None);
         }
         if matches!(self.kind, Some(Kind::Wire(_))) {
             earlier.wire = None;

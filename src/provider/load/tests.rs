@@ -126,6 +126,8 @@ fn a_merged_file_is_judged_at_the_key_that_was_written() {
     assert!(fault.file.ends_with("providers/openai.toml"));
     let other_wire = load_file("openai", b"kind = \"anthropic\"\nbase_url = \"https://a.b\"\n").unwrap();
     assert_eq!(other_wire.get("openai").unwrap().dialect, Dialect::Plain, "a dialect is not inherited by another wire");
+    let responses = load_file("openai", b"kind = \"openai-responses\"\n").unwrap();
+    assert_eq!(responses.get("openai").unwrap().dialect, Dialect::Openai, "both wires of OpenAI have it");
     let recorded = load_file("openai", b"kind = \"replay\"\n").unwrap();
     assert_eq!(recorded.get("openai").unwrap().dialect, Dialect::Openai, "the recording's bodies are in it");
 }

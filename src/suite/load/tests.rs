@@ -280,7 +280,7 @@ fn a_parameter_that_looks_mistyped_is_a_warning() {
 #[test]
 fn a_base_that_nothing_measures_is_a_warning() {
     let tuned = |base: &str| {
-        let row = format!("[[variants]]\nname = \"t\"\nmodel = \"openai/gpt-5\"\nprompt = \"v1\"\n");
+        let row = "[[variants]]\nname = \"t\"\nmodel = \"openai/gpt-5\"\nprompt = \"v1\"\n";
         of_variant(&format!("{row}tuned = {{ method = \"lora\", base = \"{base}\" }}"))
     };
     let found = tuned("openai/gpt-5-nano");
