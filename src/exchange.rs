@@ -52,7 +52,7 @@ pub struct NamedSchema {
 }
 
 /// How long a provider keeps a cached prompt prefix, where it has a choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Hash)]
 pub enum CacheLifetime {
     /// Five minutes, or the provider's only lifetime.
     #[default]

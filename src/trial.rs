@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::exchange::FailureKind;
+use crate::exchange::{CacheLifetime, FailureKind};
 use crate::suite::Example;
 
 /// What a request is made for; part of the response cache's key (DESIGN.md 13.10).
@@ -49,6 +49,9 @@ pub enum CacheMode {
     Off,
     /// Asked for.
     Warm,
+    /// The same, and the prefix lies at the service for so long: the request as it is kept does not
+    /// say so, and what the answer cost differs.
+    Stored(CacheLifetime),
 }
 
 /// One trial to run.

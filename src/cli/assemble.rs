@@ -25,7 +25,7 @@ use crate::run::{EndpointSpec, Lane};
 use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
-use crate::trial::Provenance;
+use crate::trial::{CacheMode, Provenance};
 use crate::variant::{Select, Variant};
 
 /// The providers that ship, over them those of the working folder, over them those of the suite.
@@ -241,7 +241,7 @@ pub(super) async fn assemble(
         assembly.lanes.push(Lane {
             id: variant.id.clone(),
             endpoint,
-            leader_first: variant.cache.is_some(),
+            cache: cache_mode(variant, provider.wire),
             most_output_tokens: most_output_tokens(variant, provider, model),
         });
         assembly.prepared.push(Arc::new(prepared));
@@ -249,6 +249,15 @@ pub(super) async fn assemble(
     assembly.recording = recording.map(|(recording, _)| recording);
     assembly._server = server;
     Ok(assembly)
+}
+
+/// How a variant uses the prompt cache. Only a stored prefix does not show in what is asked.
+fn cache_mode(variant: &Variant, wire: WireKind) -> CacheMode {
+    match variant.cache {
+        None => CacheMode::Off,
+        Some(cache) if cache.explicit && wire == WireKind::Gemini => CacheMode::Stored(cache.lifetime),
+        Some(_) => CacheMode::Warm,
+    }
 }
 
 /// The suite's recording, where one of its variants is answered from it.
@@ -359,6 +368,16 @@ pub(super) fn check_budget(assembly: &Assembly, batch: bool) -> Result<(), Error
         let endpoint = &assembly.endpoints[lane.endpoint];
         let billed = endpoint.price.map(|price| if batch { price.batch_bound() } else { price });
         let priced = billed.as_ref().is_some_and(crate::run::budget::is_bounded);
+        if endpoint.provenance == Provenance::Live && !batch && matches!(lane.cache, CacheMode::Stored(_)) {
+            return Err(Error::usage(
+                format!(
+                    "a limit of money cannot be kept: variant `{}` stores its prefix, which is billed by the hour at a \
+                     price that is not known",
+                    lane.id
+                ),
+                "leave `explicit` out of the variant's cache, or run without a limit",
+            ));
+        }
         if endpoint.provenance == Provenance::Live && !(priced && lane.most_output_tokens.is_some()) {
             let what = match (priced, batch) {
                 (true, _) => "sets no `max_tokens`",

@@ -27,14 +27,30 @@ impl Interrupts {
         *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Watches for Ctrl-C until the process ends.
-    pub(super) async fn watch(self) {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
-                Some((stop, _)) => stop.cancel(),
-                None => std::process::exit(Exit::Interrupted.code().into()),
+    /// Watches for Ctrl-C until the process ends. One listener for all of them: what comes between
+    /// two would be lost, and a run that is told to leave at once would not. To be called within
+    /// a runtime.
+    ///
+    /// # Errors
+    /// When the system does not let us listen.
+    pub(super) fn watch(&self) -> std::io::Result<impl Future<Output = ()> + Send + use<>> {
+        #[cfg(unix)]
+        let mut signals = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        #[cfg(windows)]
+        let mut signals = tokio::signal::windows::ctrl_c()?;
+        let interrupts = self.clone();
+        Ok(async move {
+            while signals.recv().await.is_some() {
+                interrupts.came();
             }
+        })
+    }
+
+    fn came(&self) {
+        match &*self.sending.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((stop, abort)) if stop.is_cancelled() => abort.cancel(),
+            Some((stop, _)) => stop.cancel(),
+            None => std::process::exit(Exit::Interrupted.code().into()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `ceiling record`: a run's answers as a recording for the replay provider.
 
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::exchange::Outcome;
 use crate::provider::load::Providers;
 use crate::provider::{EndpointId, WireKind};
-use crate::replay::{self, Entry, Header, LatencyClaim, round_ms};
+use crate::replay::{self, Header, LatencyClaim, round_ms};
 use crate::store::{Store, StoredTrial};
 use crate::trial::{Delivery, Received};
 use crate::wire;
@@ -50,9 +51,9 @@ pub enum Claim {
 /// Writes the recording. Requests that are the same are written once; failed trials are left out.
 pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error> {
     let store = Store::open_existing(&args.store.store)?;
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    let (mut failed, mut suite) = (0_u64, String::new());
+    let mut entries: Vec<replay::Entry> = Vec::new();
+    let mut seen = std::collections::HashMap::new();
+    let (mut failed, mut mistaken, mut suite) = (0_u64, 0_u64, String::new());
     for name in &args.runs {
         let run = store.run(name)?;
         let providers = assemble::providers(Path::new(&run.folder))?;
@@ -66,11 +67,24 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
             }
             match entry(&trial, wire_of(&trial.exchange.endpoint, &providers)?) {
                 None => failed += 1,
-                Some(entry) if seen.insert((entry.wire, entry.request_hash, entry.repeat)) => entries.push(entry),
-                Some(_) => {}
+                Some(entry) => match seen.entry((entry.wire, entry.request_hash, entry.repeat)) {
+                    Entry::Vacant(place) => {
+                        place.insert(trial.exchange.key);
+                        entries.push(entry);
+                    }
+                    // Another endpoint or cache was asked the same, which a request does not tell.
+                    Entry::Occupied(first) => mistaken += u64::from(*first.get() != trial.exchange.key),
+                },
             }
             Ok(())
         })?;
+    }
+    if mistaken > 0 {
+        printer.note(&format!(
+            "{mistaken} answers are to requests that are word for word those of another endpoint or cache: a recording \
+             tells requests, not whom they are asked, so the first answer stands for both, and such variants replay \
+             alike; record them in runs and suites of their own"
+        ));
     }
     if entries.is_empty() {
         return Err(Error::usage(
@@ -102,14 +116,14 @@ fn wire_of(endpoint: &str, providers: &Providers) -> Result<WireKind, Error> {
 }
 
 /// The recorded form of an answer; `None` for a trial that failed.
-fn entry(trial: &StoredTrial, kind: WireKind) -> Option<Entry> {
+fn entry(trial: &StoredTrial, kind: WireKind) -> Option<replay::Entry> {
     let exchange = &trial.exchange;
     let reading = wire::read(kind, &exchange.received);
     let Received::Answer { status, body, streamed } = &exchange.received else { return None };
     if matches!(reading.outcome, Outcome::Failed(_)) {
         return None;
     }
-    let bare = Entry {
+    let bare = replay::Entry {
         wire: kind,
         request_hash: exchange.request_digest,
         example: trial.example.id.0.clone(),
@@ -124,7 +138,7 @@ fn entry(trial: &StoredTrial, kind: WireKind) -> Option<Entry> {
     };
     if !streamed {
         let response = serde_json::from_slice(body).ok()?;
-        return Some(Entry { response: Some(response), ..bare });
+        return Some(replay::Entry { response: Some(response), ..bare });
     }
     let mut events = Vec::new();
     let mut times = exchange.timing.event_ms.iter();
@@ -134,5 +148,5 @@ fn entry(trial: &StoredTrial, kind: WireKind) -> Option<Entry> {
             events.push((ms, event));
         }
     });
-    Some(Entry::from_events(bare, &events))
+    Some(replay::Entry::from_events(bare, &events))
 }

@@ -142,7 +142,11 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
         .enable_all()
         .build()
         .map_err(|error| Error::System { what: "failed to start".into(), error })?;
-    watching.spawn(interrupts.clone().watch());
+    let watch = {
+        let _within = watching.enter();
+        interrupts.watch().map_err(|error| Error::System { what: "failed to listen for Ctrl-C".into(), error })?
+    };
+    watching.spawn(watch);
     let mut exit = Exit::Done;
     let mut documents = Vec::new();
     for folder in &args.suites {
@@ -260,6 +264,9 @@ impl Prepared<'_> {
         let total = counted.examples * each - counted.unknown;
         if self.max_cost().is_some() {
             assemble::check_budget(self.assembly, self.args.batch)?;
+        }
+        if !self.args.batch {
+            self.note_open_batches()?;
         }
         let (row, resumed) = self.begin(counted.data)?;
         if resumed && row.trials > 0 {

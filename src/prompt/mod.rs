@@ -290,7 +290,9 @@ impl Prepared {
 }
 
 /// Tells apart the prefixes of a suite's variants; short, since providers limit it to 64 characters.
+/// It is part of some bodies, so it must not change with what is no part of what is asked, such as a
+/// target: every answer would be bought again.
 fn cache_key(suite: &Suite, variant: &Variant) -> String {
-    let digest = Digest::of_parts([suite.digest.as_bytes().as_slice(), variant.id.0.as_bytes()]).to_string();
+    let digest = Digest::of_parts([suite.name.as_bytes(), variant.id.0.as_bytes()]).to_string();
     format!("ceiling-{}", digest.get(..24).unwrap_or(&digest))
 }

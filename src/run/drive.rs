@@ -163,7 +163,7 @@ impl<'a> Drive<'a> {
             })
         });
         let limit_of = limit_of.collect();
-        let lanes = job.lanes.iter().map(|lane| LaneState::new(lane.leader_first));
+        let lanes = job.lanes.iter().map(|lane| LaneState::new(lane.leader_first()));
         Self {
             job,
             observer,

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::stored::StoredPrefixes;
 use super::{Ask, EndpointSpec, Lane, RunError, budget};
 use crate::digest::Digest;
+use crate::exchange::CacheLifetime;
 use crate::plan::Order;
 use crate::prompt::{Prepared, PromptError};
 use crate::provider::Price;
@@ -110,8 +111,7 @@ impl Feed {
         if recorded && !self.recording.as_ref().is_none_or(known) {
             return Ok(Work::NotRecorded);
         }
-        let mode = if lane.leader_first { CacheMode::Warm } else { CacheMode::Off };
-        let key = |purpose| cache_key(&http.digest, &self.endpoints[lane.endpoint].digest, trial.repeat, mode, purpose);
+        let key = |purpose| cache_key(&http.digest, &endpoint.digest, trial.repeat, lane.cache, purpose);
         // An answer that was already paid for spares a line of a batch, too. Not the other way
         // round: a run that sends directly wants the time as well.
         let known = [self.purpose, Purpose::Score];
@@ -167,6 +167,8 @@ fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMode, 
     let mode = match mode {
         CacheMode::Off => b"off".as_slice(),
         CacheMode::Warm => b"warm".as_slice(),
+        CacheMode::Stored(CacheLifetime::FiveMinutes) => b"stored 5m".as_slice(),
+        CacheMode::Stored(CacheLifetime::Hour) => b"stored 1h".as_slice(),
     };
     let purpose = match purpose {
         Purpose::Score => b"score".as_slice(),
@@ -174,4 +176,20 @@ fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMode, 
         Purpose::Batch => b"batch".as_slice(),
     };
     Digest::of_parts([request.as_bytes().as_slice(), endpoint.as_bytes(), &repeat.to_le_bytes(), mode, purpose])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_ways_of_caching_share_an_answer() {
+        let (request, endpoint) = (Digest::of(b"r"), Digest::of(b"e"));
+        let stored = [CacheLifetime::FiveMinutes, CacheLifetime::Hour].map(CacheMode::Stored);
+        let keys = [CacheMode::Off, CacheMode::Warm].into_iter().chain(stored).flat_map(|mode| {
+            [Purpose::Score, Purpose::Latency, Purpose::Batch]
+                .map(|purpose| cache_key(&request, &endpoint, 0, mode, purpose))
+        });
+        assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 12);
+    }
 }

@@ -252,6 +252,7 @@ impl Endpoint {
         let mut request = match call.method {
             Method::Get => self.client.get(address),
             Method::Post => self.client.post(address).body(call.body.clone()),
+            Method::Delete => self.client.delete(address),
         };
         let mut headers = self.headers.clone();
         let kind = HeaderValue::from_str(&call.content_type).unwrap_or(HeaderValue::from_static("application/json"));

@@ -30,7 +30,7 @@ pub use drive::drive;
 use crate::digest::Digest;
 use crate::provider::{Limits, Price, WireKind};
 use crate::store::StoreError;
-use crate::trial::{Provenance, Trial};
+use crate::trial::{CacheMode, Provenance, Trial};
 use crate::units::Usd;
 use crate::variant::VariantId;
 use crate::wire::Route;
@@ -69,10 +69,17 @@ pub struct Lane {
     pub id: VariantId,
     /// Index into the run's endpoints.
     pub endpoint: usize,
-    /// Whether its first request goes alone, so that it writes the prompt cache for the others.
-    pub leader_first: bool,
+    /// Its prompt cache. With one, the first request goes alone, so that it writes it for the others.
+    pub cache: CacheMode,
     /// Most output tokens of a request, where the variant sets them.
     pub most_output_tokens: Option<u64>,
+}
+
+impl Lane {
+    /// Whether its first request goes before the others.
+    pub fn leader_first(&self) -> bool {
+        self.cache != CacheMode::Off
+    }
 }
 
 /// A request ready to be sent.

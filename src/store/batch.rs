@@ -109,6 +109,7 @@ impl Store {
     pub fn new_batch(&self, new: &NewBatch<'_>) -> Result<i64, StoreError> {
         let items = serde_json::to_vec(&Written { tag: new.tag, items: new.items })
             .map_err(|error| StoreError::Row(error.to_string()))?;
+        self.outlive_power_cuts()?;
         self.connection
             .execute(
                 "INSERT INTO batch (run, endpoint, remote, state, submitted_ms, items) VALUES (?1, ?2, '', ?3, ?4, ?5)",
@@ -118,11 +119,18 @@ impl Store {
         Ok(self.connection.last_insert_rowid())
     }
 
+    /// What this connection writes from now on is on the disk before it is said to be. A trial that
+    /// a power cut takes is asked again; a batch would be paid twice.
+    fn outlive_power_cuts(&self) -> Result<(), StoreError> {
+        self.connection.pragma_update(None, "synchronous", "FULL").map_err(|error| self.sqlite(error))
+    }
+
     /// The provider has a batch, under this name.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn name_batch(&self, batch: i64, remote: &str) -> Result<(), StoreError> {
+        self.outlive_power_cuts()?;
         self.connection
             .execute(
                 "UPDATE batch SET remote = ?2, state = ?3 WHERE id = ?1",
@@ -160,17 +168,42 @@ impl Store {
         rows.collect::<rusqlite::Result<_>>().map_err(wrap)
     }
 
-    /// The provider's names of all batches that the store ever had for an endpoint.
+    /// The runs of a suite with batches that are not over and were sent since then (milliseconds
+    /// since 1970-01-01 UTC), each with how many, the oldest run first.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn known_batches(&self, endpoint: &str) -> Result<Vec<String>, StoreError> {
+    pub fn runs_with_batches(
+        &self,
+        suite: &str,
+        folder: &std::path::Path,
+        since_ms: i64,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
         let wrap = |error| self.sqlite(error);
         let mut statement = self
             .connection
-            .prepare_cached("SELECT remote FROM batch WHERE endpoint = ?1 AND remote <> ''")
+            .prepare_cached(
+                "SELECT r.name, count(*) FROM batch b JOIN run r ON r.id = b.run
+                 WHERE b.state IN ('submitting', 'open') AND b.submitted_ms >= ?3 AND r.suite = ?1 AND r.folder = ?2
+                 GROUP BY r.id ORDER BY r.id",
+            )
             .map_err(wrap)?;
-        let rows = statement.query_map([endpoint], |row| row.get(0)).map_err(wrap)?;
+        let folder = folder.display().to_string();
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+        let rows = statement.query_map(params![suite, folder, since_ms], row).map_err(wrap)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(wrap)
+    }
+
+    /// The providers' names of all batches that the store ever had. Of every endpoint: an account's
+    /// batches are listed together, whichever model they ask.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn known_batches(&self) -> Result<Vec<String>, StoreError> {
+        let wrap = |error| self.sqlite(error);
+        let mut statement =
+            self.connection.prepare_cached("SELECT remote FROM batch WHERE remote <> ''").map_err(wrap)?;
+        let rows = statement.query_map([], |row| row.get(0)).map_err(wrap)?;
         rows.collect::<rusqlite::Result<_>>().map_err(wrap)
     }
 }
@@ -223,6 +256,6 @@ mod tests {
         assert_eq!(store.unfinished_batches().unwrap()[0].remote.as_deref(), Some("batch_1"));
         store.end_batch(id, BatchPhase::Done).unwrap();
         assert_eq!(store.unfinished_batches().unwrap(), []);
-        assert_eq!(store.known_batches("p/m").unwrap(), ["batch_1"]);
+        assert_eq!(store.known_batches().unwrap(), ["batch_1"]);
     }
 }

@@ -371,6 +371,30 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_the_first_version_keeps_its_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let key = Digest::of(b"k");
+        connection
+            .execute(
+                "INSERT INTO exchange VALUES (7, ?1, ?1, 'p/m', x'7b7d', 200, 0, x'7b7d', NULL, x'', 5.0, '[]', 9, 1,
+                                              'live', 1)",
+                params![key.as_bytes().as_slice()],
+            )
+            .unwrap();
+        drop(connection);
+        let store = Store::open(&path).unwrap();
+        let cached = store.cached(&key).unwrap().unwrap();
+        assert_eq!((cached.row, cached.exchange.delivery.as_str()), (7, "direct"));
+        assert_eq!(store.unfinished_batches().unwrap(), []);
+        assert_eq!(store.check().unwrap(), MIGRATIONS.len());
+    }
+
+    #[test]
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("s.db")).unwrap();

@@ -221,6 +221,75 @@ fn gemini_is_found_after_a_crash_in_between() {
     is_found_after_a_crash_in_between(Vendor::Gemini);
 }
 
+/// An account lists the batches of all its models together.
+#[test]
+fn a_batch_of_another_model_is_not_taken_for_the_lost_one() {
+    let server = BatchServer::start(Vendor::Anthropic, |request, _| right(request));
+    server.patience(NEVER);
+    let project = project(&server);
+    let provider = project.read("providers/vendor.toml");
+    let price = provider.lines().last().unwrap();
+    project.write("providers/vendor.toml", format!("{provider}[models.big]\n{price}\n").as_bytes());
+    let second = "[[variants]]\nname = \"other\"\nmodel = \"vendor/big\"\nprompt = \"v1\"\nparams = { max_tokens = 64 }\n\n[targets]";
+    project.edit("suites/tiny/suite.toml", "\n[targets]", second);
+    let with =
+        |variant: &str| RUN.iter().copied().chain(["--variants", variant]).map(str::to_owned).collect::<Vec<_>>();
+    let child = project.start(with("plain"));
+    server.wait_for(1, 1);
+    let _ = interrupted(child);
+    server.hold(true);
+    let mut child = project.start(with("other"));
+    server.wait_for(2, 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    server.hold(false);
+    server.patience(0);
+    let output = project.run(with("other").iter().map(String::as_str).chain(["--json"])).exits(0);
+    assert_eq!(server.batches(), [EXAMPLES, EXAMPLES], "nothing was submitted twice");
+    assert_eq!(only_row(&output)["accuracy"]["point"], 1.0);
+}
+
+#[test]
+fn what_was_paid_for_is_fetched_without_money_for_more() {
+    let server = BatchServer::start(Vendor::OpenaiChat, |request, _| right(request));
+    server.patience(NEVER);
+    let project = project(&server);
+    let child = project.start(RUN.iter().chain(&["--max-cost", "0.004"]));
+    server.wait_for(1, 1);
+    let _ = interrupted(child);
+    let sent = server.batches();
+    assert!(sent.len() == 1 && sent[0] < EXAMPLES, "{sent:?}");
+    server.patience(0);
+    let output = run(&project, &["--max-cost", "0", "--json"]).exits(4);
+    assert_eq!((server.batches(), only_row(&output)["n"].clone()), (sent.clone(), sent[0].into()));
+    let _ = output.says("could exceed the budget").says(&format!("{} trials to go", EXAMPLES - sent[0]));
+}
+
+#[test]
+fn files_are_deleted_once_their_answers_are_in_the_store() {
+    let server = BatchServer::start(Vendor::OpenaiChat, |request, batch| match (number(request), batch) {
+        (1, 0) => Line::Lost,
+        _ => right(request),
+    });
+    let _ = run(&project(&server), &[]).exits(0);
+    assert_eq!(server.deleted(), ["file_1", "out_1", "error_1"], "not those of results that are odd");
+}
+
+#[test]
+fn a_run_without_batches_says_which_are_open() {
+    let server = BatchServer::start(Vendor::Gemini, |request, _| right(request));
+    server.patience(NEVER);
+    let project = project(&server);
+    let child = project.start(RUN);
+    server.wait_for(1, 1);
+    let _ = interrupted(child);
+    let directly = ["run", "suites/tiny", "--provider", "toy=vendor", "--max-time", "0"];
+    let _ = project.run(directly).says("1 batch of run tiny-1 is still open");
+    server.patience(0);
+    let _ = run(&project, &[]).exits(0);
+    assert!(!project.run(directly).stderr().contains("still open"));
+}
+
 #[test]
 fn an_error_that_hides_a_success_does_not_submit_twice() {
     let server = BatchServer::start(Vendor::OpenaiChat, |request, _| right(request));
@@ -285,5 +354,7 @@ fn the_time_limit_leaves_a_batch_to_the_next_run() {
     let _ = run(&project, &["--max-time", "0"]).exits(4);
     server.patience(0);
     let _ = run(&project, &[]).exits(0);
+    // Another plan with every answer in the store: there is nothing that the limit could stop.
+    let _ = run(&project, &["--max-time", "0", "--limit", "3"]).exits(0);
     assert!(server.batches().len() <= 1, "{:?}", server.batches());
 }

@@ -12,7 +12,7 @@ use ceiling::run::feed::Work;
 use ceiling::run::{Ask, EndpointSpec, Job, Lane, MAX_ATTEMPTS, Summary, drive};
 use ceiling::store::{NewRun, Store, StoredTrial, Writer};
 use ceiling::suite::{Example, ExampleId};
-use ceiling::trial::{Provenance, Received, Timing, Trial};
+use ceiling::trial::{CacheMode, Provenance, Received, Timing, Trial};
 use ceiling::units::Usd;
 use ceiling::variant::VariantId;
 use ceiling::wire;
@@ -96,7 +96,7 @@ async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, 
             .map(|lane| Lane {
                 id: VariantId(format!("v{lane}")),
                 endpoint: 0,
-                leader_first: world.leader_first,
+                cache: if world.leader_first { CacheMode::Warm } else { CacheMode::Off },
                 most_output_tokens: None,
             })
             .collect(),

@@ -187,6 +187,37 @@ fn a_prefix_is_stored_before_it_is_used_and_deleted_after() {
 }
 
 #[test]
+fn a_stored_prefix_and_one_that_the_service_finds_share_no_answer() {
+    let server = ScriptedServer::start(|request, _| match request.get("cachedContent") {
+        Some(_) => gemini_answer(request, 900),
+        None if is_creation(request) => Answer::Whole(200, vec![], STORED.to_owned()),
+        None if request.is_null() => Answer::Whole(200, vec![], "{}".to_owned()),
+        None => gemini_answer(request, 0),
+    });
+    let project = gemini(&server);
+    let third = "[[variants]]\nname = \"implicit\"\nmodel = \"toy/small\"\nprompt = \"v1\"\n\
+                 structured = \"json-schema\"\ncache = true\n\n[targets]";
+    project.edit("suites/tiny/suite.toml", "\n[targets]", third);
+    let output = project.run(RUN).exits(0);
+    let read = |variant: &str| row(&output, variant)["usage"]["cache_read_tokens"].clone();
+    assert_eq!((read("schema"), read("implicit")), (json!(900.0), json!(0.0)));
+    assert_eq!(row(&output, "implicit")["reused"], 0);
+}
+
+#[test]
+fn a_cached_answer_outlives_an_edit_that_is_no_part_of_it() {
+    let server = ScriptedServer::start(|request, _| with_cached(request, 0));
+    let project = cached(&server, "true");
+    project.edit("providers/live.toml", "\"openai-chat\"", "\"openai-chat\"\ndialect = \"openai\"");
+    project.run(RUN).exits(0);
+    assert!(server.seen().iter().any(|seen| seen.body["prompt_cache_key"].is_string()));
+    let asked = server.count();
+    project.edit("suites/tiny/suite.toml", "accuracy = 0.9", "accuracy = 0.8");
+    project.run(RUN).exits(0);
+    assert_eq!(server.count(), asked);
+}
+
+#[test]
 fn a_prefix_that_is_not_stored_is_sent_with_each_request() {
     let refusal =
         json!({"error": {"code": 400, "message": "Cached content is too small", "status": "INVALID_ARGUMENT"}});
@@ -198,6 +229,17 @@ fn a_prefix_that_is_not_stored_is_sent_with_each_request() {
     assert_eq!(row["cache"]["fault"]["kind"], "not-stored", "{}", row["cache"]);
     assert!(row["cache"]["fault"]["message"].as_str().unwrap().contains("too small"));
     assert_eq!(server.seen().iter().filter(|seen| is_creation(&seen.body)).count(), 1, "asked once");
+}
+
+#[test]
+fn a_limit_of_money_is_not_claimed_over_storage_without_a_price() {
+    let server = ScriptedServer::start(|request, _| gemini_answer(request, 0));
+    let project = gemini(&server);
+    let limited = "cache = { explicit = true }\nparams = { max_tokens = 9 }";
+    project.edit("suites/tiny/suite.toml", "cache = { explicit = true }", limited);
+    let run = RUN.iter().chain(&["--variants", "schema", "--max-cost", "1"]);
+    project.run(run).exits(2).says("variant `schema` stores its prefix");
+    assert_eq!(server.count(), 0);
 }
 
 #[test]

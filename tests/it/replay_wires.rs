@@ -20,7 +20,8 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use crate::conformance::{fixtures, request};
-use crate::support::{COLOURS, Project};
+use crate::support::project::{EXAMPLES, schema_helps};
+use crate::support::{COLOURS, Project, ScriptedServer};
 
 /// Every wire by its provider `kind`.
 const WIRES: [(&str, WireKind); 5] = [
@@ -347,4 +348,21 @@ fn an_answer_whose_provider_is_gone_is_not_recorded_on_a_guessed_wire() {
     project.run(["run", "suites/tiny", "--provider", "toy=live"]).exits(0);
     std::fs::remove_file(project.path("providers/live.toml")).unwrap();
     project.run(["record", "last", "-o", RECORDING]).exits(2).says("no provider file says any more which wire");
+}
+
+#[test]
+fn a_recording_says_whose_answers_it_cannot_tell_apart() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let second = project.read("providers/live.toml").replace("/v1\"", "/v2\"");
+    project.write("providers/second.toml", second.as_bytes());
+    let third = "[[variants]]\nname = \"there\"\nmodel = \"second/small\"\nprompt = \"v1\"\n\n[targets]";
+    project.edit("suites/tiny/suite.toml", "\n[targets]", third);
+    let record = ["record", "last", "-o", "r.jsonl"];
+    let run = ["run", "suites/tiny", "--provider", "toy=live"];
+    project.run(run).exits(0);
+
+    let _ = project.run(record).exits(0).says(&format!("{EXAMPLES} answers are to requests"));
+    project.run(run.iter().chain(&["--variants", "plain,schema"])).exits(0);
+    assert!(!project.run(record).exits(0).stderr().contains("word for word"));
 }

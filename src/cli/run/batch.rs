@@ -7,8 +7,8 @@ use super::Prepared;
 use crate::error::Error;
 use crate::provider::load::Providers;
 use crate::provider::{Dialect, Service};
-use crate::run::Summary;
 use crate::run::batch::{BatchDoor, BatchJob};
+use crate::run::{Lane, Summary};
 use crate::store::{RunRow, Store};
 use crate::suite::Suite;
 use crate::wire::batch::{BatchWire, batch_wire};
@@ -44,7 +44,26 @@ pub(super) fn open_batches(summary: &Summary) -> Option<String> {
     Some(format!("{batches} {go} on at the provider, and will be billed; the same command fetches the answers"))
 }
 
+/// Providers keep the results of a batch for about a month; older ones are not worth a word.
+const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
 impl Prepared<'_> {
+    /// Says which batches of this suite are still at their providers, since this run asks without them.
+    pub(super) fn note_open_batches(&self) -> Result<(), Error> {
+        let since_ms = crate::cli::now_ms() - KEPT_MS;
+        for (run, batches) in self.store.runs_with_batches(&self.suite.name, &self.suite.folder, since_ms)? {
+            let (batches, are) = match batches {
+                1 => ("1 batch".to_owned(), "is"),
+                several => (format!("{several} batches"), "are"),
+            };
+            self.printer.note(&format!(
+                "{batches} of run {run} {are} still open; its command, with --batch, fetches the answers, \
+                 which this run does not use"
+            ));
+        }
+        Ok(())
+    }
+
     /// What the driver of batches needs.
     pub(super) fn batch_job(&self, row: &RunRow, door: Arc<dyn BatchDoor>) -> Result<BatchJob, Error> {
         self.note_leaders();
@@ -69,7 +88,7 @@ impl Prepared<'_> {
 
     /// Says what of a cached variant does not hold in a batch.
     fn note_leaders(&self) {
-        if self.assembly.lanes.iter().any(|lane| lane.leader_first) {
+        if self.assembly.lanes.iter().any(Lane::leader_first) {
             self.printer.note(
                 "in a batch the provider chooses the order: no request goes first to write the prompt cache, \
                  and how much is read from it is luck",

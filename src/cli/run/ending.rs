@@ -18,7 +18,8 @@ impl Prepared<'_> {
             ));
             return Exit::Interrupted;
         }
-        if let Some(limit) = &summary.limit_reached {
+        // A limit that was met when all was done has stopped nothing.
+        if let Some(limit) = summary.limit_reached.as_ref().filter(|_| summary.unsent > 0) {
             self.printer.note(&format!("{limit}; {} trials to go. {again}", summary.unsent));
             return Exit::CouldNotFinish;
         }

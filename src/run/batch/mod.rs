@@ -160,7 +160,10 @@ async fn go(
             continue;
         }
         let Some(wake) = run.next_wake() else {
-            return if run.is_blocked_for_good() { Ok(()) } else { run.settle(committed).await };
+            if run.leave_out_the_blocked() {
+                continue;
+            }
+            return run.settle(committed).await;
         };
         tokio::select! {
             biased;
@@ -246,6 +249,7 @@ impl BatchRun<'_> {
             }
             Phase::Refused(failure) => {
                 let open = self.open.remove(place);
+                self.tidy_up((open.endpoint, open.own, &open.route), &answer, stop).await;
                 self.give_up(open, &failure, BatchPhase::Done).await?;
                 Ok(true)
             }

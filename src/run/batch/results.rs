@@ -20,7 +20,7 @@ use crate::run::lane::as_read;
 use crate::store::{BatchPhase, Committed};
 use crate::trial::{Attempt, Delivery, Exchange, Received, Timing, TrialRecord};
 use crate::wire::batch::{BatchCall, LineEnd};
-use crate::wire::{self, Reading};
+use crate::wire::{self, Reading, Route};
 
 /// A request with what came of it.
 struct Ended {
@@ -91,7 +91,34 @@ impl BatchRun<'_> {
         self.settle(committed).await?;
         self.close(open.row, open.own, BatchPhase::Done)?;
         self.tell(open.endpoint, &open.remote, BatchNews::Fetched(&joined));
+        // Where something is odd about the results, they are left for people to look at.
+        if joined.oddities().is_empty() {
+            self.tidy_up((open.endpoint, open.own, &open.route), &state, stop).await;
+        }
         Ok(true)
+    }
+
+    /// Deletes the files that a batch leaves in the account, once nobody needs them. What is not
+    /// deleted costs nothing and expires.
+    pub(super) async fn tidy_up(
+        &self,
+        (endpoint, own, route): (usize, bool, &Route),
+        state: &[u8],
+        stop: &CancellationToken,
+    ) {
+        if !own {
+            return;
+        }
+        for call in self.job.wires[endpoint].leftovers(route, state) {
+            let path = call.route.path.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                deleted = self.job.door.call(endpoint, call) => if let Err(failure) = deleted {
+                    tracing::info!(%path, "not deleted: {}", failure.message);
+                }
+            }
+        }
     }
 
     /// Reads one document of results, again where that can help.

@@ -33,6 +33,8 @@ enum Handed {
     Refused(Failure),
     /// Nobody knows whether the provider has it: the next run asks.
     Unknown(Failure),
+    /// The user stopped it between two tries; whether the provider may have it all the same.
+    Stopped { unsure: bool },
 }
 
 impl BatchRun<'_> {
@@ -88,6 +90,12 @@ impl BatchRun<'_> {
                 self.job.store.end_batch(row, BatchPhase::Lost)?;
                 self.not_taken(endpoint, members, &failure).await;
             }
+            Handed::Stopped { unsure } => {
+                if !unsure {
+                    self.job.store.end_batch(row, BatchPhase::Lost)?;
+                }
+                self.summary.unsent += members.len() as u64;
+            }
             Handed::Unknown(failure) => {
                 self.summary.unsent += members.len() as u64;
                 let what = "whether the provider took a batch is not known; the same command asks it";
@@ -125,8 +133,8 @@ impl BatchRun<'_> {
             made += 1;
             // The provider may have taken it, though its answer did not arrive. A file without a
             // batch costs nothing.
-            let unsure = answer.is_ok() || is_unsure(&failure);
-            if unsure && is_last(&call) {
+            let unsure = (answer.is_ok() || is_unsure(&failure)) && is_last(&call);
+            if unsure {
                 match self.look_for(endpoint, draft.route, (draft.tag, draft.lines.len(), submitted_ms), stop).await? {
                     Ok(Some(remote)) => return Ok(Handed::Named(remote)),
                     Ok(None) => {}
@@ -138,7 +146,7 @@ impl BatchRun<'_> {
             self.summary.retries += 1;
             self.sequence += 1;
             if !waited(delay, stop).await {
-                return Ok(Handed::Refused(failure));
+                return Ok(Handed::Stopped { unsure });
             }
         }
     }
@@ -152,7 +160,7 @@ impl BatchRun<'_> {
         stop: &CancellationToken,
     ) -> Result<Result<Option<String>, Failure>, RunError> {
         let wire = self.job.wires[endpoint];
-        let known = self.job.store.known_batches(&self.job.endpoints[endpoint].name)?;
+        let known = self.job.store.known_batches()?;
         let is_known = |remote: &str| known.iter().any(|known| known == remote);
         let answer = self.read(endpoint, &wire.list(route), stop).await;
         Ok(answer.map(|answer| recognise(&wire.listed(&answer), (tag, lines, submitted_ms), AROUND_MS, &is_known)))

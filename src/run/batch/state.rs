@@ -71,6 +71,8 @@ pub(super) struct BatchRun<'a> {
     pub(super) budget: Option<Budget>,
     /// A request that waits for money to come free.
     blocked: Option<Ask>,
+    /// Whether a request was left out because no money will come free for it.
+    over_budget: bool,
     bytes_open: usize,
     pub(super) exhausted: bool,
     pub(super) sequence: u64,
@@ -110,6 +112,7 @@ impl<'a> BatchRun<'a> {
             twins: Twins::default(),
             budget: job.max_cost.map(Budget::new),
             blocked: None,
+            over_budget: false,
             bytes_open: 0,
             exhausted: false,
             sequence: 0,
@@ -122,6 +125,9 @@ impl<'a> BatchRun<'a> {
 
     /// The summary, with the batches that go on without us.
     pub(super) fn into_parts(mut self) -> (Summary, mpsc::Sender<Write>, &'a mut dyn Observer) {
+        if self.over_budget {
+            self.summary.limit_reached.get_or_insert_with(|| "the next request could exceed the budget".into());
+        }
         self.summary.open_batches = self.open.len() as u64;
         self.summary.open_batches += self.earlier.iter().filter(|batch| !batch.members.is_empty()).count() as u64;
         (self.summary, self.writer, self.observer)
@@ -133,13 +139,18 @@ impl<'a> BatchRun<'a> {
         !self.exhausted && self.ready.is_empty() && has_room
     }
 
-    /// Whether there is a request that no money will come free for.
-    pub(super) fn is_blocked_for_good(&mut self) -> bool {
-        if self.blocked.take().is_some() {
-            self.summary.limit_reached = Some("the next request could exceed the budget".into());
-            return true;
-        }
-        false
+    /// Leaves out the request that no money will come free for, if there is one, so that what
+    /// comes after it is read: the answers of batches that were sent before cost nothing more.
+    pub(super) fn leave_out_the_blocked(&mut self) -> bool {
+        let Some(ask) = self.blocked.take() else { return false };
+        self.over_budget = true;
+        self.leave_unsent(&ask);
+        true
+    }
+
+    /// What is not asked, with those that wait for its answer.
+    fn leave_unsent(&mut self, ask: &Ask) {
+        self.summary.unsent += 1 + self.twins.leave(&ask.key).len() as u64;
     }
 
     pub(super) async fn take(&mut self, work: Work) -> Result<(), RunError> {
@@ -180,7 +191,11 @@ impl<'a> BatchRun<'a> {
         }
         if let Some(budget) = &mut self.budget {
             if !budget.fits(member.ask.worst_case) {
-                self.blocked = Some(member.ask);
+                if self.over_budget {
+                    self.leave_unsent(&member.ask);
+                } else {
+                    self.blocked = Some(member.ask);
+                }
                 return;
             }
             budget.reserve(member.ask.worst_case);
@@ -208,8 +223,9 @@ impl<'a> BatchRun<'a> {
             let mut member = entry.remove();
             if let (Some(budget), false) = (&mut self.budget, member.reserved) {
                 if !budget.fits(member.ask.worst_case) {
-                    // An answer of an earlier invocation's batch; the next one may pay for another.
-                    self.summary.unsent += 1 + self.twins.leave(&member.ask.key).len() as u64;
+                    // A request of an earlier invocation's batch; the next one may pay for another.
+                    self.over_budget = true;
+                    self.leave_unsent(&member.ask);
                     continue;
                 }
                 budget.reserve(member.ask.worst_case);

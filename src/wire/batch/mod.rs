@@ -28,6 +28,8 @@ pub enum Method {
     Get,
     /// Changes.
     Post,
+    /// DELETE.
+    Delete,
 }
 
 /// One call to a batch API, without address and key.
@@ -49,6 +51,10 @@ impl BatchCall {
     }
 
     /// A JSON body. Headers are those that the wire sends with a request.
+    fn delete(path: String, like: &Route) -> Self {
+        Self { method: Method::Delete, ..Self::get(path, like) }
+    }
+
     fn post(path: String, like: &Route, body: impl Into<Bytes>) -> Self {
         Self {
             method: Method::Post,
@@ -197,6 +203,12 @@ pub trait BatchWire: Send + Sync + std::fmt::Debug {
 
     /// What the answer to that says; what cannot be read is left out.
     fn listed(&self, answer: &[u8]) -> Vec<Listed>;
+
+    /// Deletes what a batch leaves in the account, given its last state; nothing where that goes
+    /// with the batch.
+    fn leftovers(&self, _route: &Route, _state: &[u8]) -> Vec<BatchCall> {
+        Vec::new()
+    }
 }
 
 /// The batch API of a wire as a host speaks it; `None` where there is none that we know.

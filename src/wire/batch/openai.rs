@@ -119,6 +119,14 @@ impl BatchWire for OpenaiBatch {
         })
     }
 
+    /// The files that were uploaded and those with the results.
+    fn leftovers(&self, route: &Route, state: &[u8]) -> Vec<BatchCall> {
+        let Ok(batch) = document(state, "a batch") else { return Vec::new() };
+        let files = ["input_file_id", "output_file_id", "error_file_id"].into_iter();
+        let files = files.filter_map(|key| name(batch.get(key), "a file").ok());
+        files.map(|file| BatchCall::delete(format!("/files/{file}"), route)).collect()
+    }
+
     fn list(&self, route: &Route) -> BatchCall {
         BatchCall::get("/batches?limit=100".into(), route)
     }

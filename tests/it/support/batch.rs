@@ -60,6 +60,7 @@ struct State {
     files: HashMap<String, String>,
     batches: Vec<Batch>,
     calls: Vec<Called>,
+    deleted: Vec<String>,
     holds: bool,
 }
 
@@ -86,6 +87,7 @@ impl BatchServer {
             files: HashMap::new(),
             batches: Vec::new(),
             calls: Vec::new(),
+            deleted: Vec::new(),
             holds: false,
         };
         let state = Arc::new((Mutex::new(state), Condvar::new()));
@@ -140,6 +142,11 @@ impl BatchServer {
             state.batches.len() < batches || state.batches.iter().map(|batch| batch.polls).sum::<usize>() < polls
         };
         drop(self.state.1.wait_while(self.state.0.lock().unwrap(), enough).unwrap());
+    }
+
+    /// Files that were deleted.
+    pub(crate) fn deleted(&self) -> Vec<String> {
+        self.state.0.lock().unwrap().deleted.clone()
     }
 
     pub(crate) fn calls(&self) -> Vec<Called> {
@@ -245,7 +252,9 @@ impl State {
                         (line["custom_id"].as_str().unwrap().to_owned(), line["body"].clone())
                     })
                     .collect();
-                self.submitted(requests, body["metadata"].clone())
+                let mut tag = body["metadata"].clone();
+                tag["input_file_id"] = body["input_file_id"].clone();
+                self.submitted(requests, tag)
             }
             (Vendor::Anthropic, "POST", ["messages", "batches"]) => {
                 let requests = body["requests"]
@@ -273,6 +282,11 @@ impl State {
             }
             (Vendor::OpenaiChat | Vendor::OpenaiResponses, "GET", ["files", name, "content"]) => {
                 (200, self.results(number(name), name.starts_with("error")), false)
+            }
+            (Vendor::OpenaiChat | Vendor::OpenaiResponses, "DELETE", ["files", name]) => {
+                self.files.remove(*name);
+                self.deleted.push((*name).to_owned());
+                fine(json!({"id": name, "object": "file", "deleted": true}))
             }
             (Vendor::Anthropic, "GET", ["messages", "batches", name, "results"]) => {
                 (200, self.results(number(name), false), false)
@@ -304,11 +318,12 @@ impl State {
         match self.vendor {
             Vendor::OpenaiChat | Vendor::OpenaiResponses => {
                 let status = if ended { "completed" } else { ["validating", "in_progress"][batch.polls.min(1)] };
+                let input = batch.tag["input_file_id"].clone();
                 let file = |kind: &str| if ended { json!(format!("{kind}_{number}")) } else { Value::Null };
                 let done = if ended { total } else { 0 };
                 json!({"id": format!("batch_{number}"), "object": "batch", "status": status, "metadata": batch.tag,
                        "request_counts": {"total": total, "completed": done, "failed": 0},
-                       "output_file_id": file("out"), "error_file_id": file("error"), "created_at": 1})
+                       "input_file_id": input, "output_file_id": file("out"), "error_file_id": file("error"), "created_at": 1})
             }
             Vendor::Anthropic => {
                 let (processing, succeeded) = if ended { (0, total) } else { (total, 0) };
