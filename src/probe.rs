@@ -129,7 +129,8 @@ pub enum CacheChoice {
 /// What is asked of a model, in order, and what is not asked and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// The requests. If the first one fails the others are not worth sending.
+    /// The requests. If the first one fails, or another one is not answered at all, those after it
+    /// are not worth sending.
     pub steps: Vec<Step>,
     /// What is left out.
     pub skipped: Vec<Finding>,
@@ -170,7 +171,8 @@ pub fn evaluate(provider: &Provider, model: &Model, skipped: &[Finding], seen: &
         first.and_then(|seen| seen.outcome.completion()?.served_model.as_deref()).map(|name| one_line(name, 120));
     let mut findings = vec![key(provider, first), answers(model, first, served_model.as_deref())];
     let usable = findings.iter().all(|finding| finding.state != State::No);
-    let not_asked = |feature| finding(feature, State::Skipped, "not asked, since the model does not answer");
+    let unanswered = if seen.len() > 1 { "an earlier request was not answered" } else { "the model does not answer" };
+    let not_asked = |feature| finding(feature, State::Skipped, format!("not asked, since {unanswered}"));
     let stream = of(Purpose::Stream);
     findings.push(stream.map_or_else(|| not_asked(Feature::Streaming), streaming));
     findings.push(stream.map_or_else(|| not_asked(Feature::Usage), |stream| usage(stream, first)));
@@ -238,12 +240,19 @@ fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
         Some(failure) if matches!(failure.kind, FailureKind::Connect | FailureKind::Timeout) => {
             finding(Feature::Key, State::Skipped, format!("{name} is set; nothing answered"))
         }
-        Some(failure) if matches!(failure.kind, FailureKind::Server | FailureKind::Cut | FailureKind::Malformed) => {
+        Some(failure) if tells_nothing(failure) => {
             finding(Feature::Key, State::Skipped, format!("{name} is set; the answer does not tell more"))
         }
         // Whoever is told that the model is missing, or the quota used up, was let in.
         _ => finding(Feature::Key, State::Ok, format!("{name} is accepted")),
     }
+}
+
+/// Whether an answer may have come from before any key was looked at: a gateway's page, a redirect
+/// to a login.
+fn tells_nothing(failure: &Failure) -> bool {
+    let elsewhere = failure.status.is_some_and(|status| (300..400).contains(&status));
+    elsewhere || matches!(failure.kind, FailureKind::Server | FailureKind::Cut | FailureKind::Malformed)
 }
 
 fn answers(model: &Model, first: Option<&Seen>, served: Option<&str>) -> Finding {

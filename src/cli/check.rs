@@ -49,19 +49,21 @@ pub(super) fn check(args: &CheckArgs, printer: Printer) -> Result<Exit, Error> {
     }
     found.sort();
     let (errors, warnings) = (found.errors(), found.warnings());
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
     if printer.is_json() {
         printer.value(&json!({"errors": errors, "warnings": warnings, "diagnostics": found.to_json()}));
     } else {
         printer.warnings(&found);
         for suite in &checked {
             printer.text(&format!(
-                "{}: {} variants, {} prompts: can run\n",
+                "{}: {} variant{}, {} prompt{}: can run\n",
                 suite.name,
                 suite.variants.len(),
-                suite.prompts.len()
+                plural(suite.variants.len()),
+                suite.prompts.len(),
+                plural(suite.prompts.len())
             ));
         }
-        let plural = |n: usize| if n == 1 { "" } else { "s" };
         printer.text(&format!("{errors} error{}, {warnings} warning{}\n", plural(errors), plural(warnings)));
     }
     Ok(if errors > 0 { Exit::WrongInput } else { Exit::Done })

@@ -103,6 +103,21 @@ fn a_refused_key_is_told_from_a_missing_model() {
 }
 
 #[test]
+fn a_redirect_says_nothing_of_the_key() {
+    let answers = [seen(Purpose::Answer, failing(FailureKind::NotFound, 302))];
+    assert_eq!(found(Feature::Key, &answers).state, State::Skipped);
+    assert_eq!(found(Feature::Model, &answers).state, State::No);
+}
+
+#[test]
+fn what_follows_a_request_without_an_answer_is_not_asked() {
+    let silent = seen(Purpose::Stream, failing(FailureKind::Timeout, 0));
+    let answers = [seen(Purpose::Answer, Outcome::Answered(completion("hello"))), silent];
+    assert_eq!(found(Feature::Model, &answers).state, State::Ok);
+    assert_eq!(found(Feature::Schema, &answers).detail, "not asked, since an earlier request was not answered");
+}
+
+#[test]
 fn an_answer_that_ignores_the_schema_is_seen() {
     let schema = |text: &str| found(Feature::Schema, &[seen(Purpose::Schema, Outcome::Answered(completion(text)))]);
     assert_eq!(schema("{\"answer\": \"yes\"}").state, State::Ok);

@@ -106,6 +106,7 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
     }
     let mut providers = Providers::default();
     for (name, (raw, path)) in merged {
+        faults.extend(raw.misplaced());
         match raw.build(&name) {
             Ok(provider) => providers.insert(provider),
             Err(key) if faults.iter().any(|fault| fault.file == path) => {

@@ -2,6 +2,7 @@
 
 pub mod litellm;
 pub mod load;
+mod misplaced;
 pub mod price;
 mod raw;
 pub mod render;

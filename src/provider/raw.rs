@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use toml::Spanned;
 
 use super::load::FAMILY;
+use super::misplaced::{Keys, Places, placed};
 use super::{
     AuthScheme, BatchPrice, Dialect, GpuCost, KeySource, Limits, LongPromptPrice, Model, ModelFacts, Price, Provider,
     Service, WireKind,
 };
-use crate::diagnostic::Source;
+use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{Document, Section};
+use crate::text::one_line;
 use crate::units::UsdPerMillionTokens;
 
 /// What `kind` names.
@@ -83,6 +85,11 @@ const SECRET_HEADERS: &[&str] = &[
     "x-amz-security-token",
 ];
 
+/// Least and most USD per million tokens that are taken for a price. A price per single token lies
+/// far below the one.
+const LEAST_PRICE: f64 = 0.000_1;
+const MOST_PRICE: f64 = 100_000.0;
+
 /// One provider file, or several of one name merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawProvider {
@@ -104,6 +111,8 @@ pub(super) struct RawProvider {
     tokens_per_minute: Option<u32>,
     timeout_s: Option<f64>,
     models: BTreeMap<String, Model>,
+    /// Where the keys stand that not every kind has.
+    places: Places,
 }
 
 impl RawProvider {
@@ -121,9 +130,10 @@ impl RawProvider {
             self_hosted: root.flag("self_hosted"),
             wire: root.choice("wire", WIRES).map(Spanned::into_inner),
             api_version: root.text("api_version").map(Spanned::into_inner),
-            anthropic_version: root.text("anthropic_version").map(Spanned::into_inner),
+            anthropic_version: root.day("anthropic_version"),
             dialect: root.choice("dialect", DIALECTS).map(Spanned::into_inner),
             as_of: root.day("as_of"),
+            places: placed(&root),
             ..Self::default()
         };
         raw.read_headers(&root);
@@ -151,14 +161,47 @@ impl RawProvider {
         };
         refuse_secrets(&headers, SECRET_HEADERS);
         for name in headers.names() {
-            if let Some(value) = headers.text(name.get_ref()) {
+            let Some(value) = headers.text(name.get_ref()) else { continue };
+            if is_header(name.get_ref(), value.get_ref()) {
                 self.headers.insert(name.into_inner(), value.into_inner());
+            } else {
+                let message =
+                    format!("HTTP does not allow a header `{}` with this value", one_line(name.get_ref(), 80));
+                let mut fault = headers.error("provider/bad-header", name.span(), message);
+                // A header's value may be a secret.
+                fault.excerpt = None;
+                headers.report(fault);
             }
         }
     }
 
-    /// This file over an earlier one of the same name.
-    pub(super) fn over(self, earlier: Self) -> Self {
+    /// The wire that is spoken, if the kind is known.
+    fn spoken(&self) -> Option<WireKind> {
+        match self.kind? {
+            Kind::Wire(wire) => Some(wire),
+            Kind::Replay => Some(self.wire.unwrap_or(WireKind::OpenaiChat)),
+        }
+    }
+
+    /// This file over an earlier one of the same name. What belongs to a wire is not inherited by a
+    /// file that names another one, and a key that is named is sent, also where none was needed.
+    pub(super) fn over(self, mut earlier: Self) -> Self {
+        if self.kind.is_some() && self.spoken() != earlier.spoken() {
+            let of_openai = |raw: &Self| matches!(raw.spoken(), Some(WireKind::OpenaiChat | WireKind::OpenaiResponses));
+            // Both wires of OpenAI have the same dialects.
+            earlier.dialect = earlier.dialect.filter(|_| of_openai(&self) && of_openai(&earlier));
+            (earlier.api_version, earlier.anthropic_version) = (None, None);
+        }
+        if matches!(self.kind, Some(Kind::Wire(_))) {
+            earlier.wire = None;
+        }
+        let names_key = self.api_key_env.is_some() || self.api_key_file.is_some();
+        earlier.auth = earlier.auth.filter(|auth| !(names_key && *auth == AuthScheme::None));
+        if self.auth == Some(AuthScheme::None) {
+            (earlier.api_key_env, earlier.api_key_file) = (None, None);
+        }
+        let mut places = earlier.places;
+        places.extend(self.places);
         let mut headers = earlier.headers;
         headers.extend(self.headers);
         let mut models = earlier.models;
@@ -181,12 +224,29 @@ impl RawProvider {
             tokens_per_minute: self.tokens_per_minute.or(earlier.tokens_per_minute),
             timeout_s: self.timeout_s.or(earlier.timeout_s),
             models,
+            places,
         }
     }
 
     /// The day of the prices and the model rows, as this file alone has them.
     pub(super) fn into_rows(self) -> (Option<String>, BTreeMap<String, Model>) {
         (self.as_of, self.models)
+    }
+
+    /// Keys that do nothing for a provider of this kind.
+    pub(super) fn misplaced(&self) -> Vec<Diagnostic> {
+        let keys = Keys {
+            wire: self.spoken(),
+            is_replay: self.kind == Some(Kind::Replay),
+            base_url: self.base_url.as_deref(),
+            has_key: self.api_key_env.is_some() || self.api_key_file.is_some(),
+            auth: self.auth,
+            dialect: self.dialect,
+            names_wire: self.wire.is_some(),
+            has_api_version: self.api_version.is_some(),
+            has_anthropic_version: self.anthropic_version.is_some(),
+        };
+        keys.misplaced(&self.places)
     }
 
     /// The provider; a message names what is missing.
@@ -253,6 +313,13 @@ fn refuse_secrets(section: &Section<'_>, names: &[&str]) {
     }
 }
 
+/// Whether HTTP allows a header: its name a token (RFC 9110, 5.6.2), its value without control
+/// characters.
+fn is_header(name: &str, value: &str) -> bool {
+    let in_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !name.is_empty() && name.chars().all(in_token) && value.chars().all(|c| c == '\t' || !c.is_control())
+}
+
 /// `auth`; a build without the feature that signs cannot send such a key.
 fn auth(section: &Section<'_>) -> Option<AuthScheme> {
     let auth = section.choice("auth", AUTH)?;
@@ -287,11 +354,10 @@ fn base_url(section: &Section<'_>, allow_http: bool) -> Option<String> {
         return None;
     }
     if parsed.query().is_some() || parsed.fragment().is_some() {
-        // What stands there may be a key.
         let mut fault =
-            section.error("provider/bad-url", span, "`base_url` ends with a query: paths are put behind it");
+            section.error("provider/bad-url", span, "`base_url` holds a `?` or `#`, and paths follow on it");
         fault.excerpt = None;
-        section.report(fault.help("name only the address in front of the paths; a key goes into the environment"));
+        section.report(fault.help("leave it out; a key is named by `api_key_env`, a version by `api_version`"));
         return None;
     }
     if parsed.scheme() == "http" && !is_loopback(&parsed) && !allow_http {
@@ -376,14 +442,29 @@ fn read_long_prompt(section: Section<'_>) -> Option<LongPromptPrice> {
     Some(price)
 }
 
+/// USD per million tokens. A figure that no model has is one in another unit, most likely, and
+/// would pass for free or absurdly dear.
 fn rate(section: &Section<'_>, key: &str) -> Option<UsdPerMillionTokens> {
-    section.number_in(key, 0.0, f64::INFINITY).and_then(UsdPerMillionTokens::from_f64)
+    let number = section.number(key)?;
+    let usd = *number.get_ref();
+    if usd == 0.0 || (LEAST_PRICE..=MOST_PRICE).contains(&usd) {
+        return UsdPerMillionTokens::from_f64(usd);
+    }
+    let message = format!("`{key}` is {usd}; a price must be 0, or from {LEAST_PRICE} to {MOST_PRICE}");
+    let fault = section.error(FAMILY.out_of_range, number.span(), message);
+    section.report(fault.help("prices are USD per million tokens; leave out one that you do not know"));
+    None
 }
 
 /// Written for five minutes, or for the provider's only lifetime.
 fn write_rate(section: &Section<'_>) -> Option<UsdPerMillionTokens> {
     let only = rate(section, "cache_write");
-    rate(section, "cache_write_5m").or(only)
+    let short = rate(section, "cache_write_5m");
+    if let (Some(_), Some(_), Some(span)) = (only, short, section.key_span("cache_write")) {
+        let message = "`cache_write` and `cache_write_5m` are one price";
+        section.report(section.error("provider/no-effect", span, message).help("leave out one of the two"));
+    }
+    short.or(only)
 }
 
 fn read_gpu(section: Section<'_>) -> Option<GpuCost> {

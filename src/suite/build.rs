@@ -37,8 +37,12 @@ impl<'a> Faults<'a> {
         Diagnostic::error(code, &self.source.path, message).in_source(self.source, span)
     }
 
+    /// Adds a fault. Variants of a matrix stand at one place: what is wrong there is said once, not for each of them.
     pub(super) fn push(&mut self, fault: Diagnostic) {
-        self.list.push(fault);
+        let is_said = |known: &Diagnostic| known.code == fault.code && known.span == fault.span;
+        if fault.span.is_none() || !self.list.iter().any(is_said) {
+            self.list.push(fault);
+        }
     }
 
     /// Adds an error.

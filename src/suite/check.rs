@@ -106,11 +106,17 @@ fn template_fault(suite: &Suite, prompt: &Prompt, fault: &TemplateFault) -> Diag
 }
 
 fn check_pool_size(suite: &Suite, rows: u64, tally: &mut Tally) {
-    for variant in &suite.variants {
+    let mut wanting: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (index, variant) in suite.variants.iter().enumerate() {
         if let Some(shots) = variant.shots.filter(|shots| u64::from(shots.k) > rows) {
-            let message = format!("variant `{}` wants {} shots, and the pool has {rows} examples", variant.id, shots.k);
-            tally.add(Diagnostic::error("suite/pool-too-small", &suite.file, message));
+            wanting.entry(shots.k).or_default().push(index);
         }
+    }
+    let source = super::load::read_suite_file(suite).ok();
+    for (k, variants) in wanting {
+        let names = facts::names(suite, &variants);
+        let message = format!("{names}: {k} shots are wanted, and the pool has {rows} examples");
+        tally.add(facts::at_variant(suite, source.as_ref(), variants[0], "suite/pool-too-small", message));
     }
 }
 

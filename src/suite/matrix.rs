@@ -73,8 +73,7 @@ fn combine(
         structured: structured.cloned().unwrap_or_else(|| Spanned::new(matrix.span.clone(), shape)),
         cache,
         retrieve: matrix.retrieve.clone(),
-        tuned: matrix.tuned.clone(),
-        params: matrix.params.clone(),
+        common: matrix.common.clone(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! suite.toml as written: every `Option` lives here, with its place where a later check needs it.
 
+mod params;
 mod score;
 mod variants;
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use serde_json::Value;
 
 use crate::support::project::{EXAMPLES, schema_helps};
+use crate::support::server::say;
 use crate::support::{Output, Project, ScriptedServer};
 
 const RUN: [&str; 6] = ["run", "suites/tiny", "--provider", "toy=live", "--concurrency", "2"];
@@ -210,8 +211,6 @@ fn a_provider_file_that_changes_what_is_asked_asks_again() {
     run();
     assert_eq!(server.count(), all, "a price changes no answer");
     let edits = [
-        ("[models.small]", "api_version = \"2024-10-21\"\n[models.small]"),
-        ("2024-10-21", "2025-04-01"),
         ("[models.small]", "[headers]\nx-tier = \"a\"\n[models.small]"),
         ("[models.small]", "[models.small]\nextra_body = { min_p = 0.1 }"),
     ];
@@ -244,4 +243,22 @@ fn a_trial_is_shown_whole() {
     Project::new().run(["runs"]).exits(2).says("there is no store");
     let fault = Project::new().run(["runs", "--json"]).exits(2).json();
     assert!(fault["error"]["message"].is_string() && fault["error"]["hint"].is_string(), "{fault}");
+}
+
+#[test]
+fn another_version_of_an_api_does_not_answer_for_the_first() {
+    let server = ScriptedServer::start(|_, _| say("red"));
+    let file = |version: &str| {
+        let address = server.base_url();
+        format!(
+            "kind = \"openai-chat\"\nbase_url = \"{address}\"\ndialect = \"azure\"\napi_version = \"{version}\"\n[models.small]\n"
+        )
+    };
+    let project = Project::new().suite("tiny");
+    let ask = |version: &str| {
+        project.write("providers/live.toml", file(version).as_bytes());
+        project.run(["run", "suites/tiny", "--provider", "toy=live", "--variants", "plain"]).exits(0);
+        server.count()
+    };
+    assert_eq!((ask("1"), ask("2"), ask("1")), (EXAMPLES, 2 * EXAMPLES, 2 * EXAMPLES));
 }

@@ -63,7 +63,7 @@ pub(super) fn prices(args: &PricesArgs, printer: Printer) -> Result<Exit, Error>
         match &file.refused {
             None => printer.text(&format!("wrote {}\n", file.path.display())),
             Some(rows) => printer.text(&format!(
-                "{} has keys of your own and was left as it is; put this there, in the place of rows of the same names:\n\n{rows}\n",
+                "{} has keys of your own and was left as it is; put this there, `as_of` above all tables, in the place of rows of the same names:\n\n{rows}\n",
                 file.path.display()
             )),
         }
@@ -98,7 +98,12 @@ fn compare<'a>(
     for provider in chosen {
         match table.compare(provider) {
             Ok(found) => all.push(Compared { provider, found }),
-            Err(found) => faults.extend(found),
+            // Two providers may share the table's rows.
+            Err(found) => {
+                let new: Vec<_> =
+                    found.into_iter().filter(|fault| !faults.iter().any(|known| known == fault)).collect();
+                faults.extend(new);
+            }
         }
     }
     Ok(faults.into_result().map(|_| all)?)

@@ -87,6 +87,94 @@ fn what_is_missing_is_said() {
     assert_eq!((unknown.code, unknown.column), ("provider/unknown-value", 8));
 }
 
+/// A file for `kind` with the usual keys, then `rest` from line 4 on.
+fn of_kind(kind: &str, rest: &str) -> String {
+    format!("kind = \"{kind}\"\nbase_url = \"https://a.b/v1\"\napi_key_env = \"K\"\n{rest}\n")
+}
+
+#[test]
+fn a_key_that_does_nothing_for_its_kind_is_a_fault() {
+    let wrong = [
+        ("gemini", "dialect = \"groq\""),
+        ("anthropic", "dialect = \"vertex\""),
+        ("openai-chat", "dialect = \"vertex\""),
+        ("bedrock", "dialect = \"openai\""),
+        ("openai-chat", "api_version = \"2024-10-21\""),
+        ("gemini", "api_version = \"2024-10-21\""),
+        ("openai-chat", "anthropic_version = \"2023-06-01\""),
+        ("openai-chat", "wire = \"gemini\""),
+        ("openai-chat", "auth = \"none\""),
+    ];
+    for (kind, rest) in wrong {
+        let fault = fault(&of_kind(kind, rest));
+        assert_eq!((fault.code, fault.line, fault.column), ("provider/no-effect", 4, 1), "{kind} {rest}");
+        assert!(fault.help.is_some());
+    }
+    let right = [("gemini", "dialect = \"vertex\""), ("anthropic", "anthropic_version = \"2023-06-01\"")];
+    for (kind, rest) in right.into_iter().chain([("openai-responses", "dialect = \"azure\"")]) {
+        assert!(load_file("mine", of_kind(kind, rest).as_bytes()).is_ok(), "{kind} {rest}");
+    }
+    let keyless = "kind = \"openai-chat\"\nbase_url = \"https://a.b/v1\"\nauth = \"bearer\"\n";
+    assert_eq!(fault(keyless).line, 3, "a key would never be sent");
+    assert_eq!(fault(&of_kind("anthropic", "anthropic_version = \"newest\"")).code, "provider/wrong-type");
+}
+
+#[test]
+fn a_merged_file_is_judged_at_the_key_that_was_written() {
+    let fault = load_file("openai", b"# mine\ndialect = \"vertex\"\n").unwrap_err().into_iter().next().unwrap();
+    assert_eq!((fault.code, fault.line), ("provider/no-effect", 2));
+    assert!(fault.file.ends_with("providers/openai.toml"));
+    let other_wire = load_file("openai", b"kind = \"anthropic\"\nbase_url = \"https://a.b\"\n").unwrap();
+    assert_eq!(other_wire.get("openai").unwrap().dialect, Dialect::Plain, "a dialect is not inherited by another wire");
+    let responses = load_file("openai", b"kind = \"openai-responses\"\n").unwrap();
+    assert_eq!(responses.get("openai").unwrap().dialect, Dialect::Openai, "both wires of OpenAI have it");
+    let recorded = load_file("openai", b"kind = \"replay\"\n").unwrap();
+    assert_eq!(recorded.get("openai").unwrap().dialect, Dialect::Openai, "the recording's bodies are in it");
+}
+
+#[test]
+fn azures_two_addresses_are_not_mixed() {
+    let mixed = load_file("azure-openai", b"api_version = \"2024-10-21\"\n").unwrap_err();
+    assert_eq!(mixed.iter().next().unwrap().code, "provider/no-effect");
+    let older = b"base_url = \"https://mine.openai.azure.com\"\napi_version = \"2024-10-21\"\n";
+    assert!(load_file("azure-openai", older).is_ok());
+}
+
+#[test]
+fn a_key_that_is_named_over_a_server_without_one_is_sent() {
+    let providers = load_file("vllm", b"api_key_env = \"VLLM_API_KEY\"\n").unwrap();
+    let Service::Http { auth, .. } = &providers.get("vllm").unwrap().service else { panic!("not http") };
+    assert_eq!(*auth, AuthScheme::Bearer);
+    let providers = load_file("openai", b"base_url = \"http://127.0.0.1:9/v1\"\nauth = \"none\"\n").unwrap();
+    let Service::Http { key, .. } = &providers.get("openai").unwrap().service else { panic!("not http") };
+    assert_eq!(*key, KeySource::None);
+}
+
+#[test]
+fn prices_in_another_unit_are_out_of_range_and_never_free() {
+    for price in ["input = -1", "input = 3e-7", "output = 1e30", "long_prompt = { above_tokens = 9, input = 0.00001 }"]
+    {
+        let fault = fault(&of_kind("openai-chat", &format!("[models.m]\nprice = {{ {price} }}")));
+        assert_eq!((fault.code, fault.line), ("provider/out-of-range", 5), "{price}");
+        assert!(fault.help.unwrap().contains("per million"));
+    }
+    let twice = fault(&of_kind("openai-chat", "[models.m]\nprice = { cache_write = 1, cache_write_5m = 2 }"));
+    assert_eq!((twice.code, twice.column), ("provider/no-effect", 11));
+    assert!(load_file("mine", of_kind("openai-chat", "[models.m]\nprice = { input = 0 }").as_bytes()).is_ok());
+}
+
+#[test]
+fn addresses_and_headers_that_cannot_be_sent_are_faults() {
+    let text = "kind = \"openai-chat\"\nbase_url = \"https://a.b/v1?key=sk-very-secret\"\n";
+    let query = fault(text);
+    assert_eq!((query.code, query.line), ("provider/bad-url", 2));
+    assert!(!query.render(crate::diagnostic::Style::Plain).contains("sk-very"));
+    for header in ["\"my header\" = \"x\"", "mine = \"a\\nb\""] {
+        let fault = fault(&of_kind("openai-chat", &format!("[headers]\n{header}")));
+        assert_eq!((fault.code, fault.line), ("provider/bad-header", 5), "{header}");
+    }
+}
+
 #[test]
 fn bytes_that_are_no_text_have_their_offset() {
     let faults = load_file("mine", b"kind = \"replay\"\n# \xff\n").unwrap_err();

@@ -16,6 +16,30 @@ use crate::variant::{Retrieve, RetrieveFrom, Select, Structured, Variant, Varian
 /// A variant and where it stands in suite.toml.
 type Placed = (Variant, Range<usize>);
 
+/// A base that nothing measures leaves the tuned variant without its comparison.
+fn warn_unknown_bases(variants: &[RawVariant], faults: &mut Faults<'_>) {
+    let mut said: Vec<Range<usize>> = Vec::new();
+    for tuned in variants {
+        let Some((base, span)) =
+            tuned.common.tuned.as_ref().and_then(|it| it.base.as_deref()).zip(tuned.common.base.clone())
+        else {
+            continue;
+        };
+        let model = EndpointId::parse(base).map_or_else(|| base.to_owned(), |named| named.model);
+        let is_base = |other: &RawVariant| {
+            let same_model = |id: &EndpointId| id.model == model || id.to_string() == base;
+            other.name.get_ref() == base || EndpointId::parse(other.model.get_ref()).as_ref().is_some_and(same_model)
+        };
+        if said.contains(&span) || variants.iter().any(|other| other.common.tuned.is_none() && is_base(other)) {
+            continue;
+        }
+        let message = format!("no untuned variant is or asks `{base}`, so that nothing is compared with it");
+        let fault = faults.at("suite/unknown-base", span.clone(), message).as_warning();
+        faults.push(fault.help("name a variant, or the `provider/model` of one, and add it to the suite"));
+        said.push(span);
+    }
+}
+
 /// What variants are checked against.
 pub(super) struct Builder<'a> {
     pub(super) providers: &'a Providers,
@@ -53,6 +77,7 @@ impl Builder<'_> {
         }
         self.refuse_duplicates(&raw, faults);
         self.warn_unused_prompts(&raw, faults);
+        warn_unknown_bases(&raw, faults);
         let names: Vec<String> = raw.iter().map(|variant| variant.name.get_ref().clone()).collect();
         let incumbent = incumbent.and_then(|name| {
             self.refuse_oracle(&raw, &name, faults);
@@ -153,8 +178,8 @@ impl Builder<'_> {
             structured,
             cache: raw.cache,
             retrieve,
-            tuned: raw.tuned,
-            params: raw.params,
+            tuned: raw.common.tuned,
+            params: raw.common.params,
         })
     }
 
@@ -207,7 +232,8 @@ impl Builder<'_> {
         }
         let mut retrieve = raw.retrieve.clone();
         if let RetrieveFrom::Embeddings(endpoint) = &mut retrieve.from {
-            let provider = self.known_endpoint(endpoint, raw.span.clone(), variant, faults)?;
+            let span = raw.endpoint_span.clone().unwrap_or_else(|| raw.span.clone());
+            let provider = self.known_endpoint(endpoint, span.clone(), variant, faults)?;
             let fault = match (&provider.service, provider.wire) {
                 (Service::Replay, _) => {
                     Some(format!("`{}` answers from a recording, which has no vectors", provider.id))
@@ -219,11 +245,11 @@ impl Builder<'_> {
                 )),
             };
             if let Some(message) = fault {
-                let fault = faults.at("suite/no-embeddings", raw.span.clone(), message);
+                let fault = faults.at("suite/no-embeddings", span, message);
                 faults.push(fault.help("name an endpoint whose server has OpenAI's `/embeddings`, or use BM25"));
                 return None;
             }
-            self.warn_hosted(provider, raw.span.clone(), faults);
+            self.warn_hosted(provider, span, faults);
         }
         Some(retrieve)
     }
@@ -257,7 +283,15 @@ impl Builder<'_> {
         if !provider.models.contains_key(&endpoint.model) {
             let message = format!("the provider `{}` has no model `{}`{instead}", endpoint.provider, endpoint.model);
             let fault = faults.at("suite/unknown-model", span, message);
-            faults.push(fault.suggest(&endpoint.model, provider.models.keys().map(String::as_str)));
+            let names = provider.models.keys().map(String::as_str);
+            let known = crate::text::nearest(&endpoint.model, names.clone()).is_some();
+            let mut fault = fault.suggest(&endpoint.model, names);
+            if !known {
+                let row =
+                    format!("add a row `[models.\"{}\"]` to providers/{}.toml", endpoint.model, endpoint.provider);
+                fault.help = Some(fault.help.map_or_else(|| row.clone(), |known| format!("{known}; or {row}")));
+            }
+            faults.push(fault);
             return None;
         }
         Some(provider)

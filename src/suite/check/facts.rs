@@ -23,6 +23,9 @@ const WITHOUT_SAMPLING: &str = "2026-10-21";
 /// The shortest prefix that OpenAI caches, where the provider file gives none (PROVIDERS.md 2).
 const OPENAI_CACHE_MIN_TOKENS: u64 = 1024;
 
+/// OpenAI's specification 2.3.0, request of Chat Completions and Responses.
+const OPENAI_MOST_TEMPERATURE: f64 = 2.0;
+
 const SAMPLING: &[&str] = &["temperature", "top_p", "top_k"];
 
 /// The names under which a suite may limit an answer's length.
@@ -59,8 +62,11 @@ pub fn model_facts(suite: &Suite, providers: &Providers, today: Date, prefix: Pr
         let asked = Asked { variant, provider, model };
         let findings = asked.findings(today, variant.cache.and_then(|_| prefix(index)));
         for finding in findings {
-            match found.iter_mut().find(|(known, _)| *known == finding) {
-                Some((_, variants)) => variants.push(index),
+            match found.iter_mut().find(|(known, _)| known.is_same(&finding)) {
+                Some((known, variants)) => {
+                    known.prefix_tokens = known.prefix_tokens.max(finding.prefix_tokens);
+                    variants.push(index);
+                }
                 None => found.push((finding, vec![index])),
             }
         }
@@ -68,11 +74,33 @@ pub fn model_facts(suite: &Suite, providers: &Providers, today: Date, prefix: Pr
     let source = load::read_suite_file(suite).ok();
     let mut diagnostics = Diagnostics::new();
     diagnostics.extend(found.into_iter().map(|(finding, variants)| {
-        let what = format!("{}: {}", names(suite, &variants), finding.what);
-        let fault = at_variant(suite, source.as_ref(), variants[0], finding.code, what).help(finding.help);
+        let mut what = format!("{}: {}", names(suite, &variants), finding.what);
+        match finding.prefix_tokens {
+            None => {}
+            Some(0) => what.push_str(", and nothing in front is the same for every example: nothing will be cached"),
+            Some(tokens) if variants.len() == 1 => {
+                what.push_str(&format!(", and that of this prompt has about {tokens}: nothing will be cached"));
+            }
+            Some(tokens) => {
+                what.push_str(&format!(", and the longest of these has about {tokens}: nothing will be cached"));
+            }
+        }
+        let shared = finding.is_error && variants.iter().any(|&variant| is_of_matrix(suite, source.as_ref(), variant));
+        let help = if shared { finding.help + SHARED } else { finding.help };
+        let fault = at_variant(suite, source.as_ref(), variants[0], finding.code, what).help(help);
         if finding.is_error { fault } else { fault.as_warning() }
     }));
     diagnostics
+}
+
+/// What is common to a matrix cannot be left out for one model.
+const SHARED: &str = "; what one model of a `[matrix]` does not take, write as `[[variants]]` of its own";
+
+/// Whether a variant comes from the matrix: the last header in front of its place says so.
+fn is_of_matrix(suite: &Suite, source: Option<&Source>, variant: usize) -> bool {
+    let before = source.zip(suite.variant_spans.get(variant)).and_then(|(source, span)| source.text.get(..span.start));
+    let header = before.and_then(|text| text.lines().map(str::trim).rfind(|line| line.starts_with('[')));
+    header.is_some_and(|line| line.starts_with("[matrix]"))
 }
 
 /// An error at a variant's place in suite.toml, which `source` holds.
@@ -100,21 +128,28 @@ pub fn names(suite: &Suite, variants: &[usize]) -> String {
 }
 
 /// One thing to say, the same for every variant that it is true of.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Finding {
     code: &'static str,
     is_error: bool,
     what: String,
     help: String,
+    /// Tokens of a prefix that is too short; of several variants that of the longest.
+    prefix_tokens: Option<u64>,
 }
 
 impl Finding {
+    /// Whether two say the same but for a prefix's length.
+    fn is_same(&self, other: &Self) -> bool {
+        (self.code, &self.what, &self.help) == (other.code, &other.what, &other.help)
+    }
+
     fn refused(what: String, help: impl Into<String>) -> Self {
-        Self { code: "suite/refused-parameter", is_error: true, what, help: help.into() }
+        Self { code: "suite/refused-parameter", is_error: true, what, help: help.into(), prefix_tokens: None }
     }
 
     fn warning(code: &'static str, what: String, help: impl Into<String>) -> Self {
-        Self { code, is_error: false, what, help: help.into() }
+        Self { code, is_error: false, what, help: help.into(), prefix_tokens: None }
     }
 }
 
@@ -187,6 +222,11 @@ impl Asked<'_> {
                 "remove it, or set `anthropic_version = \"2023-06-01\"` in the provider file",
             ));
         }
+        let temperature = self.variant.params.get("temperature").and_then(Value::as_f64);
+        if self.is_openai() && temperature.is_some_and(|temperature| temperature > OPENAI_MOST_TEMPERATURE) {
+            let what = format!("OpenAI takes a `temperature` of at most {OPENAI_MOST_TEMPERATURE}");
+            return Some(Finding::refused(what, "lower it"));
+        }
         if self.is_openai() && self.model.facts.reasoning == Some(true) && self.effort() != Some("none") {
             let what = format!("{} reasons, and then takes no {set}", self.name());
             let help = if self.takes_effort("none") {
@@ -243,6 +283,11 @@ impl Asked<'_> {
 
     /// A suite that asks several wires sets the seed for those that have one.
     fn seed(&self) -> Option<Finding> {
+        if self.provider.wire == WireKind::Bedrock {
+            let set = self.set(&["seed"])?;
+            let what = format!("Bedrock Converse has no {set}: it goes to the model, which may refuse it");
+            return Some(Finding::warning("suite/refused-parameter", what, "Claude has none: remove it there"));
+        }
         let wire = match self.provider.wire {
             WireKind::OpenaiResponses => "OpenAI Responses",
             WireKind::Anthropic => "Anthropic Messages",
@@ -331,13 +376,10 @@ impl Asked<'_> {
         let default = self.is_openai().then_some(OPENAI_CACHE_MIN_TOKENS);
         let least = self.model.facts.cache_min_tokens.or(default);
         if let Some(least) = least.filter(|&least| prefix.tokens() < least) {
-            let what = format!(
-                "{} caches a prefix from {least} tokens on, and that of this prompt has about {}: nothing will be cached",
-                self.name(),
-                prefix.tokens()
-            );
+            let what = format!("{} caches a prefix from {least} tokens on", self.name());
             let help = "estimated at four characters a token; add shots or instructions, or drop `cache`";
-            findings.push(Finding::warning("suite/short-prefix", what, help));
+            let finding = Finding::warning("suite/short-prefix", what, help);
+            findings.push(Finding { prefix_tokens: Some(prefix.tokens()), ..finding });
         }
         findings
     }
@@ -356,11 +398,11 @@ impl Asked<'_> {
             _ => return None,
         };
         let help = if is_error {
-            "choose another model, or correct `retires` in the provider file"
+            "choose another model, or correct `retires`, in the provider file or in `tuned`"
         } else {
             "what is measured of it helps only until then"
         };
-        Some(Finding { code: "suite/retired-model", is_error, what, help: help.to_owned() })
+        Some(Finding { is_error, ..Finding::warning("suite/retired-model", what, help) })
     }
 }
 

@@ -26,6 +26,19 @@ fn labels_outside_the_schema_are_named() {
 }
 
 #[test]
+fn too_many_shots_are_said_once_at_their_variant() {
+    let folder = folder(&[]);
+    let file = folder.path().join("suite.toml");
+    let suite = std::fs::read_to_string(&file).unwrap();
+    let matrix = "[matrix]\nmodel = [\"openai/gpt-5\", \"openai/gpt-5-nano\"]\nprompt = \"v1\"\nshots = 50\n";
+    std::fs::write(&file, suite + matrix).unwrap();
+    let suite = load(folder.path(), &crate::provider::load::load(&[]).unwrap(), &LoadOptions::default()).unwrap().suite;
+    let found = check(&suite, None);
+    assert_eq!(places(&found), [("suite/pool-too-small", 19, 10)]);
+    assert!(found.iter().next().unwrap().message.contains("`gpt-5`, `gpt-5-nano`"));
+}
+
+#[test]
 fn leaks_are_found_exact_and_normalised() {
     let pool = ROW.replace("t9", "p");
     let found = check_files(&[("test.jsonl", ROW.as_bytes()), ("pool.jsonl", pool.as_bytes())]);
@@ -81,7 +94,7 @@ fn an_empty_file_and_a_small_pool_are_faults() {
     let found = check_files(&[("test.jsonl", b"\n")]);
     assert_eq!(places(&found), [("suite/no-examples", 0, 0)]);
     let suite = std::fs::read_to_string(folder(&[]).path().join("suite.toml")).unwrap() + "shots = 3\n";
-    assert_eq!(places(&check_files(&[("suite.toml", suite.as_bytes())])), [("suite/pool-too-small", 0, 0)]);
+    assert_eq!(places(&check_files(&[("suite.toml", suite.as_bytes())])), [("suite/pool-too-small", 16, 9)]);
 }
 
 #[test]

@@ -232,3 +232,79 @@ fn no_damaged_file_panics() {
         }
     }
 }
+
+/// The faults of the small suite's variant with `keys`, as (code, line, column, is an error, message and hint).
+fn of_variant(keys: &str) -> Vec<(&'static str, u32, u32, bool, String)> {
+    let faults = match load_files(&[("suite.toml", format!("{SUITE}{keys}\n").as_bytes())]) {
+        Ok(loaded) => loaded.warnings,
+        Err(faults) => faults,
+    };
+    let told = |fault: crate::diagnostic::Diagnostic| {
+        let is_error = fault.severity == crate::diagnostic::Severity::Error;
+        let said = format!("{} ({})", fault.message, fault.help.unwrap_or_default());
+        (fault.code, fault.line, fault.column, is_error, said)
+    };
+    faults.into_iter().map(told).collect()
+}
+
+#[test]
+fn parameters_of_the_wrong_kind_are_faults_and_no_mystery_400() {
+    let wrong = [
+        ("temperature = \"0\"", "suite/wrong-type", 26),
+        ("temperature = -1", "suite/out-of-range", 26),
+        ("max_tokens = 0", "suite/out-of-range", 25),
+        ("top_p = 3", "suite/out-of-range", 20),
+        ("seed = 1.5", "suite/out-of-range", 19),
+        ("stop = 7", "suite/wrong-type", 19),
+        ("reasoning_effort = 2", "suite/wrong-type", 31),
+        ("max_tokens = 5, max_completion_tokens = 6", "suite/reserved-param", 28),
+        ("model = \"x\"", "suite/reserved-param", 12),
+    ];
+    for (params, code, column) in wrong {
+        let found = of_variant(&format!("params = {{ {params} }}"));
+        assert_eq!(found.len(), 1, "{params}: {found:?}");
+        assert_eq!((found[0].0, found[0].1, found[0].2, found[0].3), (code, 18, column, true), "{params}");
+    }
+    let right = "temperature = 0.5, max_tokens = 1, top_p = 1, seed = -3, stop = [\"a\"], min_tokens = 1, top_k = -1";
+    assert_eq!(of_variant(&format!("params = {{ {right} }}")), []);
+}
+
+#[test]
+fn a_parameter_that_looks_mistyped_is_a_warning() {
+    let found = of_variant("params = { temperatur = 0, mine = 1 }");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1, found[0].2, found[0].3), ("suite/unknown-param", 18, 12, false));
+    assert!(found[0].4.contains("did you mean `temperature`?"));
+}
+
+#[test]
+fn a_base_that_nothing_measures_is_a_warning() {
+    let tuned = |base: &str| {
+        let row = "[[variants]]\nname = \"t\"\nmodel = \"openai/gpt-5\"\nprompt = \"v1\"\n";
+        of_variant(&format!("{row}tuned = {{ method = \"lora\", base = \"{base}\" }}"))
+    };
+    let found = tuned("openai/gpt-5-nano");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1, found[0].2, found[0].3), ("suite/unknown-base", 22, 28, false));
+    for base in ["a", "openai/gpt-5-mini", "gpt-5-mini"] {
+        assert_eq!(tuned(base), [], "{base}");
+    }
+    assert_eq!(tuned("t").len(), 1, "a tuned variant is no base");
+}
+
+#[test]
+fn an_unknown_model_says_how_to_add_it() {
+    let fault = fault("openai/gpt-5-mini", "openai/text-embedding-3-small");
+    assert_eq!(fault.code, "suite/unknown-model");
+    assert!(
+        fault.help.unwrap().ends_with("or add a row `[models.\"text-embedding-3-small\"]` to providers/openai.toml")
+    );
+}
+
+#[test]
+fn a_fault_of_a_matrix_is_said_once() {
+    let matrix = "[matrix]\nmodel = [\"openai/gpt-5-mimi\"]\nprompt = \"v1\"\nshots = [0, 1, 2]\ncache = [false, true]\n\
+                  retrieve = { k = 1 }\n";
+    let found: Vec<_> = of_variant(matrix).into_iter().map(|fault| (fault.0, fault.1)).collect();
+    assert_eq!(found, [("suite/unknown-model", 19), ("suite/no-documents", 23)]);
+}

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
+use super::params::read_params;
 use crate::document::{FlagOrTable, Section, WholeOrTable};
 use crate::exchange::CacheLifetime;
 use crate::provider::EndpointId;
@@ -43,26 +44,6 @@ const METHODS: &[(&str, TuningMethod)] = &[
     ("distilled", TuningMethod::Distilled),
 ];
 
-/// Body fields that the tool itself fills.
-const RESERVED: &[&str] = &[
-    "model",
-    "messages",
-    "stream",
-    "stream_options",
-    "response_format",
-    "tools",
-    "tool_choice",
-    "input",
-    "instructions",
-    "text",
-    "system",
-    "cache_control",
-    "contents",
-    "systemInstruction",
-    "toolConfig",
-    "cachedContent",
-];
-
 /// Shots as written: with their place, and whether the choice was written too.
 #[derive(Debug, Clone)]
 pub(crate) struct RawShots {
@@ -76,6 +57,8 @@ pub(crate) struct RawShots {
 pub(crate) struct RawRetrieve {
     pub(crate) retrieve: Retrieve,
     pub(crate) span: Range<usize>,
+    /// Where the endpoint that makes vectors stands.
+    pub(crate) endpoint_span: Option<Range<usize>>,
 }
 
 /// One variant.
@@ -88,8 +71,7 @@ pub(crate) struct RawVariant {
     pub(crate) structured: Spanned<Structured>,
     pub(crate) cache: Option<PromptCache>,
     pub(crate) retrieve: Option<RawRetrieve>,
-    pub(crate) tuned: Option<Tuning>,
-    pub(crate) params: Map<String, Value>,
+    pub(crate) common: Common,
 }
 
 /// `[matrix]`: lists of values, each combination of which is a variant.
@@ -104,8 +86,7 @@ pub(crate) struct RawMatrix {
     pub(crate) retrieve: Option<RawRetrieve>,
     /// Which of prompt, shots, structured and cache are lists, and so part of the names.
     pub(crate) lists: [bool; 4],
-    pub(crate) tuned: Option<Tuning>,
-    pub(crate) params: Map<String, Value>,
+    pub(crate) common: Common,
 }
 
 impl RawVariant {
@@ -131,7 +112,7 @@ impl RawVariant {
         }
         let cache = read_cache(&section).into_iter().next().flatten();
         let retrieve = section.section("retrieve").and_then(read_retrieve);
-        let (tuned, params) = read_common(&section);
+        let common = read_common(&section);
         let span = section.span();
         section.finish();
         Some(Self {
@@ -142,8 +123,7 @@ impl RawVariant {
             structured: structured.unwrap_or_else(|| Spanned::new(span, Structured::Text)),
             cache,
             retrieve,
-            tuned,
-            params,
+            common,
         })
     }
 }
@@ -152,7 +132,7 @@ impl RawMatrix {
     pub(super) fn read(section: Section<'_>) -> Self {
         let model = section.texts("model");
         section.required("model", (!model.is_empty()).then_some(()));
-        let (tuned, params) = read_common(&section);
+        let common = read_common(&section);
         let matrix = Self {
             span: section.span(),
             model,
@@ -162,8 +142,7 @@ impl RawMatrix {
             cache: read_cache(&section),
             retrieve: section.section("retrieve").and_then(read_retrieve),
             lists: ["prompt", "shots", "structured", "cache"].map(|key| section.is_list(key)),
-            tuned,
-            params,
+            common,
         };
         section.finish();
         matrix
@@ -213,6 +192,7 @@ fn read_retrieve(section: Section<'_>) -> Option<RawRetrieve> {
     let span = section.span();
     let k = section.required("k", section.whole_u32("k", 1));
     let endpoint = section.text("embeddings");
+    let endpoint_span = endpoint.as_ref().map(Spanned::span);
     let from = section.choice("from", FROM).map(Spanned::into_inner);
     let from = match (from, endpoint) {
         (None | Some(From::Embeddings), Some(endpoint)) => match EndpointId::parse(endpoint.get_ref()) {
@@ -240,7 +220,7 @@ fn read_retrieve(section: Section<'_>) -> Option<RawRetrieve> {
         }
     };
     section.finish();
-    Some(RawRetrieve { retrieve: Retrieve { k: k?, from }, span })
+    Some(RawRetrieve { retrieve: Retrieve { k: k?, from }, span, endpoint_span })
 }
 
 /// A number of shots; the pool's size is checked later, so that any too large one is still too large.
@@ -248,19 +228,19 @@ fn clamp(k: u64) -> u32 {
     u32::try_from(k).unwrap_or(u32::MAX)
 }
 
-fn read_common(section: &Section<'_>) -> (Option<Tuning>, Map<String, Value>) {
-    let tuned = section.section("tuned").and_then(read_tuning);
-    let Some(params) = section.json_object("params").map(Spanned::into_inner) else { return (tuned, Map::new()) };
-    if let Some(table) = section.section("params") {
-        for name in table.names() {
-            if RESERVED.contains(&name.get_ref().as_str()) {
-                let message = format!("`params` cannot set `{}`, which is filled from the variant", name.get_ref());
-                let fault = section.error("suite/reserved-param", name.span(), message);
-                section.report(fault.help("use `model`, `prompt` and `structured` of the variant"));
-            }
-        }
-    }
-    (tuned, params)
+fn read_common(section: &Section<'_>) -> Common {
+    let tuned = section.section("tuned");
+    let base = tuned.as_ref().and_then(|tuned| tuned.key_span("base"));
+    Common { tuned: tuned.and_then(read_tuning), base, params: read_params(section) }
+}
+
+/// What variants and the matrix have alike.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Common {
+    pub(crate) tuned: Option<Tuning>,
+    /// Where `tuned.base` stands.
+    pub(crate) base: Option<Range<usize>>,
+    pub(crate) params: Map<String, Value>,
 }
 
 fn read_tuning(section: Section<'_>) -> Option<Tuning> {

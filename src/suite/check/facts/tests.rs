@@ -114,6 +114,44 @@ fn shapes_that_a_model_cannot_be_asked_for() {
 }
 
 #[test]
+fn variants_with_short_prefixes_of_one_model_are_said_together() {
+    let variants = ["cache = true", "cache = true\nstructured = \"json-schema\""];
+    let mut suite = SUITE.to_owned();
+    for (name, keys) in ["a", "b"].iter().zip(variants) {
+        suite +=
+            &format!("[[variants]]\nname = \"{name}\"\nmodel = \"openai/gpt-4.1-nano-x\"\nprompt = \"v1\"\n{keys}\n");
+    }
+    let folder = folder(&[("suite.toml", suite.as_bytes())]);
+    std::fs::create_dir(folder.path().join("providers")).unwrap();
+    std::fs::write(folder.path().join("providers/openai.toml"), "[models.\"gpt-4.1-nano-x\"]\n").unwrap();
+    let providers = crate::provider::load::load(&[folder.path()]).unwrap();
+    let suite = load(folder.path(), &providers, &LoadOptions::default()).unwrap().suite;
+    let prefix = |index: usize| Some(Prefix { characters: [40, 400][index], unstable: None });
+    let found = model_facts(&suite, &providers, TODAY.parse().unwrap(), &prefix);
+    assert_eq!(found.iter().count(), 1, "{}", found.render(Style::Plain));
+    assert!(found.iter().next().unwrap().message.contains("the longest of these has about 100:"));
+}
+
+#[test]
+fn what_a_matrix_shares_is_said_to_be_set_apart() {
+    let matrix = "[matrix]\nmodel = [\"openai/gpt-5-mini\", \"anthropic/claude-opus-5-5\"]\nprompt = \"v1\"\n\
+                  params = { temperature = 0 }\n";
+    let folder = folder(&[("suite.toml", format!("{SUITE}{matrix}").as_bytes())]);
+    let providers = crate::provider::load::load(&[]).unwrap();
+    let suite = load(folder.path(), &providers, &LoadOptions::default()).unwrap().suite;
+    let found = model_facts(&suite, &providers, "2026-01-01".parse().unwrap(), &|_| None);
+    assert_eq!(found.errors(), 2, "{}", found.render(Style::Plain));
+    assert!(found.iter().all(|fault| fault.help.as_deref().unwrap().contains("as `[[variants]]` of its own")));
+}
+
+#[test]
+fn a_seed_for_bedrock_may_be_refused() {
+    let (code, is_error, message, _) = only("params = { seed = 1 }", "kind = \"bedrock\"", "");
+    assert_eq!((code, is_error), ("suite/refused-parameter", false), "{message}");
+    refuses("params = { temperature = 9 }", OPENAI, "", "at most 2");
+}
+
+#[test]
 fn a_prefix_that_no_cache_keeps() {
     let found = |provider: &str, model: &str, characters: u64, unstable| {
         let found = check(&["cache = true"], provider, model, Some(Prefix { characters, unstable }));
