@@ -69,6 +69,9 @@ fn notes(retrieving: &[&VariantMeasurements], bought: &[EmbeddingPurchase]) -> V
     for measured in retrieving {
         let name = &measured.variant.id;
         match &measured.retrieval {
+            None if measured.outcomes.total() == 0 => {
+                notes.push(format!("{name}: recall is not known: nothing was asked"))
+            }
             None => {
                 notes.push(format!("{name}: recall is not known, since no example that was asked names its documents"))
             }
