@@ -26,13 +26,13 @@ pub struct RecordArgs {
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<String>,
     /// The file to write.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", env = "CEILING_OUTPUT")]
     pub output: PathBuf,
     /// Whether the times may be compared between variants and with a target.
-    #[arg(long, value_enum, default_value_t = Claim::Indicative)]
+    #[arg(long, value_enum, default_value_t = Claim::Indicative, env = "CEILING_LATENCY")]
     pub latency: Claim,
     /// On what it was recorded, in a sentence: model, server, machine, load.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", env = "CEILING_SETTING")]
     pub setting: String,
     /// Where runs are kept.
     #[command(flatten)]

@@ -28,13 +28,13 @@ pub struct ShowArgs {
     /// The example's id.
     pub example: String,
     /// Only this variant.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "CEILING_VARIANT")]
     pub variant: Option<String>,
     /// The suite's folder, where it is no longer where the run found it.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", env = "CEILING_SUITE")]
     pub suite: Option<PathBuf>,
     /// The raw body as received, not only the text.
-    #[arg(long)]
+    #[arg(long, env = "CEILING_RAW")]
     pub raw: bool,
     /// Where runs are kept.
     #[command(flatten)]
