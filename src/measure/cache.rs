@@ -232,6 +232,11 @@ impl CacheTally {
         }
         let mut requests = self.requests.clone();
         requests.sort_by_key(|request| (request.sent_at, request.example));
+        // Some servers report cached tokens only where there were some.
+        if requests.iter().any(Request::is_hit) {
+            let silent = |request: &&mut Request| request.read.is_none() && request.prompt > 0;
+            requests.iter_mut().filter(silent).for_each(|request| request.read = Some(0));
+        }
         let recorded = self.recorded == requests.len() as u64;
         let (leader, followers) = match requests.split_first() {
             Some((leader, followers)) if !recorded => (Some(*leader), followers),

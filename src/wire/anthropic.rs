@@ -31,7 +31,7 @@ const SAMPLING_VERSION: &str = "2023-06-01";
 const CALL_THE_TOOL: &str = "Always call the tool.";
 
 /// Words in the message of a 400 that mean money: a spending limit that the account set itself,
-/// and prepaid credit that is used up (seen in anthropics/claude-code issues 2127 and 38035).
+/// and prepaid credit that is used up (seen in public reports of such answers).
 const SPENT: &[&str] = &["reached your specified API usage limits", "credit balance is too low"];
 
 /// The wire.

@@ -127,6 +127,14 @@ fn what_is_not_reported_is_not_a_miss() {
 }
 
 #[test]
+fn a_server_that_reports_hits_alone_missed_where_it_says_nothing() {
+    let found = measured(&[usage(3202, None, None, 20), usage(3202, None, None, 20), usage(12, Some(3190), None, 20)]);
+    near(point(found.hit_rate), 0.5);
+    near(point(found.token_hit_rate), 3190.0 / (3.0 * 3202.0));
+    assert_eq!(found.ttft_cold.n(), 2);
+}
+
+#[test]
 fn each_way_to_miss_has_its_reason() {
     let cold = vec![usage(1_000, Some(0), Some(0), 5); 4];
     let fault = |usages: &[Usage], facts: CacheFacts| finish(&tally(usages, &haiku()), facts).fault;
