@@ -15,7 +15,7 @@ use super::event::{Event, Observer};
 use super::feed::Work;
 use super::lane::{Judgement, LaneState, Over, Pending, Prefix, as_read, attempt_of};
 use super::limit::Limit;
-use super::twins::{Place, Twins};
+use super::twins::{Intake, Twins};
 use super::{Job, RunError, Summary};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
 use crate::store::{Committed, Write, Writer};
@@ -204,31 +204,21 @@ impl<'a> Drive<'a> {
     }
 
     async fn take(&mut self, work: Work) -> Result<(), RunError> {
-        match work {
-            Work::Settled => {
+        match self.twins.intake(work)? {
+            Intake::Settled => {
                 self.summary.done += 1;
                 self.observer.on(Event::AlreadyDone);
             }
-            Work::NotRecorded => {}
-            Work::Fault(error) => return Err(error),
-            Work::Reuse(trial, cached) => {
-                let record = TrialRecord { trial, exchange: cached.exchange, reused: true };
-                self.write(record, Some(cached.row), true, false).await;
+            Intake::Nothing => {}
+            Intake::Known { record, row } => self.write(record, row, true, row.is_none()).await,
+            Intake::Ask(ask) => {
+                let lane = ask.trial.variant;
+                let pending = Pending { ask, attempts: Vec::new(), first_sent: None, leads: false };
+                match self.lanes[lane].stopped.clone() {
+                    Some(failure) => self.leave_out(pending, &failure).await,
+                    None => self.waiting[lane].push_back(pending),
+                }
             }
-            Work::Ask(ask) => match self.twins.place(ask) {
-                Place::Waits => {}
-                Place::Answered(trial, exchange) => {
-                    self.write(TrialRecord { trial, exchange, reused: true }, None, true, true).await;
-                }
-                Place::First(ask) => {
-                    let lane = ask.trial.variant;
-                    let pending = Pending { ask, attempts: Vec::new(), first_sent: None, leads: false };
-                    match self.lanes[lane].stopped.clone() {
-                        Some(failure) => self.leave_out(pending, &failure).await,
-                        None => self.waiting[lane].push_back(pending),
-                    }
-                }
-            },
         }
         Ok(())
     }

@@ -3,19 +3,36 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Ask;
-use super::feed::AHEAD;
+use super::feed::{AHEAD, Work};
+use super::{Ask, RunError};
 use crate::digest::Digest;
-use crate::trial::{Exchange, Trial};
+use crate::trial::{Exchange, Trial, TrialRecord};
 
 /// What becomes of a request.
-pub(super) enum Place {
+enum Place {
     /// It is the first of its kind.
     First(Ask),
     /// It waits for the one under way.
     Waits,
     /// The answer is there already.
     Answered(Trial, Arc<Exchange>),
+}
+
+/// What a piece of work comes to before anybody is asked.
+pub(super) enum Intake {
+    /// It was over before this invocation.
+    Settled,
+    /// There is nothing to do, or it waits for a request under way.
+    Nothing,
+    /// Its answer is known: from the store's row, or from this run and not in the store yet.
+    Known {
+        /// The trial with its answer.
+        record: TrialRecord,
+        /// Where the store has the answer.
+        row: Option<i64>,
+    },
+    /// Somebody must be asked.
+    Ask(Ask),
 }
 
 /// The requests of a run that others may be identical to.
@@ -31,8 +48,27 @@ pub(super) struct Twins {
 }
 
 impl Twins {
+    /// What a piece of work comes to.
+    ///
+    /// # Errors
+    /// Those that the feeder met.
+    pub(super) fn intake(&mut self, work: Work) -> Result<Intake, RunError> {
+        let known = |trial, exchange, row| Intake::Known { record: TrialRecord { trial, exchange, reused: true }, row };
+        Ok(match work {
+            Work::Settled => Intake::Settled,
+            Work::NotRecorded => Intake::Nothing,
+            Work::Fault(error) => return Err(error),
+            Work::Reuse(trial, cached) => known(trial, cached.exchange, Some(cached.row)),
+            Work::Ask(ask) => match self.place(ask) {
+                Place::Waits => Intake::Nothing,
+                Place::Answered(trial, exchange) => known(trial, exchange, None),
+                Place::First(ask) => Intake::Ask(ask),
+            },
+        })
+    }
+
     /// The place of a request among those of the run.
-    pub(super) fn place(&mut self, ask: Ask) -> Place {
+    fn place(&mut self, ask: Ask) -> Place {
         self.taken += 1;
         // Whatever was read before the commit has been taken by now; later ones find the store's.
         while let Some((_, key)) = self.committed.front().filter(|(taken, _)| taken + AHEAD as u64 + 1 < self.taken) {

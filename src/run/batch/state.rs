@@ -14,7 +14,7 @@ use crate::exchange::Failure;
 use crate::run::budget::Budget;
 use crate::run::event::{BatchNews, Event, Observer};
 use crate::run::feed::Work;
-use crate::run::twins::{Place, Twins};
+use crate::run::twins::{Intake, Twins};
 use crate::run::{Ask, RunError, Summary};
 use crate::store::{BatchPhase, BatchRow, Committed, StoreError, Write};
 use crate::trial::TrialRecord;
@@ -154,24 +154,14 @@ impl<'a> BatchRun<'a> {
     }
 
     pub(super) async fn take(&mut self, work: Work) -> Result<(), RunError> {
-        match work {
-            Work::Settled => {
+        match self.twins.intake(work)? {
+            Intake::Settled => {
                 self.summary.done += 1;
                 self.observer.on(Event::AlreadyDone);
             }
-            Work::NotRecorded => {}
-            Work::Fault(error) => return Err(error),
-            Work::Reuse(trial, cached) => {
-                let record = TrialRecord { trial, exchange: cached.exchange, reused: true };
-                self.write(record, Some(cached.row), true, false).await;
-            }
-            Work::Ask(ask) => match self.twins.place(ask) {
-                Place::Waits => {}
-                Place::Answered(trial, exchange) => {
-                    self.write(TrialRecord { trial, exchange, reused: true }, None, true, true).await;
-                }
-                Place::First(ask) => self.gather(ask).await,
-            },
+            Intake::Nothing => {}
+            Intake::Known { record, row } => self.write(record, row, true, row.is_none()).await,
+            Intake::Ask(ask) => self.gather(ask).await,
         }
         Ok(())
     }
