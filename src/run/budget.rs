@@ -38,6 +38,12 @@ impl Budget {
         self.spent += billed(worst, price, outcome);
     }
 
+    /// Whether half of what is not spent yet is free.
+    pub(super) fn is_half_free(&self) -> bool {
+        let left = self.limit.as_pico() - self.spent.as_pico();
+        2 * self.reserved.as_pico() <= left
+    }
+
     /// Whether nothing that is under way can free any of it.
     pub(super) fn is_used_up(&self) -> bool {
         self.reserved == Usd::ZERO
@@ -109,6 +115,25 @@ mod tests {
             usage,
             served_model: None,
         })
+    }
+
+    #[test]
+    fn half_of_what_is_left_is_free_or_not() {
+        let mut budget = Budget::new(Usd::from_pico(100));
+        assert!(budget.is_half_free());
+        budget.reserve(Usd::from_pico(50));
+        assert!(budget.is_half_free());
+        budget.reserve(Usd::from_pico(10));
+        assert!(!budget.is_half_free());
+        // Of the 10 not a thing is billed: 50 of 100 are set aside again.
+        let turned_down = crate::exchange::Failure {
+            kind: FailureKind::BadRequest,
+            status: Some(400),
+            message: String::new(),
+            retry: crate::exchange::Retry::No,
+        };
+        budget.settle(Usd::from_pico(10), None, &Outcome::Failed(turned_down));
+        assert!(budget.is_half_free());
     }
 
     #[test]

@@ -223,7 +223,12 @@ impl<'a> BatchRun<'a> {
             }
             self.draft(member);
         }
-        let fits = |ask: &mut Ask| self.budget.as_ref().is_none_or(|budget| budget.fits(ask.worst_case));
+        // Money comes free batch by batch. A batch may take a day, so it is gathered for a large one.
+        let alone = self.open.is_empty();
+        let fits = |ask: &mut Ask| {
+            let budget = self.budget.as_ref();
+            budget.is_none_or(|budget| budget.fits(ask.worst_case) && (alone || budget.is_half_free()))
+        };
         if let Some(ask) = self.blocked.take_if(fits) {
             if let Some(budget) = &mut self.budget {
                 budget.reserve(ask.worst_case);
