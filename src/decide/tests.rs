@@ -1,7 +1,7 @@
 use super::*;
-use crate::measure::{Cost, Latency, OutcomeCounts, RunProvenance, UsageTotals, VariantMeasurements};
+use crate::measure::steps::tests::{measurements, row};
+use crate::measure::{Latency, RunProvenance, VariantMeasurements};
 use crate::provider::EndpointId;
-use crate::stats::cluster::clustered_accuracy;
 use crate::stats::{Estimate, Interval, Method};
 use crate::variant::{Retrieve, RetrieveFrom, Structured, Tuning, TuningMethod, Variant};
 
@@ -9,54 +9,19 @@ mod random;
 
 /// `right` of `n` examples right, the first ones; all valid.
 fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurements {
-    let scores: Vec<Option<f32>> = (0..n).map(|i| Some(f32::from(u8::from(i < right)))).collect();
-    let plain: Vec<f64> = scores.iter().flatten().map(|&s| f64::from(s)).collect();
-    let clusters: Vec<u32> = (0..n as u32).collect();
-    VariantMeasurements {
-        variant: Variant {
-            id: VariantId(name.to_owned()),
-            endpoint: EndpointId::parse("house/small").unwrap(),
-            prompt: round as usize,
-            shots: None,
-            structured: Structured::Text,
-            cache: None,
-            retrieve: None,
-            tuned: None,
-            params: serde_json::Map::new(),
-        },
-        round: Some(round),
-        self_hosted: false,
-        retires: None,
-        outcomes: OutcomeCounts { answered: n as u64, ..OutcomeCounts::default() },
-        failures: Vec::new(),
-        missing: 0,
-        reused: 0,
-        accuracy: clustered_accuracy(&plain, &clusters, n as u64, false, 0.05),
-        accuracy_bounds: None,
-        macro_f1: None,
-        confusion: None,
-        fields: Vec::new(),
-        validity_strict: None,
-        validity_lenient: None,
-        violations: Vec::new(),
-        scorers: Vec::new(),
-        ttft: Latency::default(),
-        total: Latency::default(),
-        in_flight: 1,
-        retries: 0,
-        served_as: "small".to_owned(),
-        served_models: Vec::new(),
+    let variant = Variant {
+        id: VariantId(name.to_owned()),
+        endpoint: EndpointId::parse("house/small").unwrap(),
+        prompt: round as usize,
+        shots: None,
+        structured: Structured::Text,
         cache: None,
-        ttft_any: None,
-        reasoning_hidden: 0,
-        batched: 0,
-        usage: UsageTotals::default(),
-        cost: Cost::default(),
-        slices: Vec::new(),
-        retrieval: None,
-        valid: vec![Some(1.0); n],
-        scores,
-    }
+        retrieve: None,
+        tuned: None,
+        params: serde_json::Map::new(),
+    };
+    let scores = "1".repeat(right) + &"0".repeat(n - right);
+    VariantMeasurements { round: Some(round), ..row(variant, &scores) }
 }
 
 fn tuned(name: &str, method: TuningMethod, right: usize, n: usize) -> VariantMeasurements {
@@ -72,20 +37,6 @@ fn costing(mut measured: VariantMeasurements, usd: f64) -> VariantMeasurements {
     measured.cost.per_request =
         Some(Estimate { point: Some(usd), low: usd, high: usd, level: 0.95, n: n as u64, method: Method::StudentT });
     measured
-}
-
-fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
-    let n = variants.first().map_or(0, |v| v.scores.len()) as u32;
-    Measurements {
-        variants,
-        clusters: (0..n).collect(),
-        clustered: false,
-        repeats: 1,
-        provenance: RunProvenance::Live,
-        latency_comparable: true,
-        steps: Vec::new(),
-        rounds: Vec::new(),
-    }
 }
 
 fn rounds(n: usize, right: usize) -> Vec<VariantMeasurements> {

@@ -105,12 +105,13 @@ impl Twins {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::suite::{Example, ExampleId};
     use crate::trial::{Provenance, Received, Timing};
 
-    fn ask(key: u8) -> Ask {
+    /// A request of the first variant, told apart by its key.
+    pub(in crate::run) fn ask(key: u8) -> Ask {
         let example = Example {
             id: ExampleId("e".into()),
             input: serde_json::Value::Null,

@@ -96,36 +96,18 @@ fn own_limits(vendor: BatchLimits) -> BatchLimits {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::digest::Digest;
     use crate::provider::{Dialect, WireKind};
-    use crate::run::Ask;
-    use crate::suite::{Example, ExampleId};
-    use crate::trial::Trial;
-    use crate::units::Usd;
+    use crate::run::twins::tests::ask;
     use crate::wire::batch::batch_wire;
 
     fn member(number: usize, bytes: usize, path: &'static str) -> Member {
-        let example = Example {
-            id: ExampleId("e".into()),
-            input: serde_json::Value::Null,
-            expected: serde_json::Value::Null,
-            cluster: None,
-            documents: Vec::new(),
-            tags: std::collections::BTreeMap::new(),
-        };
-        let digest = Digest::of(&number.to_le_bytes());
-        let ask = Ask {
-            whole: None,
-            trial: Trial { variant: number % 2, example: Arc::new(example), repeat: 0 },
-            key: digest,
-            request_digest: digest,
-            route: Route::fixed(path),
-            body: vec![b'1'; bytes].into(),
-            worst_case: Usd::ZERO,
-        };
+        let mut ask = ask(0);
+        ask.key = Digest::of(&number.to_le_bytes());
+        ask.trial.variant = number % 2;
+        ask.route = Route::fixed(path);
+        ask.body = vec![b'1'; bytes].into();
         Member { ask, attempts: Vec::new(), tries: 0, reserved: false }
     }
 

@@ -104,36 +104,13 @@ pub(super) fn id_of(ask: &Ask) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::digest::Digest;
-    use crate::suite::{Example, ExampleId};
-    use crate::trial::Trial;
-    use crate::units::Usd;
-    use crate::wire::Route;
+    use crate::run::twins::tests::ask;
     use crate::wire::batch::ResultLine;
 
     fn member(key: u8) -> Member {
-        let example = Example {
-            id: ExampleId("e".into()),
-            input: serde_json::Value::Null,
-            expected: serde_json::Value::Null,
-            cluster: None,
-            documents: Vec::new(),
-            tags: std::collections::BTreeMap::new(),
-        };
-        let digest = Digest::of(&[key]);
-        let ask = Ask {
-            whole: None,
-            trial: Trial { variant: 0, example: Arc::new(example), repeat: 0 },
-            key: digest,
-            request_digest: digest,
-            route: Route::fixed("/x"),
-            body: bytes::Bytes::new(),
-            worst_case: Usd::ZERO,
-        };
-        Member { ask, attempts: Vec::new(), tries: 0, reserved: false }
+        Member { ask: ask(key), attempts: Vec::new(), tries: 0, reserved: false }
     }
 
     fn line(id: &str, status: u16) -> ResultLine {

@@ -3,7 +3,6 @@
 use ceiling::exchange::{CacheAsk, CacheLifetime, Message, NamedSchema, Outcome, OutputMode, Request, Role, Stop};
 use ceiling::provider::{ModelFacts, Target, WireKind};
 use ceiling::wire;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Contract, fixtures, json_of};
@@ -116,26 +115,7 @@ fn the_fixtures_requests_are_made() {
     holds("cached_1h_tools", &most, facts(), Some(CacheLifetime::Hour));
 }
 
-#[test]
-fn streams_say_what_is_expected_of_them() {
-    MESSAGES.streams_are_read();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-    #[test]
-    fn any_split_of_a_stream_says_the_same(
-        place in 0..usize::MAX,
-        cuts in prop::collection::vec(0.0..1.0_f64, 0..12),
-    ) {
-        MESSAGES.any_split_says_the_same(place, &cuts)?;
-    }
-}
-
-#[test]
-fn whole_answers_are_read() {
-    MESSAGES.answers_are_read(&|name, outcome, body| check(name, outcome, body));
-}
+reads_its_fixtures!(MESSAGES, check);
 
 fn check(name: &str, outcome: &Outcome, body: &Value) {
     let completion = outcome.completion().unwrap_or_else(|| panic!("{name}: {outcome:?}"));

@@ -8,7 +8,6 @@ use ceiling::exchange::{
 use ceiling::provider::{Dialect, Target, WireKind};
 use ceiling::wire::{self, gemini::cached};
 use http::HeaderMap;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Contract, fixtures, json_of};
@@ -100,26 +99,7 @@ fn a_prefix_is_stored_read_and_named() {
     assert_eq!(serde_json::from_slice::<Value>(&http.body).unwrap(), whole);
 }
 
-#[test]
-fn streams_say_what_is_expected_of_them() {
-    GEMINI.streams_are_read();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-    #[test]
-    fn any_split_of_a_stream_says_the_same(
-        place in 0..usize::MAX,
-        cuts in prop::collection::vec(0.0..1.0_f64, 0..12),
-    ) {
-        GEMINI.any_split_says_the_same(place, &cuts)?;
-    }
-}
-
-#[test]
-fn whole_answers_are_read() {
-    GEMINI.answers_are_read(&|name, outcome, body| check(name, outcome, body));
-}
+reads_its_fixtures!(GEMINI, check);
 
 fn check(name: &str, outcome: &Outcome, body: &Value) {
     let completion = outcome.completion().unwrap_or_else(|| panic!("{name}: {outcome:?}"));

@@ -1,6 +1,33 @@
 //! Every wire against the shared fixtures: requests that the official schema accepts, streams,
 //! answers and errors read as `expected.json` says. One file a wire says what is its own.
 
+/// The tests that every wire with fixtures passes: its streams as expected, at any split of their
+/// bytes, and its whole answers, which `check` holds against their bodies.
+macro_rules! reads_its_fixtures {
+    ($contract:expr, $check:path) => {
+        #[test]
+        fn streams_say_what_is_expected_of_them() {
+            $contract.streams_are_read();
+        }
+
+        proptest::proptest! {
+            #![proptest_config(proptest::test_runner::Config { cases: 64, ..Default::default() })]
+            #[test]
+            fn any_split_of_a_stream_says_the_same(
+                place in 0..usize::MAX,
+                cuts in proptest::collection::vec(0.0..1.0_f64, 0..12),
+            ) {
+                $contract.any_split_says_the_same(place, &cuts)?;
+            }
+        }
+
+        #[test]
+        fn whole_answers_are_read() {
+            $contract.answers_are_read(&|name, outcome, body| $check(name, outcome, body));
+        }
+    };
+}
+
 mod anthropic;
 mod batch;
 mod bedrock;

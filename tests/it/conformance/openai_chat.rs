@@ -5,7 +5,6 @@ use ceiling::provider::{Dialect, Target, WireKind};
 use ceiling::trial::Received;
 use ceiling::wire::{self, fit::Profile};
 use http::HeaderMap;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Contract, caches, fixtures, json_of, modes, request};
@@ -18,26 +17,7 @@ fn every_request_is_one_that_the_official_schema_accepts() {
     CHAT.requests_are_valid("openai.chat_completions.schema.json", &Target::default(), &params, &|_, _| {});
 }
 
-#[test]
-fn streams_say_what_is_expected_of_them() {
-    CHAT.streams_are_read();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-    #[test]
-    fn any_split_of_a_stream_says_the_same(
-        place in 0..usize::MAX,
-        cuts in prop::collection::vec(0.0..1.0_f64, 0..12),
-    ) {
-        CHAT.any_split_says_the_same(place, &cuts)?;
-    }
-}
-
-#[test]
-fn whole_answers_are_read() {
-    CHAT.answers_are_read(&|name, outcome, body| check(name, outcome, body));
-}
+reads_its_fixtures!(CHAT, check);
 
 fn check(name: &str, outcome: &Outcome, body: &Value) {
     let completion = outcome.completion().unwrap_or_else(|| panic!("{name}: {outcome:?}"));

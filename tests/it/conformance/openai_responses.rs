@@ -3,7 +3,6 @@
 use ceiling::exchange::{FailureKind, Outcome, OutputMode, Request, Retry, Stop};
 use ceiling::provider::{Dialect, Target, WireKind};
 use ceiling::wire;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Contract, caches, modes, request};
@@ -71,26 +70,7 @@ fn an_explicit_mark_stands_on_the_last_stable_part_that_can_bear_one() {
     assert_eq!(explicit["input"][1]["content"][0]["prompt_cache_breakpoint"], json!({"mode": "explicit"}));
 }
 
-#[test]
-fn streams_say_what_is_expected_of_them() {
-    RESPONSES.streams_are_read();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-    #[test]
-    fn any_split_of_a_stream_says_the_same(
-        place in 0..usize::MAX,
-        cuts in prop::collection::vec(0.0..1.0_f64, 0..12),
-    ) {
-        RESPONSES.any_split_says_the_same(place, &cuts)?;
-    }
-}
-
-#[test]
-fn whole_answers_are_read() {
-    RESPONSES.answers_are_read(&|name, outcome, body| check(name, outcome, body));
-}
+reads_its_fixtures!(RESPONSES, check);
 
 fn check(name: &str, outcome: &Outcome, body: &Value) {
     if body["status"] == "failed" {
