@@ -3,8 +3,8 @@
 use super::evidence::Metric;
 use super::ladder::{LabelCeiling, Phase, Rule, Rung, RungStatus, TriggerState};
 use super::rungs::RungReport;
+use super::subject::Source;
 use super::{Findings, NextStep, economics, prose};
-use crate::measure::RunProvenance;
 use crate::stats::paired::PairedVerdict;
 
 /// The verdict in a sentence.
@@ -153,27 +153,25 @@ fn tuned(findings: &Findings<'_>) -> Option<(usize, bool)> {
 /// Stable words about the verdict.
 pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let evidence = findings.evidence;
-    let measured = evidence.measured;
     let misses = tuned(findings).is_some_and(|(_, misses)| misses);
     let best_prompt_misses = evidence.best(None).is_some_and(|place| {
         let target = evidence.facts.targets.accuracy;
         let high = evidence.bounds(place, Metric::Accuracy, evidence.alpha()).interval.high;
         target.is_some_and(|target| high < target)
     });
-    let mut clusters = measured.clusters.clone();
-    clusters.sort_unstable();
-    clusters.dedup();
-    let waits = measured.variants.iter().any(|v| v.missing > 0);
-    let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !measured.latency_comparable;
+    let waits = evidence.subjects.iter().any(|subject| subject.missing > 0);
+    let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !evidence.setting.latency_comparable;
+    let source = evidence.setting.source;
     let words = [
         ("target-not-reached", best_prompt_misses || matches!(rule, Rule::Better(_))),
         ("undertrained", misses),
         ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
         ("no-targets", no_targets(findings)),
-        ("few-clusters", (2..10).contains(&clusters.len())),
+        ("few-clusters", (2..10).contains(&evidence.setting.groups())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
-        ("recorded-answers", measured.provenance != RunProvenance::Live),
+        ("recorded-answers", source == Source::Recorded),
+        ("stated-figures", source == Source::Stated),
         ("named-incumbent-not-measured", named_incumbent_is_absent(findings)),
     ];
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()

@@ -133,7 +133,7 @@ fn best_saving(
     let mut why = String::from("the cost of the tuned variant or of the variant in use is unknown");
     for place in tuned {
         let Some(saving) = rivals::saving(evidence, incumbent, place, value.unwrap_or(0.0)) else {
-            if let Some(note) = &evidence.at(place).cost.note {
+            if let Some(note) = evidence.at(place).cost_note {
                 why = format!("the cost of {} is unknown: {note}", evidence.name(place));
             }
             continue;
@@ -218,7 +218,7 @@ fn at_most(
 ) -> BreakEven {
     let errors = 1.0 - evidence.bounds(incumbent, Metric::Accuracy, evidence.alpha()).interval.low;
     let value = economics.value_per_error_usd.filter(|value| value.is_finite()).unwrap_or(0.0);
-    let each = evidence.at(incumbent).cost.per_request.filter(|each| each.high.is_finite());
+    let each = evidence.at(incumbent).per_request.filter(|each| each.high.is_finite());
     let Some(each) = each else {
         return nothing(
             economics,

@@ -9,10 +9,12 @@ mod economics;
 mod evidence;
 mod flips;
 pub mod ladder;
+mod pair;
 mod prose;
 mod quality;
 mod rivals;
 mod rungs;
+mod subject;
 mod triggers;
 
 #[cfg(test)]
@@ -32,6 +34,7 @@ use crate::measure::Measurements;
 use crate::suite::{Economics, LabelAudit, Range, Statistics, Suite, Targets};
 use crate::variant::VariantId;
 use evidence::Evidence;
+use subject::{Source, Subject};
 
 /// What the verdict reads of a suite.
 #[derive(Debug, Clone, Copy)]
@@ -168,20 +171,25 @@ impl Findings<'_> {
 
 /// The verdict on what was measured. Never panics; never NaN.
 pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
-    let evidence = Evidence::new(facts, measured);
-    let triggers = triggers::all(&evidence);
+    let evidence = Evidence::of_run(facts, measured);
+    verdict(&evidence)
+}
+
+/// The verdict on evidence from anywhere.
+fn verdict(evidence: &Evidence<'_>) -> Verdict {
+    let triggers = triggers::all(evidence);
     let states = triggers.states();
     let waived = states[2] == TriggerState::Fired || states[4] == TriggerState::Fired;
-    let (payback, break_even, payback_why) = economics::payback(&evidence, waived);
-    let (label, n_to_settle, explanation) = quality::label_ceiling(&evidence);
+    let (payback, break_even, payback_why) = economics::payback(evidence, waived);
+    let (label, n_to_settle, explanation) = quality::label_ceiling(evidence);
     let rival = evidence.best(evidence.incumbent);
     let findings = Findings {
-        unusable: unusable(&evidence),
-        rungs: rungs::all(&evidence, &triggers),
-        self_hosted_prompt: rungs::self_hosted_prompt(&evidence),
+        unusable: unusable(evidence),
+        rungs: rungs::all(evidence, &triggers),
+        self_hosted_prompt: rungs::self_hosted_prompt(evidence),
         label: LabelReport { state: label, n_to_settle, explanation },
         paired: evidence.incumbent.zip(rival).map(|(a, b)| evidence.comparison(a, b)),
-        evidence: &evidence,
+        evidence,
         triggers,
         payback,
         payback_why,
@@ -213,26 +221,31 @@ pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
 
 /// Why the data cannot decide anything (rule L1), if so.
 fn unusable(evidence: &Evidence<'_>) -> Option<String> {
-    let variants = &evidence.measured.variants;
-    let scored = |place: &usize| evidence.at(*place).scores.iter().any(Option::is_some);
-    if !(0..variants.len()).any(|place| scored(&place)) {
-        return Some("no answer was scored".to_owned());
+    let subjects = &evidence.subjects;
+    if evidence.setting.source == Source::Stated {
+        if !subjects.iter().any(Subject::is_known) {
+            return Some("no figure is stated".to_owned());
+        }
+    } else {
+        if !subjects.iter().any(|subject| subject.accuracy.is_known()) {
+            return Some("no answer was scored".to_owned());
+        }
+        if evidence.setting.groups() < 2 {
+            return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
+        }
     }
-    let mut clusters = evidence.measured.clusters.clone();
-    clusters.sort_unstable();
-    clusters.dedup();
-    if clusters.len() < 2 {
-        return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
-    }
-    let asked: u64 = variants.iter().map(|v| v.outcomes.total()).sum();
-    let missing: u64 = variants.iter().map(|v| v.missing).sum();
+    let asked: u64 = subjects.iter().map(|subject| subject.asked).sum();
+    let missing: u64 = subjects.iter().map(|subject| subject.missing).sum();
     if missing as f64 > evidence::MOST_MISSING * asked as f64 {
         return Some(too_many_missing(evidence, missing, asked));
     }
     match evidence.incumbent {
         Some(place) if !evidence.usable(place) => {
-            let measured = evidence.at(place);
-            Some(too_many_missing(evidence, measured.missing, measured.outcomes.total()))
+            let subject = evidence.at(place);
+            Some(match subject.is_known() {
+                true => too_many_missing(evidence, subject.missing, subject.asked),
+                false => format!("no figure of {}, the variant in use, is known", evidence.name(place)),
+            })
         }
         None if !evidence.facts.targets.self_hosted => {
             Some("no prompted variant was measured, so there is nothing to compare with".to_owned())
@@ -242,10 +255,10 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn too_many_missing(evidence: &Evidence<'_>, missing: u64, asked: u64) -> String {
-    let worst = evidence.measured.variants.iter().max_by_key(|v| v.missing);
-    let most = worst.map_or_else(String::new, |v| {
-        let why = v.failures.first().map_or_else(String::new, |(_, _, message)| format!(": {message}"));
-        format!("; most of them of `{}`{why}", v.variant.id)
+    let worst = evidence.subjects.iter().max_by_key(|subject| subject.missing);
+    let most = worst.map_or_else(String::new, |subject| {
+        let why = subject.failure.map_or_else(String::new, |message| format!(": {message}"));
+        format!("; most of them of `{}`{why}", subject.variant.id)
     });
     format!(
         "{} of {} answers are missing, more than {}{most}",

@@ -40,7 +40,7 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> Trigger {
     };
     let prompted = evidence.prompted();
     let usable: Vec<usize> = prompted.iter().copied().filter(|&i| evidence.usable(i)).collect();
-    let Some(best) = best_of(evidence, &usable) else {
+    let Some(best) = evidence.best_of(&usable) else {
         let why = "no eligible prompted variant with enough answers was measured";
         let unknown = Trigger::bare(TriggerState::Unknown, why);
         return Trigger { target: Some(target), ..unknown };
@@ -75,17 +75,6 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> Trigger {
         n_to_settle,
         explanation,
     }
-}
-
-fn best_of(evidence: &Evidence<'_>, places: &[usize]) -> Option<usize> {
-    let point = |place: usize| evidence.bounds(place, Metric::Accuracy, evidence.alpha()).known.mean;
-    let mut best: Option<(usize, f64)> = None;
-    for (place, mean) in places.iter().filter_map(|&place| Some((place, point(place)?))) {
-        if best.is_none_or(|(_, highest)| mean > highest) {
-            best = Some((place, mean));
-        }
-    }
-    best.map(|(place, _)| place)
 }
 
 /// FIRED, OPEN or UNKNOWN, when no prompted variant is shown to meet the target.
@@ -163,7 +152,7 @@ fn not_excluded(
 fn variant_of_each_round(evidence: &Evidence<'_>) -> Vec<usize> {
     let endpoint = evidence.incumbent.map(|place| &evidence.at(place).variant.endpoint);
     let rank = |place: usize| {
-        let variant = &evidence.at(place).variant;
+        let variant = evidence.at(place).variant;
         (variant.interventions().len(), Some(&variant.endpoint) != endpoint)
     };
     let mut rounds: BTreeMap<u32, usize> = BTreeMap::new();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, Metric, is_bound};
+use super::evidence::{Evidence, Metric};
 use super::ladder::{Rung, RungStatus, TriggerState};
 use super::prose;
 use super::rivals::{self, Rest};
@@ -160,9 +160,9 @@ impl<'a> Judge<'a> {
         let Some(incumbent) = self.evidence.incumbent else {
             return Vec::new();
         };
-        let base = &self.evidence.at(incumbent).variant;
+        let base = self.evidence.at(incumbent).variant;
         let fits = |&place: &usize| {
-            let variant = &self.evidence.at(place).variant;
+            let variant = self.evidence.at(place).variant;
             let tuned = rung.trains() && uses(variant, rung);
             place != incumbent && (tuned || adds_only(base, variant, rung))
         };
@@ -209,14 +209,14 @@ impl<'a> Judge<'a> {
     /// What the incumbent reaches with the right documents before it, where that was measured: no
     /// retrieval does better.
     fn upper_bound(&self) -> Option<String> {
-        let base = &self.evidence.at(self.evidence.incumbent?).variant;
-        let variants = &self.evidence.measured.variants;
-        let mut places = 0..variants.len();
+        let base = self.evidence.at(self.evidence.incumbent?).variant;
+        let subjects = &self.evidence.subjects;
+        let mut places = 0..subjects.len();
         // The incumbent may retrieve already; then it is what the oracle is the bound of.
         let plain = Variant { retrieve: None, ..base.clone() };
         let bound = places.find(|&place| {
-            let variant = &variants[place].variant;
-            is_bound(variant) && adds_only(&plain, variant, Rung::Rag) && self.evidence.usable(place)
+            let subject = &subjects[place];
+            subject.is_bound() && adds_only(&plain, subject.variant, Rung::Rag) && self.evidence.usable(place)
         })?;
         let rate = self.evidence.estimate(bound, Metric::Accuracy, self.evidence.alpha());
         let name = self.evidence.name(bound);
@@ -237,7 +237,7 @@ impl<'a> Judge<'a> {
             let judged = places.iter().map(|&place| self.variant(rung, incumbent, place, met_alpha));
             return strongest(judged);
         }
-        match incumbent.filter(|&place| uses(&self.evidence.at(place).variant, rung)) {
+        match incumbent.filter(|&place| uses(self.evidence.at(place).variant, rung)) {
             Some(incumbent) => self.in_use(rung, incumbent),
             None => self.untried(rung),
         }
@@ -268,7 +268,7 @@ impl<'a> Judge<'a> {
             .evidence
             .eligible
             .iter()
-            .filter(|&&place| uses(&self.evidence.at(place).variant, rung))
+            .filter(|&&place| uses(self.evidence.at(place).variant, rung))
             .map(|&place| self.evidence.name(place))
             .collect();
         let why = match self.evidence.incumbent {
