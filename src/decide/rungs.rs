@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::evidence::{Evidence, Metric};
+use super::headroom;
 use super::ladder::{Rung, RungStatus, TriggerState};
 use super::prose;
 use super::rivals::{self, Rest};
@@ -264,6 +265,9 @@ impl<'a> Judge<'a> {
     }
 
     fn untried(&self, rung: Rung) -> RungReport {
+        if let Some(why) = headroom::cannot_help(self.evidence, self.triggers, rung) {
+            return RungReport::without_variant(RungStatus::Na, why);
+        }
         let others: Vec<String> = self
             .evidence
             .eligible

@@ -3,6 +3,7 @@
 
 use crate::measure::{Latency, Measurements, VariantMeasurements};
 use crate::stats::Estimate;
+use crate::stats::cost::CacheShares;
 use crate::variant::{Retrieve, Variant};
 
 /// What is known of a rate.
@@ -80,21 +81,6 @@ impl Times<'_> {
     }
 }
 
-/// What the prompt cache could save, stated or measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CacheShares {
-    /// Share of the uncached cost that is input.
-    pub input_share: f64,
-    /// Share of the input tokens that is a cacheable prefix.
-    pub prefix_share: f64,
-    /// Share of the requests that hit.
-    pub hit_rate: f64,
-    /// Price of a token read from the cache over that of an input token.
-    pub read_multiplier: f64,
-    /// Price of a token written to the cache over that of an input token.
-    pub write_multiplier: f64,
-}
-
 /// One variant.
 #[derive(Debug, Clone)]
 pub(super) struct Subject<'a> {
@@ -144,7 +130,7 @@ impl<'a> Subject<'a> {
             per_request: measured.cost.per_request,
             cost_note: measured.cost.note.as_deref(),
             costs: &measured.cost.by_example,
-            caching: None,
+            caching: measured.cost.caching,
         }
     }
 

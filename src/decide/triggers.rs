@@ -47,8 +47,12 @@ impl Trigger {
         }
     }
 
-    fn unknown(target: f64, explanation: impl Into<String>) -> Self {
-        Self { target: Some(target), ..Self::bare(TriggerState::Unknown, explanation) }
+    pub(super) fn unknown(target: f64, explanation: impl Into<String>) -> Self {
+        Self::settled(TriggerState::Unknown, target, explanation)
+    }
+
+    pub(super) fn settled(state: TriggerState, target: f64, explanation: impl Into<String>) -> Self {
+        Self { target: Some(target), ..Self::bare(state, explanation) }
     }
 }
 
@@ -266,7 +270,7 @@ pub(super) fn compliance(evidence: &Evidence<'_>) -> Trigger {
 }
 
 /// All five for the incumbent.
-pub(super) fn all(evidence: &Evidence<'_>) -> Triggers {
+pub(super) fn all(evidence: &Evidence<'_>, quality: Trigger) -> Triggers {
     let alpha = evidence.alpha();
     let of_incumbent = |configured: bool, judge: &dyn Fn(usize) -> Trigger| {
         let none = "no eligible variant in use was measured";
@@ -279,7 +283,7 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Triggers {
     let targets = evidence.facts.targets;
     Triggers {
         t1: of_incumbent(targets.schema_validity.is_some(), &|i| validity(evidence, i, alpha)),
-        t2: super::quality::ceiling(evidence),
+        t2: quality,
         t3: of_incumbent(targets.ttft_p95_ms.is_some(), &|i| latency(evidence, i, alpha)),
         t4: of_incumbent(targets.monthly_budget_usd.is_some(), &|i| cost(evidence, i)),
         t5: compliance(evidence),
