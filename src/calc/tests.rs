@@ -1,0 +1,1 @@
+//! The registry, the vectors and hostile input.
