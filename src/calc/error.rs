@@ -79,7 +79,8 @@ impl CalcError {
         }
     }
 
-    pub(super) fn unknown_method(name: &str) -> Self {
+    /// The error of a name that no method has.
+    pub fn unknown_method(name: &str) -> Self {
         let plain = name.to_ascii_lowercase().replace('-', "_");
         let near = text::nearest(&plain, METHODS.iter().map(|method| method.name));
         Self::UnknownMethod { name: text::one_line(name, SHOWN), near }

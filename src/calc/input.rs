@@ -27,7 +27,7 @@ impl<'a> Input<'a> {
                 return Err(CalcError::UnknownField {
                     method: method.name,
                     field: CalcError::shown(name),
-                    near: text::nearest(name, names()),
+                    near: names().find(|known| known.eq_ignore_ascii_case(name)).or(text::nearest(name, names())),
                     known: names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
                 });
             }
@@ -98,6 +98,11 @@ impl<'a> Input<'a> {
     /// The error rate.
     pub(super) fn alpha(&self) -> Result<f64, CalcError> {
         self.open_share("alpha")
+    }
+
+    /// The error rate of a one-sided bound: above a half it would lie on the wrong side of the estimate.
+    pub(super) fn one_sided_alpha(&self) -> Result<f64, CalcError> {
+        self.number("alpha", "a number above 0 and at most 0.5", |v| v > 0.0 && v <= 0.5)
     }
 
     /// An error rate of an interval at two-sided 1 − 2·alpha.

@@ -46,7 +46,20 @@ pub(super) const LADDER: Method = Method {
     name: "ladder",
     section: "12.3",
     question: "Given what each trigger and each rung shows, what is the next action?",
-    formula: "rules L1 to L11 in order, the first that matches (METHODS.md 12.3)",
+    formula: "the first rule that matches; relevant = may clear a trigger that fired\n\
+              L1 data cannot be used: not-enough-evidence\n\
+              L2 nothing fired, T2 open: keep-prompting; L3 nothing fired, something unknown: not-enough-evidence\n\
+              L4 all clear or na: keep-prompting\n\
+              L5 T5 fired: self-hosted prompt pass or untried: keep-prompting; unknown: not-enough-evidence; fail: go on\n\
+              L6 T2 fired and label not reachable: not-enough-evidence\n\
+              next = first relevant of schema, cache, rag, dpo, lora, full that is pass, unknown or untried\n\
+              L7 next unknown: not-enough-evidence; schema: add-schema; cache: ship-cached-prompt; rag: add-rag\n\
+              L8 next trains, T2 open, only T1 fired: keep-prompting\n\
+              L9 next trains: payback no: keep-prompting; unknown: not-enough-evidence; else dpo, lora-or-distil, \
+              full-fine-tune\n\
+              L10 none next: the first better one (training only if payback is yes or waived; unknown: \
+              not-enough-evidence)\n\
+              L11 nothing left: keep-prompting",
     source: "METHODS.md 12: five triggers, six questions, first match wins",
     inputs: &[
         field("data", "`ok`, or the reason why the data cannot be used"),

@@ -131,6 +131,8 @@ pub fn run(name: &str, input: &Map<String, Value>) -> Result<Map<String, Value>,
 
 /// The usual error rate.
 const ALPHA: Field = with_default("alpha", "error rate, above 0 and below 1", Fallback::Number(0.05));
+/// The error rate of one-sided bounds.
+const ONE_SIDED_ALPHA: Field = with_default("alpha", "error rate, above 0 and at most 0.5", Fallback::Number(0.05));
 /// The usual power.
 const POWER: Field = with_default("power", "chance to settle it, above 0 and below 1", Fallback::Number(0.8));
 /// The usual cluster column.

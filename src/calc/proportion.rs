@@ -1,6 +1,6 @@
 //! A rate of independent trials (METHODS.md 1.1 and 1.2).
 
-use super::{ALPHA, CalcError, Field, Input, Method, Output, field};
+use super::{ALPHA, CalcError, Field, Input, Method, ONE_SIDED_ALPHA, Output, field};
 use crate::stats::Interval;
 use crate::stats::proportion::{clopper_pearson_one_sided, failure_rate_upper, jeffreys, wilson};
 
@@ -9,6 +9,7 @@ const RATE: &[Field] = &[
     field("n", "trials, 0 to 1e12; fractional where they are effective counts"),
     ALPHA,
 ];
+const BOUND: &[Field] = &[RATE[0], RATE[1], ONE_SIDED_ALPHA];
 const ENDS: &[Field] = &[field("lo", "lower end"), field("hi", "upper end")];
 
 pub(super) const WILSON: Method = Method {
@@ -23,7 +24,7 @@ pub(super) const WILSON: Method = Method {
     inputs: RATE,
     outputs: ENDS,
     example: r#"{"x": 88, "n": 100}"#,
-    run: |input| rate(input, wilson),
+    run: |input| rate(input, input.alpha()?, wilson),
 };
 
 pub(super) const CLOPPER_PEARSON: Method = Method {
@@ -34,10 +35,10 @@ pub(super) const CLOPPER_PEARSON: Method = Method {
               hi = 1 if x = n, 1 − alpha^(1/n) if x = 0, else BetaInv(1 − alpha; x + 1, n − x)\n\
               n = 0: [0, 1]",
     source: "Clopper & Pearson 1934; Hanley & Lippman-Hand 1983",
-    inputs: RATE,
+    inputs: BOUND,
     outputs: &[field("lo", "lower bound at 1 − alpha"), field("hi", "upper bound at 1 − alpha")],
     example: r#"{"x": 88, "n": 100}"#,
-    run: |input| rate(input, clopper_pearson_one_sided),
+    run: |input| rate(input, input.one_sided_alpha()?, clopper_pearson_one_sided),
 };
 
 pub(super) const JEFFREYS: Method = Method {
@@ -50,7 +51,7 @@ pub(super) const JEFFREYS: Method = Method {
     inputs: RATE,
     outputs: ENDS,
     example: r#"{"x": 88, "n": 100}"#,
-    run: |input| rate(input, jeffreys),
+    run: |input| rate(input, input.alpha()?, jeffreys),
 };
 
 pub(super) const FAILURE_RATE_UPPER: Method = Method {
@@ -63,17 +64,17 @@ pub(super) const FAILURE_RATE_UPPER: Method = Method {
     inputs: &[
         field("failures", "failures, 0 to n; fractional where they are effective counts"),
         field("n", "trials, 0 to 1e12; fractional where they are effective counts"),
-        ALPHA,
+        ONE_SIDED_ALPHA,
     ],
     outputs: &[field("hi", "one-sided upper bound at 1 − alpha")],
     example: r#"{"failures": 0, "n": 3000}"#,
     run: |input| {
         let n = input.count("n")?;
-        Ok(Output::new().number("hi", failure_rate_upper(input.count_of("failures", n)?, n, input.alpha()?)))
+        Ok(Output::new().number("hi", failure_rate_upper(input.count_of("failures", n)?, n, input.one_sided_alpha()?)))
     },
 };
 
-fn rate(input: &Input, interval: fn(f64, f64, f64) -> Interval) -> Result<Output, CalcError> {
+fn rate(input: &Input, alpha: f64, interval: fn(f64, f64, f64) -> Interval) -> Result<Output, CalcError> {
     let n = input.count("n")?;
-    Ok(Output::new().interval(interval(input.count_of("x", n)?, n, input.alpha()?)))
+    Ok(Output::new().interval(interval(input.count_of("x", n)?, n, alpha)))
 }

@@ -1,6 +1,6 @@
 //! Verdicts against a margin or a target, and what n settles them (METHODS.md 3, 4 and 10).
 
-use super::{ALPHA, CalcError, Fallback, Field, Input, Method, Output, POWER, field, with_default};
+use super::{ALPHA, CalcError, Fallback, Field, Input, Method, ONE_SIDED_ALPHA, Output, POWER, field, with_default};
 use crate::stats::equivalence::{non_inferiority, regression_gate};
 use crate::stats::proportion::{n_to_prove_target, n_to_settle_target, target_answer};
 
@@ -46,13 +46,13 @@ pub(super) const TARGET_VERDICT: Method = Method {
         field("x", "successes, 0 to n; fractional where they are effective counts"),
         field("n", "trials, 0 to 1e12; fractional where they are effective counts"),
         field("target", "the rate to reach, 0 to 1"),
-        ALPHA,
+        ONE_SIDED_ALPHA,
     ],
     outputs: &[field("verdict", "met, not-met or not-enough-evidence")],
     example: r#"{"x": 3000, "n": 3000, "target": 0.999}"#,
     run: |input| {
         let n = input.count("n")?;
-        let answer = target_answer(input.count_of("x", n)?, n, input.share("target")?, input.alpha()?);
+        let answer = target_answer(input.count_of("x", n)?, n, input.share("target")?, input.one_sided_alpha()?);
         Ok(Output::new().word("verdict", answer))
     },
 };
