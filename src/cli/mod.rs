@@ -4,6 +4,7 @@ pub mod args;
 mod assemble;
 mod calc;
 mod check;
+mod decide;
 pub mod exit;
 mod interrupts;
 mod measuring;
@@ -12,6 +13,7 @@ mod printer;
 mod progress;
 mod providers;
 mod record;
+mod reporting;
 mod retrieval;
 mod run;
 mod runs;
@@ -51,6 +53,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Find every fault in suites, providers and data before anything is asked.
     Check(check::CheckArgs),
+    /// Decide on a run or on stated figures: six questions, five triggers, break-even, the next step.
+    Decide(decide::DecideArgs),
     /// List the runs in the store.
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
@@ -70,6 +74,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
+        Command::Decide(args) => decide::decide(&args, printer),
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
         Command::Record(args) => record::record(&args, printer),

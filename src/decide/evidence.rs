@@ -156,7 +156,7 @@ impl<'a> Evidence<'a> {
         if (0.0..1.0).contains(&delta) { delta } else { 0.02 }
     }
 
-    fn rates(&self, place: usize, metric: Metric) -> Rates<'a> {
+    pub(super) fn rates(&self, place: usize, metric: Metric) -> Rates<'a> {
         match metric {
             Metric::Accuracy => self.at(place).accuracy,
             Metric::Validity => self.at(place).validity,
@@ -169,7 +169,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Calls behind a variant's answers, at least one an example.
-    fn calls(&self, place: usize, examples: usize) -> u64 {
+    pub(super) fn calls(&self, place: usize, examples: usize) -> u64 {
         let subject = self.at(place);
         let asked = subject.asked.saturating_sub(subject.missing);
         let most = (examples as u64).saturating_mul(u64::from(self.setting.repeats.max(1)));
@@ -239,7 +239,7 @@ impl<'a> Evidence<'a> {
             Rates::ByExample(_) => {
                 let known = self.bounds(place, metric, self.alpha()).known;
                 let (mean, n_eff) = (known.mean?, known.n_eff?);
-                Some(Counts { right: mean * known.n as f64, n: known.n, n_eff, of_shared_examples: true })
+                Some(Counts { right: mean * known.n as f64, n: known.n, n_eff })
             }
         }
     }

@@ -26,8 +26,6 @@ pub(super) struct Counts {
     pub(super) n: u64,
     /// How many independent examples they are worth.
     pub(super) n_eff: f64,
-    /// Whether they are of the task's shared examples, which the others with counts answered too.
-    pub(super) of_shared_examples: bool,
 }
 
 impl Rates<'_> {

@@ -9,7 +9,7 @@ use super::ladder::TriggerState;
 use super::prose;
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, target_answer_of};
 use crate::stats::quantile::exceedance_answer;
-use crate::stats::{Estimate, Interval, TargetAnswer};
+use crate::stats::{Estimate, Interval, Method, TargetAnswer};
 
 /// The quantile that T3 reads.
 const QUANTILE: f64 = 0.95;
@@ -237,11 +237,12 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
     let middle = f64::midpoint(volume_low, volume_high);
     let monthly = Estimate { point: each.point.map(|point| point * middle), low, high, ..each };
     let explanation = format!(
-        "{name} costs {} a month ({} {}, n {}); {}",
+        "{name} costs {} a month ({}); {}",
         prose::usd(monthly.point.unwrap_or(low)),
-        prose::percent(each.level),
-        prose::usd_range(low, high),
-        prose::count(each.n),
+        match each.method {
+            Method::Stated => format!("as stated, {}", prose::usd_range(low, high)),
+            _ => format!("{} {}, n {}", prose::percent(each.level), prose::usd_range(low, high), prose::count(each.n)),
+        },
         match state {
             TriggerState::Fired => format!("that is over the budget of {}", prose::usd(budget)),
             TriggerState::Clear => format!("the budget of {} holds", prose::usd(budget)),

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 mod cache;
+mod decision;
 mod notes;
 mod rounds;
 mod steps;
 mod verdict;
 
+pub use decision::decision;
 pub use verdict::verdict;
 
 use super::Report;
