@@ -143,7 +143,24 @@ pub(super) fn validity(evidence: &Evidence<'_>, place: usize, met_alpha: f64) ->
         let why = format!("schema validity of {} was not measured", evidence.name(place));
         return Trigger::unknown(target, why);
     }
-    rate(evidence, place, Metric::Validity, target, met_alpha)
+    let mut trigger = rate(evidence, place, Metric::Validity, target, met_alpha);
+    trigger.explanation.push_str(&at_volume(evidence, trigger.finding.as_ref(), target));
+    trigger
+}
+
+/// What the shares mean in answers a month, where the volume is known.
+fn at_volume(evidence: &Evidence<'_>, finding: Option<&Estimate>, target: f64) -> String {
+    let Some(((low, high), valid)) = evidence.volume().zip(finding.and_then(|finding| finding.point)) else {
+        return String::new();
+    };
+    let requests = f64::midpoint(low, high);
+    let invalid = |valid: f64| prose::count(((1.0 - valid) * requests).round() as u64);
+    format!(
+        "; at {} requests a month that is about {} invalid answers, where the target allows {}",
+        prose::count(requests.round() as u64),
+        invalid(valid),
+        invalid(target)
+    )
 }
 
 /// The accuracy of one variant against the target; the ceiling over all prompts is T2.

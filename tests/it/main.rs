@@ -8,6 +8,7 @@ mod architecture;
 mod batch;
 mod check;
 mod conformance;
+mod decide;
 mod docs;
 mod drive;
 mod fit;
