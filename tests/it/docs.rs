@@ -8,6 +8,7 @@ const COMMANDS: &[&[&str]] = &[
     &["runs"],
     &["show"],
     &["record"],
+    &["calc"],
     &["providers", "list"],
     &["providers", "check"],
     &["providers", "prices"],

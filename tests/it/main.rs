@@ -6,6 +6,7 @@
 
 mod architecture;
 mod batch;
+mod calc;
 mod check;
 mod conformance;
 mod decide;
