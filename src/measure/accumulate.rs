@@ -402,7 +402,7 @@ impl Tally {
 }
 
 /// A failure that came before anything was asked of the model is no slow answer.
-fn says_something_of_speed(kind: FailureKind) -> bool {
+pub(super) fn says_something_of_speed(kind: FailureKind) -> bool {
     !kind.stops_variant() && !matches!(kind, FailureKind::NotRecorded | FailureKind::Stopped)
 }
 

@@ -14,6 +14,7 @@ pub mod retrieval;
 pub mod rounds;
 pub mod slices;
 pub mod steps;
+pub mod stopping;
 
 use serde::Serialize;
 

@@ -55,6 +55,11 @@ impl SequentialTest {
         }
     }
 
+    /// What kind of values it takes.
+    pub fn outcomes(&self) -> Outcomes {
+        self.outcomes
+    }
+
     /// What has been settled, if anything.
     pub fn settled(&self) -> Option<TargetAnswer> {
         self.settled
