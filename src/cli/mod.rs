@@ -3,6 +3,7 @@
 pub mod args;
 mod assemble;
 mod check;
+mod early;
 pub mod exit;
 mod interrupts;
 mod measuring;

@@ -7,7 +7,7 @@
 pub mod anytime;
 pub mod test;
 
-pub use anytime::{Outcomes, Step, anytime_difference, anytime_mean, anytime_p, anytime_rate};
+pub use anytime::{Outcomes, Step, anytime_difference, anytime_mean, anytime_mean_difference, anytime_p, anytime_rate};
 pub use test::SequentialTest;
 
 use std::f64::consts::PI;

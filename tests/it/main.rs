@@ -21,4 +21,5 @@ mod retrieval;
 mod run;
 mod schemas;
 mod scorers;
+mod stopping;
 mod support;
