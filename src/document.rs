@@ -4,6 +4,7 @@
 //! its reader knows: a key of the wrong type is reported where it stands, and once the reader is
 //! done, [`Section::finish`] reports every key that nobody asked for, with the nearest known one.
 
+pub mod json;
 mod value;
 
 use std::cell::RefCell;
@@ -48,7 +49,13 @@ pub struct Document<'a> {
 impl<'a> Document<'a> {
     /// Parses; what is not TOML is a fault, and the rest is read all the same.
     pub fn parse(source: &'a Source, family: &'static Family) -> Self {
-        let (root, errors) = DeTable::parse_recoverable(&source.text);
+        Self::parse_as(source, &source.text, family)
+    }
+
+    /// Parses `toml`, which is the source's text or, for a JSON file, that text as [`json::as_toml`]
+    /// rewrites it: every place in it is the same place in the source.
+    pub fn parse_as(source: &'a Source, toml: &'a str, family: &'static Family) -> Self {
+        let (root, errors) = DeTable::parse_recoverable(toml);
         let faults = errors.into_iter().map(|error| {
             let message = one_line(error.message(), 300);
             let span = error.span().unwrap_or(0..0);

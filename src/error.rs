@@ -1,5 +1,6 @@
 //! Every module's error under one roof, with its exit code and a hint.
 
+use crate::calc::CalcError;
 use crate::cli::exit::Exit;
 use crate::diagnostic::Diagnostics;
 use crate::prompt::PromptError;
@@ -46,6 +47,9 @@ pub enum Error {
     /// The run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The calculator's input.
+    #[error(transparent)]
+    Calc(#[from] CalcError),
     /// Vectors that could not be bought.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -68,9 +72,12 @@ impl Error {
     /// The exit code (DESIGN.md 5).
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) | Self::Usage { .. } | Self::Prompt(_) | Self::Scorer(_) | Self::Recording(_) => {
-                Exit::WrongInput
-            }
+            Self::Input(_)
+            | Self::Usage { .. }
+            | Self::Prompt(_)
+            | Self::Scorer(_)
+            | Self::Recording(_)
+            | Self::Calc(_) => Exit::WrongInput,
             Self::Transport(TransportError::Header(_)) => Exit::WrongInput,
             Self::Store(
                 StoreError::Missing(_) | StoreError::NoRun(_) | StoreError::Foreign(_) | StoreError::Newer { .. },
@@ -89,6 +96,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Calc(error) => error.hint(),
             Self::Store(StoreError::Missing(_)) => {
                 Some("`ceiling run SUITE` makes one; --store PATH names another".into())
             }

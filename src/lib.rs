@@ -17,7 +17,7 @@
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
 //! | [`probe`] | what a provider can do: a few requests as data, and what their answers show |
-//! | [`decide`], [`report`] | the ladder's verdict; what people and machines read |
+//! | [`decide`], [`calc`], [`report`] | the ladder's verdict; the statistics by name, as a calculator; what people and machines read |
 //! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
 //! | [`cli`] | the commands |
 //!
@@ -25,6 +25,7 @@
 
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests make their own files and clocks"))]
 
+pub mod calc;
 pub mod cli;
 pub mod decide;
 pub mod diagnostic;

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod assemble;
+mod calc;
 mod check;
 mod early;
 pub mod exit;
@@ -57,6 +58,8 @@ pub enum Command {
     Show(show::ShowArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
+    /// The statistics as a calculator: one JSON object in, one out.
+    Calc(calc::CalcArgs),
     /// List providers and their models, probe them, renew their prices.
     Providers(providers::ProvidersArgs),
 }
@@ -71,6 +74,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
         Command::Record(args) => record::record(&args, printer),
+        Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
     };
     let exit = ended.unwrap_or_else(|error| {

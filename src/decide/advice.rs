@@ -1,11 +1,13 @@
 //! The verdict in words: headline, reasons, notes, the next step.
 
+use super::ceiling::{FewShot, WINDOW};
 use super::evidence::Metric;
 use super::ladder::{LabelCeiling, Phase, Rule, Rung, RungStatus, TriggerState};
 use super::rungs::RungReport;
+use super::subject::Source;
 use super::{Findings, NextStep, economics, prose};
-use crate::measure::RunProvenance;
 use crate::stats::paired::PairedVerdict;
+use crate::suite::Range;
 
 /// The verdict in a sentence.
 pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
@@ -69,7 +71,7 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let clear = triggers.iter().take(4).filter(|t| t.state == TriggerState::Clear);
     reasons.extend(clear.map(|t| t.explanation.clone()));
     reasons.extend(rival(findings));
-    reasons.extend(best_tuned(findings));
+    reasons.extend(findings.tuned.variant.is_some().then(|| findings.tuned.explanation.clone()));
     let mut seen: Vec<String> = Vec::new();
     for reason in reasons.into_iter().filter(|reason| !reason.is_empty()) {
         if !seen.contains(&reason) {
@@ -115,68 +117,37 @@ fn rival(findings: &Findings<'_>) -> Option<String> {
     ))
 }
 
-/// A tuned variant's accuracy against the target.
-fn best_tuned(findings: &Findings<'_>) -> Option<String> {
-    let (place, misses) = tuned(findings)?;
-    let target = findings.evidence.facts.targets.accuracy?;
-    let alpha = findings.evidence.alpha();
-    let estimate = findings.evidence.estimate(place, Metric::Accuracy, alpha);
-    let end = if misses { "is not reached" } else { "is not excluded" };
-    Some(format!(
-        "the best tuned variant, {}, has an accuracy of {}; the target {} {end}",
-        findings.evidence.name(place),
-        prose::rate(&estimate),
-        prose::percent(target)
-    ))
-}
-
-/// The tuned variant with the highest accuracy, and whether it misses the target beyond noise.
-fn tuned(findings: &Findings<'_>) -> Option<(usize, bool)> {
-    let evidence = findings.evidence;
-    let (alpha, target) = (evidence.alpha(), evidence.facts.targets.accuracy?);
-    let mut best: Option<(usize, f64)> = None;
-    for &place in &evidence.eligible {
-        if evidence.at(place).variant.tuned.is_none() || !evidence.usable(place) {
-            continue;
-        }
-        let Some(mean) = evidence.bounds(place, Metric::Accuracy, alpha).known.mean else {
-            continue;
-        };
-        if best.is_none_or(|(_, highest)| mean > highest) {
-            best = Some((place, mean));
-        }
-    }
-    let (place, _) = best?;
-    Some((place, evidence.bounds(place, Metric::Accuracy, alpha).interval.high < target))
-}
-
 /// Stable words about the verdict.
 pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let evidence = findings.evidence;
-    let measured = evidence.measured;
-    let misses = tuned(findings).is_some_and(|(_, misses)| misses);
     let best_prompt_misses = evidence.best(None).is_some_and(|place| {
         let target = evidence.facts.targets.accuracy;
         let high = evidence.bounds(place, Metric::Accuracy, evidence.alpha()).interval.high;
         target.is_some_and(|target| high < target)
     });
-    let mut clusters = measured.clusters.clone();
-    clusters.sort_unstable();
-    clusters.dedup();
-    let waits = measured.variants.iter().any(|v| v.missing > 0);
-    let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !measured.latency_comparable;
+    let waits = evidence.subjects.iter().any(|subject| subject.missing > 0);
+    let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !evidence.setting.latency_comparable;
+    let source = evidence.setting.source;
     let words = [
         ("target-not-reached", best_prompt_misses || matches!(rule, Rule::Better(_))),
-        ("undertrained", misses),
+        ("undertrained", findings.tuned.misses_target),
         ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
         ("no-targets", no_targets(findings)),
-        ("few-clusters", (2..10).contains(&clusters.len())),
+        ("few-shot-not-tried", few_shot_is_left(findings)),
+        ("few-clusters", (2..10).contains(&evidence.setting.groups())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
-        ("recorded-answers", measured.provenance != RunProvenance::Live),
+        ("recorded-answers", source == Source::Recorded),
+        ("stated-figures", source == Source::Stated),
         ("named-incumbent-not-measured", named_incumbent_is_absent(findings)),
     ];
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()
+}
+
+/// Whether the target is missed and few-shot was not tried.
+fn few_shot_is_left(findings: &Findings<'_>) -> bool {
+    let untried = findings.ceiling.as_ref().is_some_and(|test| test.few_shot == FewShot::NotTried);
+    untried && findings.triggers.t2.state == TriggerState::Open
 }
 
 fn named_incumbent_is_absent(findings: &Findings<'_>) -> bool {
@@ -196,10 +167,22 @@ pub(super) fn next_step(findings: &Findings<'_>, rule: Rule) -> Option<NextStep>
     Some(NextStep {
         rung,
         what: step(findings, rule)?,
-        usual_cost_usd: rung.and_then(|rung| economics::usual_cost(findings.evidence, rung)),
+        usual_cost_usd: usual_cost(rule),
+        labelling_usd: rung
+            .filter(|rung| rung.trains())
+            .and(findings.evidence.facts.economics)
+            .map(|e| e.labelling_usd),
         phase: rule.phase(),
         variant: report.and_then(|report| report.variant.clone()),
     })
+}
+
+/// Another prompt or few-shot costs working time alone.
+fn usual_cost(rule: Rule) -> Option<Range> {
+    match rule {
+        Rule::Iterate | Rule::NotPlateaued => Some(Range { low: 0.0, high: 0.0 }),
+        _ => rule.rung().map(economics::usual_cost),
+    }
 }
 
 /// The step in a sentence; `None` where there is nothing to do.
@@ -213,7 +196,7 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
     let n = n_to_settle(findings, rule);
     Some(match rule {
         Rule::NoData => "mend the run and repeat it".to_owned(),
-        Rule::Iterate | Rule::NotPlateaued => "write and measure another prompt revision".to_owned(),
+        Rule::Iterate | Rule::NotPlateaued => iterate(findings),
         Rule::TriggerUnknown | Rule::SelfHosted(RungStatus::Unknown) => more(n, "examples"),
         Rule::NoTrigger => return None,
         Rule::SelfHosted(RungStatus::Pass) => "ship the self-hosted prompt".to_owned(),
@@ -230,6 +213,19 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
         Rule::NoPayback | Rule::NothingHelps => "stay with the prompt in use".to_owned(),
         Rule::PaybackUnknown | Rule::BetterPaybackUnknown => "find out what a request costs with and without tuning, and how many there are a month".to_owned(),
     })
+}
+
+/// What question 1 still asks for.
+fn iterate(findings: &Findings<'_>) -> String {
+    let test = findings.ceiling.as_ref();
+    let few_shot = test.is_some_and(|test| test.few_shot == FewShot::NotTried);
+    let rounds = test.map_or(0, |test| (WINDOW + 1).saturating_sub(test.rounds.len()));
+    match (few_shot, rounds) {
+        (true, 0) => "measure three to five examples in the prompt (few-shot)".to_owned(),
+        (true, _) => "measure three to five examples in the prompt (few-shot), and further prompt revisions".to_owned(),
+        (false, 0 | 1) => "write and measure another prompt revision".to_owned(),
+        (false, rounds) => format!("write and measure {rounds} more prompt revisions"),
+    }
 }
 
 fn action(rung: Rung, phase: Phase) -> String {

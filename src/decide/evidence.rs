@@ -5,16 +5,14 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::SuiteFacts;
-use crate::measure::{Measurements, VariantMeasurements};
-use crate::stats::cluster::{ClusteredMean, cluster_sums, clustered_accuracy, clustered_mean, clustered_one_sided};
-use crate::stats::paired::{
-    PairedDifference, PairedVerdict, cluster_signflip, mcnemar, paired_difference, paired_verdict, tango_t,
-};
-use crate::stats::power::n_non_inferiority;
-use crate::stats::proportion::n_to_settle_target;
-use crate::stats::special::normal_cdf;
+use super::pair::Pair;
+use super::subject::{Counts, Rates, Setting, Source, Subject};
+use crate::measure::Measurements;
+use crate::stats::cluster::{ClusteredMean, clustered_accuracy, clustered_mean, clustered_one_sided};
+use crate::stats::paired::{PairedVerdict, paired_verdict};
+use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, wilson};
 use crate::stats::{Estimate, Interval, Method};
-use crate::variant::{Variant, VariantId};
+use crate::variant::VariantId;
 
 /// Power of every sample size (METHODS.md 0.5).
 pub(super) const POWER: f64 = 0.80;
@@ -53,51 +51,8 @@ impl Bounds {
 }
 
 /// Effective examples turned into examples to collect, at the clustering seen so far.
-fn scale_up(needed: u64, n: u64, n_eff: f64) -> u64 {
+pub(super) fn scale_up(needed: u64, n: u64, n_eff: f64) -> u64 {
     (needed as f64 * n as f64 / n_eff).ceil().min(1e15) as u64
-}
-
-/// A difference of two variants on the same examples.
-#[derive(Debug, Clone)]
-pub(super) struct Pair {
-    /// The difference, B − A.
-    pub(super) difference: PairedDifference,
-    values: Vec<f64>,
-    clusters: Vec<u32>,
-}
-
-impl Pair {
-    /// Two-sided p-value of no difference.
-    pub(super) fn p(&self, seed: u64) -> f64 {
-        if self.difference.method == Method::Tango {
-            let counts = (self.difference.wins, self.difference.losses);
-            return mcnemar(counts.0.round() as u64, counts.1.round() as u64).mid_p;
-        }
-        let sums = cluster_sums(&self.values, &self.clusters);
-        let sums: Vec<f64> = sums.into_iter().map(|(sum, _)| sum).collect();
-        cluster_signflip(&sums, seed)
-    }
-
-    /// One-sided p-value of "not better by more than `delta`".
-    pub(super) fn p_better_by(&self, delta: f64) -> f64 {
-        let known = &self.difference;
-        let (Some(n_eff), true) = (known.n_eff, known.n > 0) else {
-            return 1.0;
-        };
-        let scale = n_eff / known.n as f64;
-        let t = tango_t(delta, known.wins * scale, known.losses * scale, n_eff);
-        if t.is_nan() { 1.0 } else { 1.0 - normal_cdf(t) }
-    }
-
-    /// Pairs needed to show that B gains less than `delta`, if it gains nothing more than so far.
-    pub(super) fn n_to_exclude(&self, delta: f64, alpha: f64) -> Option<u64> {
-        let known = &self.difference;
-        let (mean, n_eff) = (known.mean?, known.n_eff.filter(|&n| n > 0.0)?);
-        let n = known.n as f64;
-        let psi = ((known.wins + known.losses + 0.5) / (n + 1.0)).clamp(mean.abs(), 1.0);
-        let needed = n_non_inferiority(psi, -mean, delta, alpha, POWER).ok()??;
-        Some(scale_up(needed, known.n, n_eff).max(known.n + 1))
-    }
 }
 
 /// Two variants on the same examples, for people and machines.
@@ -124,7 +79,8 @@ pub struct PairedComparison {
 /// The suite's needs beside what was measured.
 pub(super) struct Evidence<'a> {
     pub(super) facts: &'a SuiteFacts<'a>,
-    pub(super) measured: &'a Measurements,
+    pub(super) subjects: Vec<Subject<'a>>,
+    pub(super) setting: Setting<'a>,
     /// Places of the variants that may serve the task and were asked anything.
     pub(super) eligible: Vec<usize>,
     /// The variant now in use.
@@ -132,14 +88,19 @@ pub(super) struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    pub(super) fn new(facts: &'a SuiteFacts<'a>, measured: &'a Measurements) -> Self {
-        let may_serve = |v: &VariantMeasurements| v.self_hosted || !facts.targets.self_hosted;
+    /// The evidence of a run.
+    pub(super) fn of_run(facts: &'a SuiteFacts<'a>, measured: &'a Measurements) -> Self {
+        let subjects = measured.variants.iter().map(Subject::of_run).collect();
+        Self::new(facts, subjects, Setting::of_run(measured))
+    }
+
+    pub(super) fn new(facts: &'a SuiteFacts<'a>, subjects: Vec<Subject<'a>>, setting: Setting<'a>) -> Self {
+        let may_serve = |subject: &Subject<'_>| subject.self_hosted || !facts.targets.self_hosted;
         // What is given the right documents cannot be shipped: it says how far retrieval could go.
-        let eligible = (0..measured.variants.len())
-            .filter(|&place| was_asked(&measured.variants[place]) && !is_bound(&measured.variants[place].variant))
-            .filter(|&place| may_serve(&measured.variants[place]))
+        let eligible = (0..subjects.len())
+            .filter(|&place| subjects[place].was_asked() && !subjects[place].is_bound() && may_serve(&subjects[place]))
             .collect();
-        let mut evidence = Self { facts, measured, eligible, incumbent: None };
+        let mut evidence = Self { facts, subjects, setting, eligible, incumbent: None };
         evidence.incumbent = evidence.named_incumbent().or_else(|| evidence.default_incumbent());
         evidence
     }
@@ -152,14 +113,14 @@ impl<'a> Evidence<'a> {
     /// The untuned variant with the fewest interventions of the last round (DESIGN.md 13.8).
     fn default_incumbent(&self) -> Option<usize> {
         let rank = |&place: &usize| {
-            let measured = self.at(place);
-            (Reverse(measured.round), measured.variant.interventions().len())
+            let subject = self.at(place);
+            (Reverse(subject.round), subject.variant.interventions().len())
         };
         self.prompted().into_iter().min_by_key(rank)
     }
 
-    pub(super) fn at(&self, place: usize) -> &'a VariantMeasurements {
-        &self.measured.variants[place]
+    pub(super) fn at(&self, place: usize) -> &Subject<'a> {
+        &self.subjects[place]
     }
 
     /// Its name in backticks.
@@ -173,11 +134,15 @@ impl<'a> Evidence<'a> {
         self.eligible.iter().copied().filter(untuned).collect()
     }
 
-    /// Whether a variant has scores and at most 1% of its answers are missing.
+    /// Whether a variant has scores (or, of stated figures, any at all) and at most 1% of its answers
+    /// are missing.
     pub(super) fn usable(&self, place: usize) -> bool {
-        let measured = self.at(place);
-        let missing = measured.missing as f64;
-        measured.scores.iter().any(Option::is_some) && missing <= MOST_MISSING * measured.outcomes.total() as f64
+        let subject = self.at(place);
+        let known = match self.setting.source {
+            Source::Stated => subject.is_known(),
+            Source::Live | Source::Recorded => subject.accuracy.is_known(),
+        };
+        known && subject.missing as f64 <= MOST_MISSING * subject.asked as f64
     }
 
     pub(super) fn alpha(&self) -> f64 {
@@ -191,34 +156,40 @@ impl<'a> Evidence<'a> {
         if (0.0..1.0).contains(&delta) { delta } else { 0.02 }
     }
 
-    fn vector(&self, place: usize, metric: Metric) -> &'a [Option<f32>] {
+    fn rates(&self, place: usize, metric: Metric) -> Rates<'a> {
         match metric {
-            Metric::Accuracy => &self.at(place).scores,
-            Metric::Validity => &self.at(place).valid,
+            Metric::Accuracy => self.at(place).accuracy,
+            Metric::Validity => self.at(place).validity,
         }
     }
 
     /// Whether the rate was measured at all.
     pub(super) fn has(&self, place: usize, metric: Metric) -> bool {
-        self.vector(place, metric).iter().any(Option::is_some)
+        self.rates(place, metric).is_known()
     }
 
     /// Calls behind a variant's answers, at least one an example.
     fn calls(&self, place: usize, examples: usize) -> u64 {
-        let measured = self.at(place);
-        let asked = measured.outcomes.total().saturating_sub(measured.missing);
-        let most = (examples as u64).saturating_mul(u64::from(self.measured.repeats.max(1)));
+        let subject = self.at(place);
+        let asked = subject.asked.saturating_sub(subject.missing);
+        let most = (examples as u64).saturating_mul(u64::from(self.setting.repeats.max(1)));
         asked.min(most).max(examples as u64)
     }
 
     /// Scores and clusters of the examples that have one.
-    fn sample(&self, place: usize, metric: Metric) -> (Vec<f64>, Vec<u32>) {
-        let scores = self.vector(place, metric).iter().zip(&self.measured.clusters);
-        scores.filter_map(|(score, &cluster)| rate(*score).map(|score| (score, cluster))).unzip()
+    pub(super) fn sample(&self, place: usize, metric: Metric) -> (Vec<f64>, Vec<u32>) {
+        let Rates::ByExample(scores) = self.rates(place, metric) else {
+            return (Vec::new(), Vec::new());
+        };
+        let scores = scores.iter().zip(self.setting.clusters);
+        scores.filter_map(|(score, &cluster)| Some((rate(*score)?, cluster))).unzip()
     }
 
-    /// One-sided bounds for a decision.
+    /// Means and one-sided bounds, each end at 1 − alpha.
     pub(super) fn bounds(&self, place: usize, metric: Metric, alpha: f64) -> Bounds {
+        if let Rates::Counts(counts) = self.rates(place, metric) {
+            return counted_bounds(counts, alpha);
+        }
         let (scores, clusters) = self.sample(place, metric);
         let calls = self.calls(place, scores.len());
         Bounds {
@@ -229,21 +200,48 @@ impl<'a> Evidence<'a> {
 
     /// The rate for display at level 1 − alpha.
     pub(super) fn estimate(&self, place: usize, metric: Metric, alpha: f64) -> Estimate {
+        if let Rates::Counts(counts) = self.rates(place, metric) {
+            return counted_estimate(counts, alpha);
+        }
         let (scores, clusters) = self.sample(place, metric);
         let calls = self.calls(place, scores.len());
-        let dependent = self.measured.clustered || self.measured.repeats > 1;
-        clustered_accuracy(&scores, &clusters, calls, dependent, alpha)
+        clustered_accuracy(&scores, &clusters, calls, self.is_dependent(), alpha)
     }
 
-    /// B − A on the examples that both have, two-sided at `alpha`.
+    /// Whether repeats or clusters make fewer independent examples than there are answers.
+    fn is_dependent(&self) -> bool {
+        self.setting.clustered || self.setting.repeats > 1
+    }
+
+    /// B − A, two-sided at `alpha`: on the examples that both have where they are known.
     pub(super) fn pair(&self, a: usize, b: usize, metric: Metric, alpha: f64) -> Pair {
-        let scores = self.vector(a, metric).iter().zip(self.vector(b, metric));
-        let both =
-            scores.zip(&self.measured.clusters).filter_map(|((a, b), &cluster)| Some((rate(*b)? - rate(*a)?, cluster)));
-        let (values, clusters): (Vec<f64>, Vec<u32>) = both.unzip();
-        let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
-        let difference = paired_difference(&values, &clusters, calls, alpha);
-        Pair { difference, values, clusters }
+        match (self.rates(a, metric), self.rates(b, metric)) {
+            (Rates::ByExample(first), Rates::ByExample(second)) => {
+                let scores = first.iter().zip(second).zip(self.setting.clusters);
+                let both = scores.filter_map(|((a, b), &cluster)| Some((rate(*b)? - rate(*a)?, cluster)));
+                let (values, clusters): (Vec<f64>, Vec<u32>) = both.unzip();
+                let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
+                Pair::of_examples(values, clusters, calls, alpha)
+            }
+            (Rates::Unknown, _) | (_, Rates::Unknown) => Pair::nothing(),
+            _ => match (self.counts(a, metric), self.counts(b, metric)) {
+                (Some(a), Some(b)) => Pair::of_counts(a, b, alpha),
+                _ => Pair::nothing(),
+            },
+        }
+    }
+
+    /// The rate as counts, whatever it is known by; `None` without any.
+    fn counts(&self, place: usize, metric: Metric) -> Option<Counts> {
+        match self.rates(place, metric) {
+            Rates::Unknown => None,
+            Rates::Counts(counts) => Some(counts).filter(|counts| counts.n > 0),
+            Rates::ByExample(_) => {
+                let known = self.bounds(place, metric, self.alpha()).known;
+                let (mean, n_eff) = (known.mean?, known.n_eff?);
+                Some(Counts { right: mean * known.n as f64, n: known.n, n_eff, of_shared_examples: true })
+            }
+        }
     }
 
     /// B against A in accuracy, with everything that is shown of it.
@@ -251,7 +249,11 @@ impl<'a> Evidence<'a> {
         let alpha = self.alpha();
         let pair = self.pair(baseline, variant, Metric::Accuracy, alpha);
         let p = pair.p(self.facts.statistics.seed);
-        let either = self.at(baseline).scores.len().max(self.at(variant).scores.len()) as u64;
+        let examples = |place: usize| match self.at(place).accuracy {
+            Rates::Unknown => 0,
+            Rates::ByExample(scores) => scores.len() as u64,
+            Rates::Counts(counts) => counts.n,
+        };
         PairedComparison {
             variant: self.at(variant).variant.id.clone(),
             baseline: self.at(baseline).variant.id.clone(),
@@ -259,21 +261,27 @@ impl<'a> Evidence<'a> {
             p,
             wins: pair.difference.wins,
             losses: pair.difference.losses,
-            dropped: either.saturating_sub(pair.difference.n),
+            dropped: examples(baseline).max(examples(variant)).saturating_sub(pair.difference.n),
             verdict: paired_verdict(pair.difference.interval, p, alpha),
         }
     }
 
     /// The usable variant with the highest accuracy, `except` left out; the first of equals.
     pub(super) fn best(&self, except: Option<usize>) -> Option<usize> {
+        let places: Vec<usize> =
+            self.eligible.iter().copied().filter(|&place| Some(place) != except && self.usable(place)).collect();
+        self.best_of(&places)
+    }
+
+    /// The variant with the highest accuracy among these; the first of equals.
+    pub(super) fn best_of(&self, places: &[usize]) -> Option<usize> {
         let mut best: Option<(usize, f64)> = None;
-        for &place in &self.eligible {
-            let point = self.bounds(place, Metric::Accuracy, self.alpha()).known.mean;
-            let Some(point) = point.filter(|_| Some(place) != except && self.usable(place)) else {
+        for &place in places {
+            let Some(mean) = self.bounds(place, Metric::Accuracy, self.alpha()).known.mean else {
                 continue;
             };
-            if best.is_none_or(|(_, highest)| point > highest) {
-                best = Some((place, point));
+            if best.is_none_or(|(_, highest)| mean > highest) {
+                best = Some((place, mean));
             }
         }
         best.map(|(place, _)| place)
@@ -289,13 +297,25 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Whether a variant is given the documents that examples name.
-pub(super) fn is_bound(variant: &Variant) -> bool {
-    variant.retrieve.as_ref().is_some_and(|retrieve| retrieve.is_oracle())
+fn counted_bounds(counts: Counts, alpha: f64) -> Bounds {
+    let rate = if counts.n > 0 { counts.right / counts.n as f64 } else { 0.0 };
+    let nothing = clustered_mean(&[], &[], 0, alpha);
+    let known = ClusteredMean { mean: Some(rate), n_eff: Some(counts.n_eff), n: counts.n, groups: counts.n, ..nothing };
+    if counts.n == 0 {
+        return Bounds { known: nothing, interval: Interval::UNIT };
+    }
+    Bounds { known, interval: clopper_pearson_one_sided(rate * counts.n_eff, counts.n_eff, alpha) }
 }
 
-fn was_asked(measured: &VariantMeasurements) -> bool {
-    measured.outcomes.total() > 0 || measured.scores.iter().any(Option::is_some)
+fn counted_estimate(counts: Counts, alpha: f64) -> Estimate {
+    let level = 1.0 - alpha;
+    if counts.n == 0 {
+        return Estimate::nothing(Interval::UNIT, level);
+    }
+    let rate = counts.right / counts.n as f64;
+    let Interval { low, high } = wilson(rate * counts.n_eff, counts.n_eff, alpha);
+    let method = if counts.n_eff < counts.n as f64 { Method::WilsonEffectiveN } else { Method::Wilson };
+    Estimate { point: Some(rate), low, high, level, n: counts.n, method }
 }
 
 /// A score as a usable rate.

@@ -5,15 +5,23 @@
 //! Every combination of evidence gives exactly one verdict. What is unknown never becomes yes or no.
 
 mod advice;
+mod ceiling;
 mod economics;
 mod evidence;
 mod flips;
+mod given;
+mod headroom;
+mod labels;
 pub mod ladder;
+mod pair;
 mod prose;
 mod quality;
+mod questions;
 mod rivals;
 mod rungs;
+mod subject;
 mod triggers;
+mod tuned;
 
 #[cfg(test)]
 mod tests;
@@ -22,16 +30,23 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use ceiling::{CeilingRound, CeilingTest, Extrapolation, FewShot, WindowGain};
 pub use economics::BreakEven;
 pub use evidence::PairedComparison;
+pub use given::{FAMILY as EVIDENCE_FAMILY, Given};
+pub use labels::{LabelReport, LabelSource};
 pub use ladder::{LabelCeiling, LadderState, Payback, Phase, Rule, Rung, RungStatus, TriggerState, VerdictKind};
+pub use questions::{Question, QuestionAnswer, QuestionState};
 pub use rungs::RungReport;
+pub use subject::Source;
 pub use triggers::{Trigger, Triggers};
+pub use tuned::{Requirement, TunedReport};
 
 use crate::measure::Measurements;
-use crate::suite::{Economics, LabelAudit, Range, Statistics, Suite, Targets};
+use crate::suite::{DoubleAnnotation, Economics, ErrorClasses, LabelAudit, Range, Statistics, Suite, Targets};
 use crate::variant::VariantId;
 use evidence::Evidence;
+use subject::Subject;
 
 /// What the verdict reads of a suite.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +59,11 @@ pub struct SuiteFacts<'a> {
     pub statistics: Statistics,
     /// A random re-check of labels, if there was one.
     pub audit: Option<LabelAudit>,
-    /// Rungs declared impossible.
+    /// Second labels, if there are any.
+    pub annotations: Option<DoubleAnnotation>,
+    /// Causes of the errors of the variant in use, if they were labelled.
+    pub error_classes: Option<ErrorClasses>,
+    /// Rungs, or few-shot, declared impossible.
     pub impossible: &'a [String],
     /// The variant now in use, if named.
     pub incumbent: Option<&'a VariantId>,
@@ -63,6 +82,8 @@ impl<'a> SuiteFacts<'a> {
             economics: suite.economics.as_ref(),
             statistics: suite.statistics,
             audit: suite.audit,
+            annotations: suite.annotations,
+            error_classes: suite.error_classes,
             impossible: &suite.impossible,
             incumbent: suite.incumbent.as_ref(),
             margin: suite.gate.margin,
@@ -77,23 +98,15 @@ pub struct NextStep {
     pub rung: Option<Rung>,
     /// The step, in a sentence.
     pub what: String,
-    /// What it usually costs beside working time; `None` where no figure is claimed.
+    /// What it usually costs beside working time and labelling, in USD: figures of the field, not of this
+    /// task. `None` where there is none.
     pub usual_cost_usd: Option<Range>,
+    /// Labelling as `[economics]` states it, for a step that trains.
+    pub labelling_usd: Option<Range>,
     /// Whether it is to be tried or shipped.
     pub phase: Phase,
     /// The measured variant that does it, if there is one.
     pub variant: Option<VariantId>,
-}
-
-/// The label ceiling with what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LabelReport {
-    /// Whether the labels allow the target.
-    pub state: LabelCeiling,
-    /// How many labels to check, where that would settle it.
-    pub n_to_settle: Option<u64>,
-    /// Why, in a sentence.
-    pub explanation: String,
 }
 
 /// The ladder's answer.
@@ -113,6 +126,10 @@ pub struct Verdict {
     pub notes: Vec<String>,
     /// The five triggers.
     pub triggers: Triggers,
+    /// The six questions in order, with what was tried.
+    pub questions: Vec<Question>,
+    /// The ceiling test; null without an accuracy target.
+    pub ceiling_test: Option<CeilingTest>,
     /// The label ceiling.
     pub label_ceiling: LabelReport,
     /// The rungs.
@@ -125,6 +142,8 @@ pub struct Verdict {
     pub next_step: Option<NextStep>,
     /// When training would pay back, where economics are configured.
     pub break_even: Option<BreakEven>,
+    /// What a tuned variant showed, or would have to reach.
+    pub tuned: TunedReport,
     /// What would change the verdict.
     pub flips_if: Vec<String>,
     /// How many more examples (or, for the label ceiling, labels) would settle it.
@@ -143,12 +162,14 @@ struct Findings<'a> {
     /// Why the data cannot be used, if so.
     unusable: Option<String>,
     triggers: Triggers,
+    ceiling: Option<CeilingTest>,
     label: LabelReport,
     rungs: BTreeMap<Rung, RungReport>,
     self_hosted_prompt: RungReport,
     payback: Payback,
     payback_why: String,
     break_even: Option<BreakEven>,
+    tuned: TunedReport,
     paired: Option<PairedComparison>,
 }
 
@@ -168,20 +189,27 @@ impl Findings<'_> {
 
 /// The verdict on what was measured. Never panics; never NaN.
 pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
-    let evidence = Evidence::new(facts, measured);
-    let triggers = triggers::all(&evidence);
+    let evidence = Evidence::of_run(facts, measured);
+    verdict(&evidence)
+}
+
+/// The verdict on evidence from anywhere.
+fn verdict(evidence: &Evidence<'_>) -> Verdict {
+    let (quality, ceiling) = quality::ceiling(evidence);
+    let triggers = triggers::all(evidence, quality);
     let states = triggers.states();
     let waived = states[2] == TriggerState::Fired || states[4] == TriggerState::Fired;
-    let (payback, break_even, payback_why) = economics::payback(&evidence, waived);
-    let (label, n_to_settle, explanation) = quality::label_ceiling(&evidence);
+    let (payback, break_even, payback_why) = economics::payback(evidence, waived);
     let rival = evidence.best(evidence.incumbent);
     let findings = Findings {
-        unusable: unusable(&evidence),
-        rungs: rungs::all(&evidence, &triggers),
-        self_hosted_prompt: rungs::self_hosted_prompt(&evidence),
-        label: LabelReport { state: label, n_to_settle, explanation },
+        unusable: unusable(evidence),
+        rungs: rungs::all(evidence, &triggers),
+        self_hosted_prompt: rungs::self_hosted_prompt(evidence),
+        label: labels::ceiling(evidence),
+        tuned: tuned::report(evidence),
+        ceiling,
         paired: evidence.incumbent.zip(rival).map(|(a, b)| evidence.comparison(a, b)),
-        evidence: &evidence,
+        evidence,
         triggers,
         payback,
         payback_why,
@@ -199,10 +227,13 @@ pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
         next_step: advice::next_step(&findings, rule),
         flips_if: flips::flips(&findings),
         n_to_settle: advice::n_to_settle(&findings, rule),
+        questions: questions::all(&findings, rule),
         incumbent: evidence.incumbent.map(id),
         best_variant: evidence.best(None).map(id),
         triggers: findings.triggers,
+        ceiling_test: findings.ceiling,
         label_ceiling: findings.label,
+        tuned: findings.tuned,
         rungs: findings.rungs,
         self_hosted_prompt: findings.self_hosted_prompt,
         payback: findings.payback,
@@ -213,26 +244,31 @@ pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
 
 /// Why the data cannot decide anything (rule L1), if so.
 fn unusable(evidence: &Evidence<'_>) -> Option<String> {
-    let variants = &evidence.measured.variants;
-    let scored = |place: &usize| evidence.at(*place).scores.iter().any(Option::is_some);
-    if !(0..variants.len()).any(|place| scored(&place)) {
-        return Some("no answer was scored".to_owned());
+    let subjects = &evidence.subjects;
+    if evidence.setting.source == Source::Stated {
+        if !subjects.iter().any(Subject::is_known) {
+            return Some("no figure is stated".to_owned());
+        }
+    } else {
+        if !subjects.iter().any(|subject| subject.accuracy.is_known()) {
+            return Some("no answer was scored".to_owned());
+        }
+        if evidence.setting.groups() < 2 {
+            return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
+        }
     }
-    let mut clusters = evidence.measured.clusters.clone();
-    clusters.sort_unstable();
-    clusters.dedup();
-    if clusters.len() < 2 {
-        return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
-    }
-    let asked: u64 = variants.iter().map(|v| v.outcomes.total()).sum();
-    let missing: u64 = variants.iter().map(|v| v.missing).sum();
+    let asked: u64 = subjects.iter().map(|subject| subject.asked).sum();
+    let missing: u64 = subjects.iter().map(|subject| subject.missing).sum();
     if missing as f64 > evidence::MOST_MISSING * asked as f64 {
         return Some(too_many_missing(evidence, missing, asked));
     }
     match evidence.incumbent {
         Some(place) if !evidence.usable(place) => {
-            let measured = evidence.at(place);
-            Some(too_many_missing(evidence, measured.missing, measured.outcomes.total()))
+            let subject = evidence.at(place);
+            Some(match subject.is_known() {
+                true => too_many_missing(evidence, subject.missing, subject.asked),
+                false => format!("no figure of {}, the variant in use, is known", evidence.name(place)),
+            })
         }
         None if !evidence.facts.targets.self_hosted => {
             Some("no prompted variant was measured, so there is nothing to compare with".to_owned())
@@ -242,10 +278,10 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn too_many_missing(evidence: &Evidence<'_>, missing: u64, asked: u64) -> String {
-    let worst = evidence.measured.variants.iter().max_by_key(|v| v.missing);
-    let most = worst.map_or_else(String::new, |v| {
-        let why = v.failures.first().map_or_else(String::new, |(_, _, message)| format!(": {message}"));
-        format!("; most of them of `{}`{why}", v.variant.id)
+    let worst = evidence.subjects.iter().max_by_key(|subject| subject.missing);
+    let most = worst.map_or_else(String::new, |subject| {
+        let why = subject.failure.map_or_else(String::new, |message| format!(": {message}"));
+        format!("; most of them of `{}`{why}", subject.variant.id)
     });
     format!(
         "{} of {} answers are missing, more than {}{most}",

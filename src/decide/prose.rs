@@ -91,6 +91,12 @@ pub(super) fn months(months: Option<f64>) -> String {
     months.map_or_else(|| "never".to_owned(), |months| format!("{} months", number(months, 1)))
 }
 
+/// Clauses one after another.
+pub(super) fn sentences(clauses: &[String]) -> String {
+    let said: Vec<&str> = clauses.iter().map(String::as_str).filter(|clause| !clause.is_empty()).collect();
+    said.join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use super::evidence::{Evidence, Metric};
 use super::ladder::TriggerState;
+use super::subject::Rates;
 use super::{prose, triggers};
 use crate::stats::cluster::mean_with_t;
 use crate::stats::proportion::clopper_pearson_one_sided;
@@ -76,7 +77,7 @@ fn latency_no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64)
     let Some(limit) = evidence.facts.targets.ttft_p95_ms else {
         return Rest::NoWorse;
     };
-    if !evidence.measured.latency_comparable {
+    if !evidence.setting.latency_comparable {
         return Rest::NoWorse;
     }
     if triggers::latency(evidence, b, met_alpha).state == TriggerState::Clear {
@@ -84,7 +85,7 @@ fn latency_no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64)
     }
     let over = |place: usize, alpha: f64| {
         let latency = &evidence.at(place).ttft;
-        clopper_pearson_one_sided(latency.exceedances(limit) as f64, latency.n() as f64, alpha)
+        clopper_pearson_one_sided(latency.over(limit) as f64, latency.n() as f64, alpha)
     };
     let half = met_alpha / 2.0;
     let margin = evidence.facts.margin;
@@ -100,15 +101,15 @@ fn latency_no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64)
 
 /// Whether b's 95th percentile is at least 10% under a's, by their intervals.
 pub(super) fn faster(evidence: &Evidence<'_>, a: usize, b: usize) -> bool {
-    let (Some(a), Some(b)) = (evidence.at(a).ttft.p95, evidence.at(b).ttft.p95) else {
+    let (Some(a), Some(b)) = (evidence.at(a).ttft.p95(), evidence.at(b).ttft.p95()) else {
         return false;
     };
-    evidence.measured.latency_comparable && b.high < LESS * a.low
+    evidence.setting.latency_comparable && b.high < LESS * a.low
 }
 
 /// Whether b's requests are at least 10% cheaper than a's, paired where both are known by example.
 pub(super) fn cheaper(evidence: &Evidence<'_>, a: usize, b: usize) -> bool {
-    let (first, second) = (&evidence.at(a).cost, &evidence.at(b).cost);
+    let (first, second) = (evidence.at(a), evidence.at(b));
     if let Some(saving) = paired_money(evidence, a, b, |a, b| LESS * a - b, 0.0) {
         return saving.low > 0.0;
     }
@@ -127,7 +128,7 @@ pub(super) fn saving(evidence: &Evidence<'_>, a: usize, b: usize, value_per_erro
         let n = paired.n;
         return Some(Estimate { point: Some(paired.point), low: paired.low, high: paired.high, level, n, method });
     }
-    let (a, b) = (evidence.at(a).cost.per_request?, evidence.at(b).cost.per_request?);
+    let (a, b) = (evidence.at(a).per_request?, evidence.at(b).per_request?);
     let finite = a.low.is_finite() && a.high.is_finite() && b.low.is_finite() && b.high.is_finite();
     let (Some(point_a), Some(point_b), true) = (a.point, b.point, finite && value_per_error == 0.0) else {
         return None;
@@ -153,13 +154,16 @@ fn paired_money(
     let (first, second) = (evidence.at(a), evidence.at(b));
     let mut values = Vec::new();
     let mut clusters = Vec::new();
-    for (place, &cluster) in evidence.measured.clusters.iter().enumerate() {
+    for (place, &cluster) in evidence.setting.clusters.iter().enumerate() {
         let cost = |of: &[Option<f64>]| of.get(place).copied().flatten();
-        let score = |of: &[Option<f32>]| of.get(place).copied().flatten().map(f64::from);
-        let (Some(a), Some(b)) = (cost(&first.cost.by_example), cost(&second.cost.by_example)) else {
+        let score = |of: Rates<'_>| match of {
+            Rates::ByExample(scores) => scores.get(place).copied().flatten().map(f64::from),
+            Rates::Unknown | Rates::Counts(_) => None,
+        };
+        let (Some(a), Some(b)) = (cost(first.costs), cost(second.costs)) else {
             continue;
         };
-        let gain = match (score(&first.scores), score(&second.scores)) {
+        let gain = match (score(first.accuracy), score(second.accuracy)) {
             _ if value_per_error == 0.0 => 0.0,
             (Some(a), Some(b)) => value_per_error * (b - a),
             _ => continue,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, Metric, is_bound};
+use super::evidence::{Evidence, Metric};
+use super::headroom;
 use super::ladder::{Rung, RungStatus, TriggerState};
 use super::prose;
 use super::rivals::{self, Rest};
@@ -160,9 +161,9 @@ impl<'a> Judge<'a> {
         let Some(incumbent) = self.evidence.incumbent else {
             return Vec::new();
         };
-        let base = &self.evidence.at(incumbent).variant;
+        let base = self.evidence.at(incumbent).variant;
         let fits = |&place: &usize| {
-            let variant = &self.evidence.at(place).variant;
+            let variant = self.evidence.at(place).variant;
             let tuned = rung.trains() && uses(variant, rung);
             place != incumbent && (tuned || adds_only(base, variant, rung))
         };
@@ -209,14 +210,14 @@ impl<'a> Judge<'a> {
     /// What the incumbent reaches with the right documents before it, where that was measured: no
     /// retrieval does better.
     fn upper_bound(&self) -> Option<String> {
-        let base = &self.evidence.at(self.evidence.incumbent?).variant;
-        let variants = &self.evidence.measured.variants;
-        let mut places = 0..variants.len();
+        let base = self.evidence.at(self.evidence.incumbent?).variant;
+        let subjects = &self.evidence.subjects;
+        let mut places = 0..subjects.len();
         // The incumbent may retrieve already; then it is what the oracle is the bound of.
         let plain = Variant { retrieve: None, ..base.clone() };
         let bound = places.find(|&place| {
-            let variant = &variants[place].variant;
-            is_bound(variant) && adds_only(&plain, variant, Rung::Rag) && self.evidence.usable(place)
+            let subject = &subjects[place];
+            subject.is_bound() && adds_only(&plain, subject.variant, Rung::Rag) && self.evidence.usable(place)
         })?;
         let rate = self.evidence.estimate(bound, Metric::Accuracy, self.evidence.alpha());
         let name = self.evidence.name(bound);
@@ -237,7 +238,7 @@ impl<'a> Judge<'a> {
             let judged = places.iter().map(|&place| self.variant(rung, incumbent, place, met_alpha));
             return strongest(judged);
         }
-        match incumbent.filter(|&place| uses(&self.evidence.at(place).variant, rung)) {
+        match incumbent.filter(|&place| uses(self.evidence.at(place).variant, rung)) {
             Some(incumbent) => self.in_use(rung, incumbent),
             None => self.untried(rung),
         }
@@ -264,11 +265,14 @@ impl<'a> Judge<'a> {
     }
 
     fn untried(&self, rung: Rung) -> RungReport {
+        if let Some(why) = headroom::cannot_help(self.evidence, self.triggers, rung) {
+            return RungReport::without_variant(RungStatus::Na, why);
+        }
         let others: Vec<String> = self
             .evidence
             .eligible
             .iter()
-            .filter(|&&place| uses(&self.evidence.at(place).variant, rung))
+            .filter(|&&place| uses(self.evidence.at(place).variant, rung))
             .map(|&place| self.evidence.name(place))
             .collect();
         let why = match self.evidence.incumbent {

@@ -3,7 +3,7 @@ use crate::measure::steps::tests::{measurements, row};
 use crate::measure::{Latency, RunProvenance, VariantMeasurements};
 use crate::provider::EndpointId;
 use crate::stats::{Estimate, Interval, Method};
-use crate::variant::{Retrieve, RetrieveFrom, Structured, Tuning, TuningMethod, Variant};
+use crate::variant::{Retrieve, RetrieveFrom, Select, Shots, Structured, Tuning, TuningMethod, Variant};
 
 mod random;
 
@@ -39,8 +39,17 @@ fn costing(mut measured: VariantMeasurements, usd: f64) -> VariantMeasurements {
     measured
 }
 
+/// Four rounds of a prompt that gain nothing, and few-shot on the last.
 fn rounds(n: usize, right: usize) -> Vec<VariantMeasurements> {
-    (1..=4).map(|round| variant(&format!("v{round}"), round, right, n)).collect()
+    let mut rounds: Vec<_> = (1..=4).map(|round| variant(&format!("v{round}"), round, right, n)).collect();
+    rounds.push(few_shot("few-shot", 5, variant("few-shot", 4, right, n)));
+    rounds
+}
+
+fn few_shot(name: &str, k: u32, mut measured: VariantMeasurements) -> VariantMeasurements {
+    measured.variant.id = VariantId(name.to_owned());
+    measured.variant.shots = Some(Shots { k, select: Select::Fixed, seed: 0 });
+    measured
 }
 
 fn facts(targets: &Targets) -> SuiteFacts<'_> {
@@ -49,6 +58,8 @@ fn facts(targets: &Targets) -> SuiteFacts<'_> {
         economics: None,
         statistics: Statistics::default(),
         audit: None,
+        annotations: None,
+        error_classes: None,
         impossible: &[],
         incumbent: None,
         margin: 0.02,

@@ -47,8 +47,12 @@ impl Trigger {
         }
     }
 
-    fn unknown(target: f64, explanation: impl Into<String>) -> Self {
-        Self { target: Some(target), ..Self::bare(TriggerState::Unknown, explanation) }
+    pub(super) fn unknown(target: f64, explanation: impl Into<String>) -> Self {
+        Self::settled(TriggerState::Unknown, target, explanation)
+    }
+
+    pub(super) fn settled(state: TriggerState, target: f64, explanation: impl Into<String>) -> Self {
+        Self { target: Some(target), ..Self::bare(state, explanation) }
     }
 }
 
@@ -159,22 +163,22 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     let Some(limit) = evidence.facts.targets.ttft_p95_ms else {
         return Trigger::bare(TriggerState::Na, "no target for the time to the first token is configured");
     };
-    let (measured, name) = (evidence.at(place), evidence.name(place));
-    let n = measured.ttft.n();
-    let recorded = if evidence.measured.latency_comparable {
+    let (subject, name) = (evidence.at(place), evidence.name(place));
+    let n = subject.ttft.n();
+    let recorded = if evidence.setting.latency_comparable {
         None
     } else {
         Some("the times are recorded and not declared comparable; measure live to decide")
     };
-    let none = match measured.batched {
+    let none = match subject.batched {
         0 => "no fresh time to the first token was measured",
         _ => "the answers came by batch, which has no times; send some directly to decide",
     };
     if let Some(why) = recorded.or((n == 0).then_some(none)) {
         let why = format!("time to the first token of {name}: {why}");
-        return Trigger { finding: measured.ttft.p95, n, ..Trigger::unknown(limit, why) };
+        return Trigger { finding: subject.ttft.p95(), n, ..Trigger::unknown(limit, why) };
     }
-    let over = measured.ttft.exceedances(limit);
+    let over = subject.ttft.over(limit);
     let within = n.saturating_sub(over) as f64;
     let (alpha, total) = (evidence.alpha(), n as f64);
     let met = exceedance_answer(over as f64, total, QUANTILE, met_alpha) == TargetAnswer::Met;
@@ -185,19 +189,22 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     let unknown = state == TriggerState::Unknown;
     let n_to_settle = n_to_settle_target(within, total, QUANTILE, alpha, POWER).filter(|_| unknown);
     let tail = if unknown { prose::settle(n_to_settle, "answers") } else { String::new() };
-    let p95 = measured.ttft.p95.map_or_else(|| "not shown".to_owned(), |p95| prose::milliseconds(&p95));
+    let p95 = subject.ttft.p95().map_or_else(|| "not shown".to_owned(), |p95| prose::milliseconds(&p95));
+    let load = match subject.in_flight {
+        0 => String::new(),
+        most => format!(", at most {most} requests at once"),
+    };
     let explanation = format!(
-        "95th percentile of the time to the first token of {name} is {p95}, {} of {} answers over the limit, \
-         at most {} requests at once; {}{tail}",
+        "95th percentile of the time to the first token of {name} is {p95}, {} of {} answers over the limit\
+{load}; {}{tail}",
         prose::count(over),
         prose::count(n),
-        measured.in_flight,
         against_target(state, &format!("{} ms", prose::number(limit, 0))),
     );
     Trigger {
         state,
         target: Some(limit),
-        finding: measured.ttft.p95,
+        finding: subject.ttft.p95(),
         bounds: Some(clopper_pearson_one_sided(over as f64, total, alpha)),
         n,
         n_to_settle,
@@ -214,9 +221,9 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
     let Some((volume_low, volume_high)) = evidence.volume() else {
         return Trigger::unknown(budget, "the number of requests a month is not configured");
     };
-    let cost = &evidence.at(place).cost;
-    let Some(each) = cost.per_request.filter(|each| each.low.is_finite() && each.point.is_some()) else {
-        let why = cost.note.as_deref().unwrap_or("no price is known");
+    let subject = evidence.at(place);
+    let Some(each) = subject.per_request.filter(|each| each.low.is_finite() && each.point.is_some()) else {
+        let why = subject.cost_note.unwrap_or("no price is known");
         return Trigger::unknown(budget, format!("the cost of {name} is unknown: {why}"));
     };
     let (low, high) = (volume_low * each.low, volume_high * each.high);
@@ -263,7 +270,7 @@ pub(super) fn compliance(evidence: &Evidence<'_>) -> Trigger {
 }
 
 /// All five for the incumbent.
-pub(super) fn all(evidence: &Evidence<'_>) -> Triggers {
+pub(super) fn all(evidence: &Evidence<'_>, quality: Trigger) -> Triggers {
     let alpha = evidence.alpha();
     let of_incumbent = |configured: bool, judge: &dyn Fn(usize) -> Trigger| {
         let none = "no eligible variant in use was measured";
@@ -276,7 +283,7 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Triggers {
     let targets = evidence.facts.targets;
     Triggers {
         t1: of_incumbent(targets.schema_validity.is_some(), &|i| validity(evidence, i, alpha)),
-        t2: super::quality::ceiling(evidence),
+        t2: quality,
         t3: of_incumbent(targets.ttft_p95_ms.is_some(), &|i| latency(evidence, i, alpha)),
         t4: of_incumbent(targets.monthly_budget_usd.is_some(), &|i| cost(evidence, i)),
         t5: compliance(evidence),

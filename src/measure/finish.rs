@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
 use super::cache::{CacheMeasurements, Context};
 use super::grade::EndpointFacts;
-use super::{Confusion, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
+use super::money;
+use super::{Confusion, Cost, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
 use crate::provider::WireKind;
 use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
 use crate::stats::cluster::clustered_accuracy;
@@ -149,7 +150,10 @@ fn finish_variant(
         served_models: served_models(tally),
         cache: cache(settings.variants.get(variant)?, tally, endpoint, &numbering.clusters, alpha),
         usage: tally.usage,
-        cost: tally.cost.finish(endpoint, &scores, &numbering.clusters, recording_comparable, alpha),
+        cost: Cost {
+            caching: money::most_of_cache(&tally.usage, endpoint.price.as_ref()),
+            ..tally.cost.finish(endpoint, &scores, &numbering.clusters, recording_comparable, alpha)
+        },
         slices: slices(all, &means, primary),
         retrieval: super::retrieval::finish(all, tally, &means, numbering),
         scores,

@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::exchange::FailureKind;
 use crate::score::field_f1::FieldCounts;
 use crate::stats::Estimate;
+use crate::stats::cost::CacheShares;
 use crate::units::Usd;
 use crate::variant::{Variant, VariantId};
 pub use retrieval::RetrievalMeasurements;
@@ -139,6 +140,9 @@ pub struct Cost {
     pub note: Option<String>,
     /// Warning of METHODS.md 6: few requests carry much of the sum.
     pub heavy_tail: bool,
+    /// The most that the prompt cache could take away: the whole prompt read from it, always. `None`
+    /// without prices, usage or a price of cached tokens.
+    pub caching: Option<CacheShares>,
     /// USD by example (mean over repeats); `None` where unknown or missing. Empty when unknown.
     pub by_example: Vec<Option<f64>>,
 }

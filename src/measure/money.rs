@@ -5,11 +5,11 @@
 
 use super::accumulate::ExchangeFacts;
 use super::grade::{Ending, EndpointFacts, GradedTrial};
-use super::{BatchCost, Cost};
+use super::{BatchCost, Cost, UsageTotals};
 use crate::provider::price::request_cost;
 use crate::provider::{GpuCost, Price};
 use crate::stats::cluster::mean_cost;
-use crate::stats::cost::cost_per_correct_fieller;
+use crate::stats::cost::{CacheShares, cost_per_correct_fieller};
 use crate::stats::{Estimate, Method};
 use crate::trial::{Delivery, Provenance};
 use crate::units::Usd;
@@ -173,6 +173,30 @@ impl CostTally {
             ..Cost::default()
         }
     }
+}
+
+/// What the cache could save at most: the whole prompt read from it by every request (METHODS.md 6).
+pub(super) fn most_of_cache(usage: &UsageTotals, price: Option<&Price>) -> Option<CacheShares> {
+    let price = price?;
+    let (input, output, read) = (price.input?, price.output?, price.cache_read?);
+    let prompt = [
+        usage.input_uncached_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+    ];
+    usage.input_uncached_tokens.total?;
+    let prompt: u64 = prompt.iter().filter_map(|sum| sum.total).sum();
+    let (input_usd, output_usd) = (input.times(prompt).as_f64(), output.times(usage.output_tokens.total?).as_f64());
+    let multiplier = read.times(1_000_000).as_f64() / input.times(1_000_000).as_f64();
+    let input_share = input_usd / (input_usd + output_usd);
+    (multiplier.is_finite() && input_share.is_finite()).then_some(CacheShares {
+        input_share,
+        prefix_share: 1.0,
+        hit_rate: 1.0,
+        read_multiplier: multiplier,
+        write_multiplier: 1.0,
+    })
 }
 
 /// From the first request to the last end, without the pauses between a run's invocations.

@@ -130,7 +130,7 @@ pub(crate) fn effective_n(variance: f64, se: f64, groups: usize, calls: f64, alp
 ///
 /// Unusable input (see [`ScoreSample::check`]) counts as no data: mean `None`, interval [0, 1]. Not
 /// for plain independent single calls, where [`wilson`] is exact about n: [`clustered_accuracy`]
-/// chooses.
+/// chooses; here they give `n_eff` = n.
 pub fn clustered_mean(scores: &[f64], clusters: &[u32], calls: u64, alpha: f64) -> ClusteredMean {
     let sample = ScoreSample { scores, clusters, calls };
     let nothing = ClusteredMean {
@@ -158,8 +158,18 @@ pub fn clustered_mean(scores: &[f64], clusters: &[u32], calls: u64, alpha: f64) 
     let (Some(se), true) = (se, is_open_unit(alpha)) else {
         return known;
     };
-    let n_eff = effective_n(mean * (1.0 - mean), se, groups, calls.max(n) as f64, alpha);
+    let n_eff = if is_plain(scores, calls, groups) {
+        n as f64
+    } else {
+        effective_n(mean * (1.0 - mean), se, groups, calls.max(n) as f64, alpha)
+    };
     ClusteredMean { n_eff: Some(n_eff), interval: wilson(snap(mean) * n_eff, n_eff, alpha), ..known }
+}
+
+/// Whether each example is one right-or-wrong call in its own cluster: there 1.1 and 1.2 hold as they
+/// stand (METHODS.md 1.3, the last edge case).
+fn is_plain(scores: &[f64], calls: u64, groups: usize) -> bool {
+    groups == scores.len() && calls <= scores.len() as u64 && scores.iter().all(|&s| s == 0.0 || s == 1.0)
 }
 
 /// `mean` with rounding at 0 and 1 removed, so that "all right" is recognised.
@@ -213,8 +223,7 @@ pub fn clustered_one_sided(scores: &[f64], clusters: &[u32], calls: u64, alpha: 
     let Some(mean) = known.mean else {
         return Interval::UNIT;
     };
-    let binary = scores.iter().all(|&s| s == 0.0 || s == 1.0);
-    if binary && calls <= known.n && all_singletons(clusters) {
+    if is_plain(scores, calls, known.groups as usize) {
         return clopper_pearson_one_sided(scores.iter().sum(), known.n as f64, alpha);
     }
     known.n_eff.map_or(Interval::UNIT, |n_eff| clopper_pearson_one_sided(snap(mean) * n_eff, n_eff, alpha))

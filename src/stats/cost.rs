@@ -88,6 +88,29 @@ pub fn cache_factor(
     Ok((1.0 - input_share) + input_share * ((1.0 - prefix_share) + prefix_share * prefix))
 }
 
+/// What decides how much of a request's cost the prompt cache takes away (METHODS.md 6).
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct CacheShares {
+    /// Share of the uncached cost that is input.
+    pub input_share: f64,
+    /// Share of the input tokens that is a cacheable prefix.
+    pub prefix_share: f64,
+    /// Share of the requests that hit.
+    pub hit_rate: f64,
+    /// Price of a token read from the cache over that of an input token.
+    pub read_multiplier: f64,
+    /// Price of a token written to the cache over that of an input token.
+    pub write_multiplier: f64,
+}
+
+impl CacheShares {
+    /// Cost with the cache over cost without ([`cache_factor`]); 1 for shares that make no sense.
+    pub fn factor(&self) -> f64 {
+        let Self { input_share, prefix_share, hit_rate, read_multiplier, write_multiplier } = *self;
+        cache_factor(input_share, prefix_share, hit_rate, read_multiplier, write_multiplier).unwrap_or(1.0)
+    }
+}
+
 /// What a training investment costs and saves. All in one currency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BreakEvenInput {
@@ -162,6 +185,44 @@ pub fn break_even(input: &BreakEvenInput) -> Result<BreakEven, StatsError> {
     })
 }
 
+/// Points a range is cut into by [`payback_share`].
+const CUTS: u32 = 24;
+
+/// The share of the ranges in which the investment pays back within the horizon: saving, volume,
+/// overhead and fixed cost each taken as equally likely all over its range, independently.
+///
+/// A reading aid, no probability: the ranges are not distributions. Exact in the fixed cost, by a grid
+/// of midpoints in the others. Unusable input gives `None`.
+pub fn payback_share(input: &BreakEvenInput, volume: Interval) -> Option<f64> {
+    check_break_even(input).ok()?;
+    let usable = volume.low >= 0.0 && volume.low <= volume.high && volume.high.is_finite();
+    if !usable {
+        return None;
+    }
+    let cut = |range: Interval| {
+        let cuts = if range.width() > 0.0 { CUTS } else { 1 };
+        (0..cuts).map(move |place| range.low + range.width() * (f64::from(place) + 0.5) / f64::from(cuts))
+    };
+    let fixed = input.fixed;
+    let (mut sum, mut points) = (0.0, 0_u32);
+    for saving in cut(input.saving_range) {
+        for volume in cut(volume) {
+            for overhead in cut(input.overhead) {
+                let affords = (volume * saving - overhead) * input.horizon_months;
+                sum += if affords <= 0.0 {
+                    f64::from(u8::from(affords == 0.0 && fixed.high == 0.0))
+                } else if fixed.width() > 0.0 {
+                    ((affords - fixed.low) / fixed.width()).clamp(0.0, 1.0)
+                } else {
+                    f64::from(u8::from(affords >= fixed.low))
+                };
+                points += 1;
+            }
+        }
+    }
+    Some(sum / f64::from(points))
+}
+
 fn check_break_even(input: &BreakEvenInput) -> Result<(), StatsError> {
     for (what, value) in [
         ("volume", input.volume),
@@ -224,6 +285,28 @@ mod tests {
         }
         assert!(cache_factor(1.1, 0.5, 0.5, 0.1, 1.0).is_err());
         assert!(cache_factor(1.0, 0.5, f64::NAN, 0.1, 1.0).is_err());
+    }
+
+    #[test]
+    fn the_share_of_the_ranges_in_which_it_pays_back() {
+        let range = |low, high| Interval { low, high };
+        let input = BreakEvenInput {
+            saving: 0.01,
+            saving_range: range(0.01, 0.01),
+            volume: 1e5,
+            overhead: range(0.0, 0.0),
+            fixed: range(6e3, 18e3),
+            horizon_months: 12.0,
+        };
+        // $1,000 a month for 12 months pays fixed costs up to $12,000: half of $6,000 to $18,000.
+        assert_eq!(payback_share(&input, range(1e5, 1e5)), Some(0.5));
+        assert_eq!(payback_share(&input, range(1e6, 2e6)), Some(1.0));
+        let never = BreakEvenInput { saving_range: range(-0.02, -0.01), ..input };
+        assert_eq!(payback_share(&never, range(1e5, 1e5)), Some(0.0));
+        // Savings from 0 to $0.01: only those above half of it pay back $6,000.
+        let unsure = BreakEvenInput { saving_range: range(0.0, 0.01), fixed: range(6e3, 6e3), ..input };
+        assert_eq!(payback_share(&unsure, range(1e5, 1e5)), Some(0.5));
+        assert_eq!(payback_share(&unsure, range(f64::NAN, 1e5)), None);
     }
 
     #[test]

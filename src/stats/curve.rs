@@ -54,7 +54,10 @@ pub fn power_law_fit(n: &[f64], error: &[f64], weight: &[f64]) -> Result<PowerLa
     if error.iter().all(|e| (e - error[0]).abs() < 1e-15) {
         return Ok(PowerLaw { a: 0.0, b: None, c: error[0], sse: 0.0 });
     }
-    let at = |b: f64| linear_fit(n, error, weight, total, b);
+    // In units of the smallest n, so that no power leaves the range of a double.
+    let unit = n.iter().copied().fold(f64::INFINITY, f64::min);
+    let scaled: Vec<f64> = n.iter().map(|n| n / unit).collect();
+    let at = |b: f64| linear_fit(&scaled, error, weight, total, b);
     let (low, high) = EXPONENTS;
     let ratio = (high / low).ln() / f64::from(GRID - 1);
     let exponent = |index: u32| low * (ratio * f64::from(index)).exp();
@@ -73,7 +76,7 @@ pub fn power_law_fit(n: &[f64], error: &[f64], weight: &[f64]) -> Result<PowerLa
     }
     let b = f64::midpoint(left, right);
     let (a, c, sse) = at(b);
-    Ok(PowerLaw { a, b: Some(b), c, sse })
+    Ok(PowerLaw { a: a * unit.powf(b), b: Some(b), c, sse })
 }
 
 /// Best a ≥ 0 and c ≥ 0 for one exponent, and the weighted sum of squares.
@@ -161,6 +164,9 @@ mod tests {
         let rising = power_law_fit(&[1., 2., 3., 4.], &[0.1, 0.2, 0.3, 0.4], &[1.0; 4]).unwrap();
         assert_eq!(rising.a, 0.0);
         close_to(rising.c, 0.25, 1e-12);
+        let tiny = power_law_fit(&[1e-200, 2e-200, 3e-200, 4e-200], &[0.4, 0.3, 0.26, 0.24], &[1.0; 4]).unwrap();
+        assert!(tiny.sse.is_finite() && tiny.c.is_finite());
+        close_to(tiny.c, 0.150688604, 1e-4);
         assert!(power_law_fit(&[1., 2., 3.], &[0.1; 3], &[1.0; 3]).is_err());
         assert!(power_law_fit(&[1., 2., 3., 0.], &[0.1; 4], &[1.0; 4]).is_err());
         assert!(power_law_fit(&[1., 2., 3., 4.], &[f64::NAN; 4], &[1.0; 4]).is_err());

@@ -1,6 +1,6 @@
 //! Not worse than: non-inferiority and the regression gate (METHODS.md 3 and 10).
 
-use super::paired::{mcnemar_worse, tango, tango_t};
+use super::paired::{is_table, mcnemar_worse, tango, tango_t};
 use super::power::n_non_inferiority;
 use super::special::normal_cdf;
 use super::{Interval, StatsError, check_open_unit};
@@ -54,7 +54,7 @@ pub fn non_inferiority_verdict(interval: Interval, margin: f64) -> NonInferiorit
 /// Is B not worse than A by `margin` (METHODS.md 3; Schuirmann 1987; Liu et al. 2002)?
 ///
 /// Not for clusters or repeats ([`non_inferiority_verdict`]). Counts that are no paired table give
-/// [−1, 1] and not enough evidence.
+/// [−1, 1], p = 1 and not enough evidence.
 ///
 /// # Errors
 /// A margin or alpha outside (0, 1), or alpha of ½ and more.
@@ -65,7 +65,7 @@ pub fn non_inferiority(b: f64, c: f64, n: f64, margin: f64, alpha: f64) -> Resul
     let verdict = non_inferiority_verdict(interval, margin);
     Ok(NonInferiority {
         interval,
-        p: normal_cdf(-tango_t(-margin, b, c, n)),
+        p: if is_table(b, c, n) { normal_cdf(-tango_t(-margin, b, c, n)) } else { 1.0 },
         verdict,
         slightly_worse: verdict == NonInferiorityVerdict::NonInferior && interval.high < 0.0,
         equivalent: -margin < interval.low && interval.high < margin,
@@ -184,7 +184,7 @@ mod tests {
         assert!(non_inferiority(1., 1., 9., 0.0, 0.05).is_err());
         assert!(non_inferiority(1., 1., 9., f64::NAN, 0.05).is_err());
         let empty = non_inferiority(0., 0., 0., 0.02, 0.05).unwrap();
-        assert_eq!(empty.verdict, NotEnoughEvidence);
+        assert_eq!((empty.verdict, empty.p), (NotEnoughEvidence, 1.0));
         let slight = non_inferiority(0., 60., 10_000., 0.02, 0.05).unwrap();
         assert!(slight.slightly_worse && slight.equivalent);
     }

@@ -3,6 +3,9 @@
 use super::proportion::{failure_rate_lower, failure_rate_upper, wilson};
 use super::{Interval, is_open_unit};
 
+/// Rounding of the discriminant.
+const ROUNDING: f64 = 1e-14;
+
 /// Whether a target is below the label ceiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,6 +30,8 @@ pub fn label_error_from_agreement(agreement: f64, classes: u32) -> Option<f64> {
     let k = f64::from(classes) / (f64::from(classes) - 1.0);
     let apart = 1.0 - agreement;
     let square = 1.0 - k * apart;
+    // Agreement exactly as by chance is solvable, whatever rounding says.
+    let square = if square.abs() < ROUNDING { 0.0 } else { square };
     (square >= 0.0).then(|| apart / (1.0 + square.sqrt()))
 }
 
@@ -78,6 +83,8 @@ mod tests {
             (0.82, 5, Some(0.09572732553)),
             (0.95, 10, Some(0.02535721577)),
             (0.4, 2, None),
+            (1.0 / 3.0, 3, Some(2.0 / 3.0)),
+            (1.0 / 49.0, 49, Some(48.0 / 49.0)),
             (f64::NAN, 2, None),
             (0.9, 1, None),
         ] {

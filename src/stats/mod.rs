@@ -35,6 +35,7 @@ pub mod quantile;
 pub mod rng;
 pub mod sequential;
 pub mod special;
+pub mod unpaired;
 
 #[cfg(test)]
 mod testing;
@@ -92,12 +93,18 @@ pub enum Method {
     Tango,
     /// Tango on the effective number of pairs (2.4).
     TangoEffectiveN,
+    /// Tango with the pairing unknown and taken at its least favourable ([`unpaired`]).
+    TangoWidestPairing,
+    /// Newcombe's method 10 for independent samples ([`unpaired`]).
+    NewcombeIndependent,
     /// Cluster bootstrap, percentiles (13).
     Bootstrap,
     /// Confidence sequence of a rate, valid at every look (11).
     ConfidenceSequence,
     /// Hedged betting confidence sequence, valid at every look (11).
     BettingConfidenceSequence,
+    /// A figure that was stated, not measured here.
+    Stated,
     /// No interval could be made: the whole range.
     None,
 }

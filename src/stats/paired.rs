@@ -48,7 +48,7 @@ pub fn mcnemar_worse(wins: u64, losses: u64) -> f64 {
 }
 
 /// Whether the counts describe a paired table.
-fn is_table(b: f64, c: f64, n: f64) -> bool {
+pub(crate) fn is_table(b: f64, c: f64, n: f64) -> bool {
     let finite = b.is_finite() && c.is_finite() && n.is_finite();
     finite && b >= 0.0 && c >= 0.0 && n > 0.0 && b + c <= n * (1.0 + 1e-9)
 }

@@ -103,6 +103,10 @@ pub fn power_paired_exact(n: u64, psi: f64, delta: f64, alpha: f64, test: Paired
     for discordant in first..=last {
         let weight = binomial_pmf(discordant, n, psi);
         if let Some(critical) = critical_count(discordant, alpha, test) {
+            if 2 * critical == discordant {
+                power += weight;
+                continue;
+            }
             let few_wins = binomial_cdf(critical, discordant, win);
             let few_losses = binomial_cdf(critical, discordant, 1.0 - win);
             power += weight * (few_wins + few_losses);
@@ -120,7 +124,8 @@ fn critical_count(discordant: u64, alpha: f64, test: PairedTest) -> Option<u64> 
     if discordant == 0 || !significant(0) {
         return None;
     }
-    let (mut inside, mut outside) = (0, discordant.div_ceil(2));
+    // Equal counts, the largest smaller count, can be significant only at an alpha near 1.
+    let (mut inside, mut outside) = (0, discordant / 2 + 1);
     while outside - inside > 1 {
         let middle = u64::midpoint(inside, outside);
         if significant(middle) {
@@ -206,6 +211,8 @@ mod tests {
             let found = minimum_detectable_difference(n as f64, psi, 0.05, 0.8).unwrap();
             assert!((found / delta - 1.0).abs() < 0.01);
         }
+        // By enumeration: at such an alpha equal counts are "significant" too.
+        close(power_paired_exact(6, 0.5, 0.2, 0.9, PairedTest::MidP).unwrap(), 0.984375);
         assert!(n_paired_connor(0.2, 0.0, 0.05, 0.8).is_err());
         assert!(n_paired_connor(0.1, 0.2, 0.05, 0.8).is_err());
         assert!(n_paired_connor(f64::NAN, 0.2, 0.05, 0.8).is_err());

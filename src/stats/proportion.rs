@@ -34,9 +34,12 @@ pub fn wilson(x: f64, n: f64, alpha: f64) -> Interval {
     let spread = (p * ((n - x) / n) / n + z2n / (4.0 * n)).sqrt();
     let centre = (p + z2n / 2.0) / (1.0 + z2n);
     let half = z / (1.0 + z2n) * spread;
+    let high = centre + half;
+    // The ends are the roots of a quadratic: their product gives the lower one without a difference.
+    let low = p * (p / ((1.0 + z2n) * high));
     Interval {
-        low: if x == 0.0 { 0.0 } else { (centre - half).clamp(0.0, p) },
-        high: if x == n { 1.0 } else { (centre + half).clamp(p, 1.0) },
+        low: if x == 0.0 { 0.0 } else { low.clamp(0.0, p) },
+        high: if x == n { 1.0 } else { high.clamp(p, 1.0) },
     }
 }
 
@@ -95,11 +98,12 @@ pub fn jeffreys(x: f64, n: f64, alpha: f64) -> Interval {
     let Some(x) = usable(x, n, alpha) else {
         return Interval::UNIT;
     };
-    let (a, b) = (x + 0.5, n - x + 0.5);
-    Interval {
-        low: if x == 0.0 { 0.0 } else { 1.0 - beta_quantile(1.0 - alpha / 2.0, b, a) },
-        high: if x == n { 1.0 } else { 1.0 - beta_quantile(alpha / 2.0, b, a) },
-    }
+    // On the rarer side: neither tiny rates nor rates near 1 lose digits there.
+    let rarer = x.min(n - x);
+    let (a, b) = (rarer + 0.5, n - rarer + 0.5);
+    let low = if rarer == 0.0 { 0.0 } else { beta_quantile(alpha / 2.0, a, b) };
+    let high = if rarer == n { 1.0 } else { beta_quantile(1.0 - alpha / 2.0, a, b) };
+    if x <= n / 2.0 { Interval { low, high } } else { Interval { low: 1.0 - high, high: 1.0 - low } }
 }
 
 /// Whether a success rate of x/n meets `target` (METHODS.md 4): met iff the lower Clopper–Pearson
@@ -142,7 +146,7 @@ pub fn n_to_settle_target(x: f64, n: f64, target: f64, alpha: f64, power: f64) -
         return None;
     }
     if n == 0.0 || x >= n {
-        return ceil_count(alpha.ln() / target.ln());
+        return fewest_without_failure(target, alpha);
     }
     let rate = x.max(0.0) / n;
     if (rate - target).abs() < 1e-12 {
@@ -153,6 +157,11 @@ pub fn n_to_settle_target(x: f64, n: f64, target: f64, alpha: f64, power: f64) -
     let needed = ceil_count(((at_target + at_rate) / (rate - target)).powi(2))?;
     let needed = needed.max(n.floor() as u64 + 1);
     (needed <= MOST_TO_SETTLE).then_some(needed)
+}
+
+/// Smallest n with `rate`^n ≤ alpha, ⌈ln alpha / ln rate⌉; rounding makes no whole answer one more.
+pub(crate) fn fewest_without_failure(rate: f64, alpha: f64) -> Option<u64> {
+    ceil_count(alpha.ln() / rate.ln() * (1.0 - 1e-14))
 }
 
 /// Smallest n at which this many failures still proves the success rate `target` (METHODS.md 4):

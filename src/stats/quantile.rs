@@ -1,9 +1,9 @@
 //! Quantiles without a distribution: order statistics and exceedances (METHODS.md 5; David &
 //! Nagaraja, Order Statistics, ch. 7; Hahn & Meeker 1991).
 
-use super::proportion::{failure_rate_lower, failure_rate_upper};
-use super::special::binomial_cdf;
-use super::{Estimate, Interval, Method, TargetAnswer, ceil_count, is_open_unit};
+use super::proportion::{failure_rate_lower, failure_rate_upper, fewest_without_failure};
+use super::special::{binomial_cdf, inc_beta};
+use super::{Estimate, Interval, Method, TargetAnswer, is_open_unit};
 
 /// Ranks (1 is the smallest) whose order statistics bound a quantile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,9 @@ fn low_rank(n: u64, q: f64, tail: f64) -> Option<u64> {
     first_above.unwrap_or(n + 1).checked_sub(1).filter(|l| *l > 0)
 }
 
-/// Smallest u in 1..=n with F(u − 1) ≥ 1 − tail.
+/// Smallest u in 1..=n with F(u − 1) ≥ 1 − tail, read as P(X ≥ u) ≤ tail: 1 − tail loses digits.
 fn high_rank(n: u64, q: f64, tail: f64) -> Option<u64> {
-    first_rank(n, |rank| binomial_cdf(rank - 1, n, q) >= 1.0 - tail)
+    first_rank(n, |rank| inc_beta(q, rank as f64, (n - rank + 1) as f64) <= tail)
 }
 
 /// First rank in 1..=n at which a monotone condition holds.
@@ -116,7 +116,7 @@ pub fn exceedance_answer(exceed: f64, n: f64, q: f64, alpha: f64) -> TargetAnswe
 /// Smallest n with any one-sided upper bound on the `q` quantile, ⌈ln alpha / ln q⌉ (METHODS.md 5 and
 /// 9.6); `None` for unusable input.
 pub fn min_n_for_quantile(q: f64, alpha: f64) -> Option<u64> {
-    if is_open_unit(q) && is_open_unit(alpha) { ceil_count(alpha.ln() / q.ln()) } else { None }
+    if is_open_unit(q) && is_open_unit(alpha) { fewest_without_failure(q, alpha) } else { None }
 }
 
 #[cfg(test)]
@@ -144,6 +144,8 @@ mod tests {
             };
             assert_eq!(quantile_ranks(n, q, 0.05), expected);
         }
+        // By summing the upper tail with mpmath: 1 − 1e-17 is 1 in a double.
+        assert_eq!(quantile_ranks(2000, 0.95, 1e-17).high_one_sided, Some(1972));
         assert_eq!(quantile_ranks(0, 0.95, 0.05).point, None);
         assert!(quantile_ranks(1_000_000_000, 0.99, 0.05).high.is_some());
         let minima = [0.95, 0.99, 0.999].map(|q| min_n_for_quantile(q, 0.05));

@@ -131,6 +131,8 @@ pub(super) fn build(
         statistics: raw.statistics,
         budget: raw.budget,
         audit: raw.data.audit,
+        annotations: None,
+        error_classes: None,
         impossible: raw.impossible,
         recording,
         digest: Digest::of_parts(digested.iter().map(String::as_bytes)),

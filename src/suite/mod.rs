@@ -274,6 +274,28 @@ pub struct LabelAudit {
     pub wrong: u64,
 }
 
+/// Second labels of independent annotators beside the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoubleAnnotation {
+    /// Examples labelled twice.
+    pub pairs: u64,
+    /// Of these, labelled alike.
+    pub agreed: u64,
+    /// Classes to choose from.
+    pub classes: u32,
+}
+
+/// Causes of the errors of the variant in use, labelled by hand on a random part of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ErrorClasses {
+    /// Errors looked at.
+    pub checked: u64,
+    /// Of these, for want of knowledge: what retrieval can supply.
+    pub knowledge: u64,
+    /// Of these, a choice among valid answers: what preference tuning can shift.
+    pub preference: u64,
+}
+
 /// The most that a run may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Budget {
@@ -336,6 +358,10 @@ pub struct Suite {
     pub budget: Budget,
     /// A random re-check of labels, if there was one.
     pub audit: Option<LabelAudit>,
+    /// Second labels, if there are any.
+    pub annotations: Option<DoubleAnnotation>,
+    /// Causes of the errors of the variant in use, if they were labelled.
+    pub error_classes: Option<ErrorClasses>,
     /// Rungs that the user declares impossible.
     pub impossible: Vec<String>,
     /// The recording for the replay provider, if there is one.

@@ -30,9 +30,16 @@ const TASKS: &[(&str, Task)] =
 const PARSE_MODES: &[(&str, ParseMode)] =
     &[("strict", ParseMode::Strict), ("fenced", ParseMode::Fenced), ("lenient", ParseMode::Lenient)];
 
-/// Rungs of the ladder that `[ladder] impossible` may name.
-const RUNGS: &[(&str, &str)] =
-    &[("schema", "schema"), ("cache", "cache"), ("rag", "rag"), ("dpo", "dpo"), ("lora", "lora"), ("full", "full")];
+/// Steps that `[ladder] impossible` may name: the ladder's rungs, and few-shot.
+pub(crate) const STEPS: &[(&str, &str)] = &[
+    ("few-shot", "few-shot"),
+    ("schema", "schema"),
+    ("cache", "cache"),
+    ("rag", "rag"),
+    ("dpo", "dpo"),
+    ("lora", "lora"),
+    ("full", "full"),
+];
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -151,7 +158,7 @@ impl RawSuite {
             section.finish();
         }
         if let Some(section) = root.section("ladder") {
-            let rungs = section.choices("impossible", RUNGS);
+            let rungs = section.choices("impossible", STEPS);
             self.impossible = rungs.into_iter().map(|rung| rung.into_inner().to_owned()).collect();
             section.finish();
         }
@@ -221,7 +228,7 @@ fn read_sample(section: Section<'_>) -> Option<Sample> {
     Some(Sample { n: n?.into_inner(), seed, stratify })
 }
 
-fn read_audit(section: Section<'_>) -> Option<LabelAudit> {
+pub(crate) fn read_audit(section: Section<'_>) -> Option<LabelAudit> {
     let checked = section.required("checked", section.whole("checked", 1));
     let wrong = section.required("wrong", section.whole("wrong", 0));
     if let (Some(checked), Some(wrong)) = (&checked, &wrong)
@@ -254,7 +261,7 @@ fn read_output(section: Section<'_>) -> RawOutput {
     output
 }
 
-fn read_targets(section: Section<'_>) -> Targets {
+pub(crate) fn read_targets(section: Section<'_>) -> Targets {
     let targets = Targets {
         accuracy: section.number_in("accuracy", 0.0, 1.0),
         schema_validity: section.number_in("schema_validity", 0.0, 1.0),
@@ -267,7 +274,7 @@ fn read_targets(section: Section<'_>) -> Targets {
     targets
 }
 
-fn read_economics(section: Section<'_>) -> Economics {
+pub(crate) fn read_economics(section: Section<'_>) -> Economics {
     let range = |key: &str| section.range(key).map(|(low, high)| Range { low, high });
     let none = Range { low: 0.0, high: 0.0 };
     let economics = Economics {

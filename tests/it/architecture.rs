@@ -29,7 +29,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("measure", &["stats", "LAYER1", "LAYER2", "score", "wire"]),
     // Layer 4.
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
-    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide"]),
+    ("calc", &["stats", "LAYER1", "decide"]),
+    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc"]),
     // Layer 5.
     ("store", &["LAYER1", "LAYER2", "LAYER3"]),
     ("replay", &["LAYER1", "LAYER2", "LAYER3"]),

@@ -44,6 +44,9 @@ fn edges() {
     assert!(clustered_mean(&[0.1; 9], &[0, 0, 0, 1, 1, 1, 2, 2, 2], 9, 0.05).few_clusters);
     assert_eq!(clustered_mean(&[0.1; 3], &[0, 1, 2], 3, 0.05).n_eff, Some(3.0));
     assert_eq!(clustered_mean(&[0.1; 3], &[0, 1, 2], 3, f64::NAN).interval, Interval::UNIT);
+    let plain = clustered_mean(&[1., 1., 0., 1.], &[3, 2, 1, 0], 4, 0.05);
+    assert_eq!((plain.n_eff, plain.interval), (Some(4.0), wilson(3.0, 4.0, 0.05)));
+    assert!(clustered_mean(&[1., 1., 0., 1.], &[3, 2, 1, 0], 8, 0.05).n_eff.is_some_and(|n| n < 4.0));
     close_interval(
         clustered_accuracy(&[1.0; 10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 10, false, 0.05).interval(),
         0.7224672001,

@@ -16,7 +16,7 @@
 //! values: it is the largest cluster of the plan. Taken from the clusters seen so far it is right
 //! only where one of the largest is among them, or where size tells nothing of the score.
 
-use super::{BISECTIONS, cs_low, evalue_discordant};
+use super::{BISECTIONS, cs_end, evalue_discordant};
 use crate::stats::cluster::{all_singletons, check_lengths, check_range, cluster_sums};
 use crate::stats::{Interval, is_open_unit};
 
@@ -167,10 +167,21 @@ fn mixture_low(values: &[f64], alpha: f64, counted: f64) -> f64 {
         let last = n == values.len() as u64;
         // Only a counted value can raise the lower end.
         if (is_look(n) && value == counted) || last {
-            best = best.max(cs_low(x, n as f64 - x, alpha));
+            best = best.max(mixture_end(x, n as f64 - x, alpha));
         }
     }
     best
+}
+
+/// The lower end of [`cs_bernoulli`](super::cs_bernoulli) alone, on the rarer side like there.
+fn mixture_end(x: f64, y: f64, alpha: f64) -> f64 {
+    if x == 0.0 {
+        0.0
+    } else if x <= y {
+        cs_end(x, y, alpha, 0.0, x / (x + y))
+    } else {
+        1.0 - cs_end(y, x, alpha, 1.0, y / (x + y))
+    }
 }
 
 /// Whether the mixture is looked at after so many values: always at first, later at each hundredth.
