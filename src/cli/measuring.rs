@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
+use super::early::EarlyRun;
 use super::retrieval::Retrieval;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::Grader;
+use crate::measure::stopping::Observed;
 use crate::run::assist;
 use crate::score::Grade;
 use crate::store::{Store, StoreError, StoredTrial};
@@ -34,10 +36,20 @@ pub(super) fn measure(
     let variants = places(suite);
     let mut examples: HashMap<Digest, u32> = HashMap::new();
     let mut accumulator = Accumulator::new(suite, grader);
+    let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
     store.each_trial(run, None, |trial| -> Result<(), Error> {
         let Some(&variant) = variants.get(trial.variant.as_str()) else { return Ok(()) };
-        let next = examples.len() as u32;
-        let index = *examples.entry(trial.example_digest).or_insert(next);
+        let index = match &early {
+            // What comes after a gap is no part of a run that may have stopped early.
+            Some(early) => match early.place(variant, &trial.example_digest) {
+                Some(place) => place,
+                None => return Ok(()),
+            },
+            None => {
+                let next = examples.len() as u32;
+                *examples.entry(trial.example_digest).or_insert(next)
+            }
+        };
         let replies = replies(store, grader, variant, &trial)?;
         let graded = grader.grade(variant, &trial.example, &trial.exchange, replies.as_ref());
         // The times of a recorded answer are the recorded ones, whenever it was read.
@@ -47,10 +59,16 @@ pub(super) fn measure(
             let score = graded.scores.first().and_then(Grade::score).filter(|_| !graded.counts_as_missing);
             accumulator.add_found(variant, k, index, found, score);
         }
+        if let Some(early) = &mut early {
+            early.observe(variant, index, Observed::of(&graded, facts, suite.targets.ttft_p95_ms));
+        }
         accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
         Ok(())
     })?;
-    Ok(accumulator.finish(comparable))
+    Ok(match early {
+        Some(early) => accumulator.finish_early(comparable, early.into_early()),
+        None => accumulator.finish(comparable),
+    })
 }
 
 /// The place of each variant's name.

@@ -5,6 +5,7 @@ mod assemble;
 mod calc;
 mod check;
 mod decide;
+mod early;
 pub mod exit;
 mod interrupts;
 mod measuring;

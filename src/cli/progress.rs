@@ -6,9 +6,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::printer::Printer;
-use crate::measure::grade::Grader;
+use super::run::stopping::Live;
+use crate::measure::grade::{GradedTrial, Grader};
+use crate::measure::stopping::Stop;
 use crate::run::event::{BatchNews, Event, Observer};
 use crate::stats::proportion::wilson;
+use crate::trial::TrialRecord;
 use crate::units::{Usd, format_usd};
 use crate::variant::VariantId;
 
@@ -38,6 +41,8 @@ pub(super) struct Progress<'a> {
     waiting: Option<String>,
     /// The last state of each batch.
     states: HashMap<String, (String, Option<u64>)>,
+    /// What a run that stops when it is decided knows.
+    live: Option<Live>,
 }
 
 impl<'a> Progress<'a> {
@@ -65,6 +70,28 @@ impl<'a> Progress<'a> {
             in_flight: (0, 0),
             waiting: None,
             states: HashMap::new(),
+            live: None,
+        }
+    }
+
+    /// Shows what is decided, too.
+    pub(super) fn deciding(mut self, live: Option<Live>) -> Self {
+        self.live = live;
+        self.count_decided();
+        self
+    }
+
+    /// What a run that stops when it is decided knows.
+    pub(super) fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
+    /// What is left once variants are decided is less than was planned.
+    fn count_decided(&mut self) {
+        if let Some(live) = &self.live {
+            self.done = live.done();
+            self.total = live.done() + live.to_go();
+            self.bar.set_length(self.total);
         }
     }
 
@@ -79,11 +106,18 @@ impl<'a> Progress<'a> {
             let n = self.scored as f64;
             let interval = wilson(self.correct, n, 0.05);
             let (mean, low, high) = (self.correct / n * 100.0, interval.low * 100.0, interval.high * 100.0);
-            parts.push(format!("all variants {mean:.1}% [{low:.1}–{high:.1}]"));
+            // An interval of a fixed length is not to be looked at to stop by.
+            let looked = if self.live.is_some() { String::new() } else { format!(" [{low:.1}–{high:.1}]") };
+            parts.push(format!("all variants {mean:.1}%{looked}"));
         }
         if let Some(spent) = self.spent.filter(|spent| *spent > Usd::ZERO) {
             let projected = spent.as_f64() * self.total as f64 / self.done.max(1) as f64;
             parts.push(format!("{spent} of about {}", format_usd(projected)));
+        }
+        if let Some(live) = &self.live {
+            let names: Vec<&str> =
+                live.stopped().filter_map(|place| self.variants.get(place)).map(VariantId::as_str).collect();
+            parts.push(if names.is_empty() { "none decided".into() } else { format!("decided: {}", names.join(", ")) });
         }
         if self.retries > 0 {
             parts.push(format!("{} retries", self.retries));
@@ -112,6 +146,21 @@ impl<'a> Progress<'a> {
 }
 
 impl Progress<'_> {
+    /// Tells the rule of a trial, and says if its variant is asked no more.
+    fn decide(&mut self, record: &TrialRecord, graded: &GradedTrial) {
+        let Some(live) = &mut self.live else { return };
+        let variant = record.trial.variant;
+        if let (Some(stop), Some(name)) = (live.take(record, graded), self.variants.get(variant)) {
+            let what = match stop {
+                Stop::Decided => "decided",
+                Stop::Futile => "given up: the examples left would not settle its targets",
+            };
+            let note = format!("variant `{name}` is {what} (after {} examples)", live.stopped_at(variant));
+            self.bar.suspend(|| self.printer.note(&note));
+        }
+        self.count_decided();
+    }
+
     /// Says what happened to a batch; its state only where that is another one.
     fn batch(&mut self, endpoint: &str, remote: &str, news: &BatchNews<'_>) {
         let what = match news {
@@ -170,6 +219,7 @@ impl Observer for Progress<'_> {
                 let trial = &record.trial;
                 let graded = self.grader.grade(trial.variant, &trial.example, &record.exchange, None);
                 self.done += 1;
+                self.decide(record, &graded);
                 if let Some(score) =
                     graded.scores.first().and_then(|grade| grade.score()).filter(|_| !graded.counts_as_missing)
                 {
@@ -182,8 +232,8 @@ impl Observer for Progress<'_> {
                 self.show();
             }
             Event::AlreadyDone => {
-                self.done += 1;
-                self.bar.inc(1);
+                self.done += u64::from(self.live.is_none());
+                self.bar.set_position(self.done);
             }
             Event::Retrying { .. } => self.retries += 1,
             Event::VariantStopped { variant, failure } => {

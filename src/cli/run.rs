@@ -1,7 +1,9 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
 mod batch;
+mod count;
 mod ending;
+pub(super) mod stopping;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use tokio::time::Instant;
 
 use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
+use super::early;
 use super::exit::Exit;
 use super::interrupts::Interrupts;
 use super::measuring;
@@ -34,7 +37,7 @@ use crate::run::http::HttpTransport;
 use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
-use crate::suite::{Example, Suite};
+use crate::suite::Suite;
 use crate::trial::Purpose;
 use crate::units::Usd;
 
@@ -75,6 +78,10 @@ pub struct RunArgs {
     /// a latency. The same command fetches what was sent before.
     #[arg(long, env = "CEILING_BATCH")]
     pub batch: bool,
+    /// Stop asking a variant once a confidence sequence settles each of its targets, or shows that the
+    /// rest of the examples would not. Examples are asked in a random order, and held in memory for it.
+    #[arg(long, env = "CEILING_STOP_WHEN_DECIDED")]
+    pub stop_when_decided: bool,
     /// Ask for the state of a batch this often, in milliseconds, instead of ever less often.
     #[arg(long, hide = true, value_name = "MS", env = "CEILING_BATCH_POLL_MS")]
     pub batch_poll_ms: Option<u64>,
@@ -107,15 +114,6 @@ fn parse_pace(text: &str) -> Result<f64, String> {
         Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
         _ => Err("expected a number from 0 to 100".into()),
     }
-}
-
-/// What the examples of a suite come to before anything is sent.
-struct Counted {
-    examples: u64,
-    /// Trials that no recording knows.
-    unknown: u64,
-    /// Digest of the examples and of the pool's rows, in order.
-    data: Digest,
 }
 
 /// How sending ended.
@@ -190,6 +188,9 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     }
     let mut suite = loaded.suite;
     suite.repeats = args.repeats.unwrap_or(suite.repeats);
+    if args.stop_when_decided {
+        stopping::check(args, &suite)?;
+    }
     let missing = crate::suite::check::missing_keys(&suite, &providers, &environment);
     if !missing.is_empty() {
         let mut faults = Diagnostics::new();
@@ -268,7 +269,11 @@ impl Prepared<'_> {
         if !self.args.batch {
             self.note_open_batches()?;
         }
+        let mut live = tokio::task::block_in_place(|| self.live())?;
         let (row, resumed) = self.begin(counted.data)?;
+        if let Some(live) = live.as_mut().filter(|_| resumed) {
+            tokio::task::block_in_place(|| live.take_stored(self.store, row.id, self.suite, self.grader))?;
+        }
         if resumed && row.trials > 0 {
             self.printer.note(&format!("going on with run {}, which has {} of {total} trials", row.name, row.trials));
         }
@@ -296,28 +301,37 @@ impl Prepared<'_> {
             stored: None,
             purpose: if self.args.batch { Purpose::Batch } else { Purpose::Score },
             store: Store::open_existing(self.store.path())?,
+            decided: live.as_ref().map(stopping::Live::decided),
         };
         tracing::info!(run = row.name, trials = total, ?order, "sending");
         for endpoint in &self.assembly.endpoints {
             tracing::info!(endpoint = endpoint.name, concurrency = endpoint.limits.concurrency, "asking");
         }
-        let (summary, aborted) = self.drive(feed, &row, total).await?;
+        let (summary, aborted) = self.drive(feed, &row, total, live).await?;
         Ok(Asked { row, summary, left_out: counted.unknown, aborted })
     }
 
     /// The second value says whether the user wants to leave at once.
-    async fn drive(&self, mut feed: Feed, row: &RunRow, total: u64) -> Result<(Summary, bool), Error> {
+    async fn drive(
+        &self,
+        mut feed: Feed,
+        row: &RunRow,
+        total: u64,
+        live: Option<stopping::Live>,
+    ) -> Result<(Summary, bool), Error> {
         let transport = Arc::new(HttpTransport::new(self.assembly.http.clone())?);
         // The lines of a batch are sent whole: they may be answered after a stored prefix is gone.
         let wanted = if self.args.batch { Vec::new() } else { self.assembly.wanted_prefixes(self.suite) };
         let stored = Arc::new(StoredPrefixes::new(Arc::clone(&transport), wanted));
         feed.stored = (!self.args.batch).then(|| Arc::clone(&stored));
         let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
-        let mut progress = Progress::new(self.printer, self.grader, variants, total);
+        let examples = live.as_ref().map_or_else(|| open_examples(self.suite), stopping::Live::open);
+        let decided = feed.decided.clone();
+        let mut progress = Progress::new(self.printer, self.grader, variants, total).deciding(live);
         let writer = Writer::start(self.store, row.id)?;
         let (stop, abort) = self.interrupts.sending();
         let aborting = abort.clone();
-        let work = feed.start(open_examples(self.suite));
+        let work = feed.start(examples);
         let summary = if self.args.batch {
             drive_batches(&self.batch_job(row, transport)?, work, writer, &mut progress, stop, abort).await
         } else {
@@ -328,6 +342,7 @@ impl Prepared<'_> {
                 run: row.id,
                 max_time: self.allowance.time_left(),
                 max_cost: self.max_cost(),
+                decided,
             };
             drive(&job, work, writer, &mut progress, stop, abort).await
         };
@@ -338,6 +353,9 @@ impl Prepared<'_> {
         stored.delete().await;
         let mut summary = Summary { not_stored, ..summary? };
         summary.unsent = total.saturating_sub(summary.done);
+        if let Some(live) = progress.live() {
+            (summary.done, summary.unsent) = (live.done(), live.to_go());
+        }
         let finished = summary.unsent == 0 && summary.missing == 0 && !summary.interrupted;
         let state = if finished { RunState::Finished } else { RunState::Stopped };
         self.store.set_state(row.id, state, Some(super::now_ms()))?;
@@ -348,52 +366,6 @@ impl Prepared<'_> {
     fn max_cost(&self) -> Option<Usd> {
         let spent = self.retrieval.spent.as_pico();
         self.allowance.max_cost.map(|most| Usd::from_pico((most.as_pico() - spent).max(0)))
-    }
-
-    /// Counts the examples, and the trials that are to be left out because no recording knows
-    /// them. Without --recorded-only such a trial is a fault, and all of them are named at once.
-    fn count(&self) -> Result<Counted, Error> {
-        let mut examples = 0;
-        let mut data = Digest::of(b"");
-        for row in &assemble::pool(self.suite)? {
-            data = with_row(data, b"pool", row);
-        }
-        data = self.retrieval.with_documents(data);
-        let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
-        for row in self.suite.examples.read() {
-            let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
-            examples += 1;
-            data = with_row(data, b"examples", &example);
-            let Some(recording) = &self.assembly.recording else { continue };
-            for (place, prepared) in self.assembly.prepared.iter().enumerate() {
-                if !self.assembly.is_replayed(place) {
-                    continue;
-                }
-                let digest = prepared.encode(&example)?.digest;
-                for repeat in 0..self.suite.repeats {
-                    if !recording.knows(prepared.wire(), &digest, repeat) {
-                        unknown[place].0 += 1;
-                        unknown[place].1.get_or_insert_with(|| example.id.0.clone());
-                    }
-                }
-            }
-        }
-        let total = unknown.iter().map(|(count, _)| count).sum();
-        if total > 0 && !self.args.recorded_only {
-            return Err(self.not_recorded(total, &unknown));
-        }
-        Ok(Counted { examples, unknown: total, data })
-    }
-
-    fn not_recorded(&self, total: u64, unknown: &[(u64, Option<String>)]) -> Error {
-        let each = self.suite.variants.iter().zip(unknown).filter_map(|(variant, (count, first))| {
-            first.as_ref().map(|first| format!("  variant `{}`: {count}, the first for example `{first}`", variant.id))
-        });
-        let list = each.collect::<Vec<_>>().join("\n");
-        Error::usage(
-            format!("the recording of `{}` does not know {total} of the requests\n{list}", self.suite.name),
-            "--recorded-only leaves them out; --provider FROM=TO asks a live server (then `ceiling record` records it)",
-        )
     }
 
     fn begin(&self, data: Digest) -> Result<(RunRow, bool), Error> {
@@ -415,6 +387,10 @@ impl Prepared<'_> {
         if self.args.batch {
             options["batch"] = true.into();
         }
+        if self.args.stop_when_decided {
+            let (key, value) = early::option(self.suite.statistics.seed);
+            options[key] = value;
+        }
         let options = options.to_string();
         let parts = [self.suite.digest.to_string(), variants, endpoints, data.to_string(), options.clone()];
         let new = NewRun {
@@ -427,10 +403,16 @@ impl Prepared<'_> {
         Ok(self.store.begin_run(&new)?)
     }
 
+    /// What the recording declares of its times; live ones always are.
+    fn times_are_comparable(&self) -> bool {
+        let header = self.assembly.recording.as_ref().map(|recording| recording.header());
+        header.is_none_or(|header| header.latency == LatencyClaim::Comparable)
+    }
+
     /// Measures, decides, and says how to go on where the run is not whole.
     fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
-        let comparable = header.is_none_or(|header| header.latency == LatencyClaim::Comparable);
+        let comparable = self.times_are_comparable();
         let whole = (self.suite, self.grader, self.retrieval);
         let mut measurements = measuring::measure(self.store, row.id, whole, comparable)?;
         measurements.note_not_stored(&summary.not_stored);
@@ -453,12 +435,6 @@ impl Prepared<'_> {
         let exit = self.exit(row, summary);
         Ok(Ended { exit, report: Some(report) })
     }
-}
-
-/// Adds a row to the digest of those before it.
-fn with_row(before: Digest, kind: &[u8], example: &Example) -> Digest {
-    let document = serde_json::to_vec(example).unwrap_or_default();
-    Digest::of_parts([before.as_bytes().as_slice(), kind, &document])
 }
 
 /// Opens the suite's examples anew for each pass.

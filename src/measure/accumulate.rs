@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::anytime::Early;
 use super::cache::CacheTally;
 use super::grade::{Ending, EndpointFacts, GradedTrial, Grader};
 use super::money::CostTally;
@@ -12,6 +13,7 @@ use super::reasoning::ReasoningTally;
 use super::retrieval::{Found, RetrievalTally};
 use super::rounds::ExampleIds;
 use super::slices::{CLASS_TAG, SliceBook};
+use super::stopping::is_graded;
 use super::{Measurements, OutcomeCounts, UsageTotals};
 use crate::exchange::{FailureKind, Usage};
 use crate::score::Grade;
@@ -155,6 +157,8 @@ pub(super) struct Settings {
     pub(super) endpoints: Vec<EndpointFacts>,
     pub(super) checks_validity: Vec<bool>,
     pub(super) scorers: Vec<String>,
+    /// Whether each of them may give more than right and wrong.
+    pub(super) graded: Vec<bool>,
     pub(super) labels: Vec<String>,
     pub(super) classifies: bool,
     pub(super) repeats: u32,
@@ -182,6 +186,8 @@ pub struct Accumulator {
     pub(super) ids: ExampleIds,
     /// Fixed-point units of a score of 1: as fine as `f32`, and exact over all repeats.
     pub(super) scale: f64,
+    /// How a run that may stop early stopped.
+    pub(super) early: Option<Early>,
 }
 
 impl Accumulator {
@@ -194,6 +200,7 @@ impl Accumulator {
             checks_validity: (0..variants.len()).map(|index| grader.checks_validity(index)).collect(),
             variants,
             scorers: grader.scorer_ids().map(str::to_owned).collect(),
+            graded: suite.scorers.iter().map(|scorer| is_graded(&scorer.kind)).collect(),
             labels: suite.labels.clone(),
             classifies: suite.task == Task::Classification,
             repeats: suite.repeats,
@@ -216,6 +223,7 @@ impl Accumulator {
             ids: ExampleIds::default(),
             scale: f64::from((u32::MAX / settings.repeats.max(1)).min(1 << 24)),
             settings,
+            early: None,
         }
     }
 
@@ -278,6 +286,13 @@ impl Accumulator {
 
     /// What the trials show. `latency_comparable` is what the recording declares, if there is one.
     pub fn finish(self, latency_comparable: bool) -> Measurements {
+        super::finish::finish(&self, latency_comparable)
+    }
+
+    /// The same for a run that may have stopped early: figures are by confidence sequence. Examples
+    /// must have been numbered in the order in which they were to be asked.
+    pub fn finish_early(mut self, latency_comparable: bool, early: Early) -> Measurements {
+        self.early = Some(early);
         super::finish::finish(&self, latency_comparable)
     }
 
@@ -402,7 +417,7 @@ impl Tally {
 }
 
 /// A failure that came before anything was asked of the model is no slow answer.
-fn says_something_of_speed(kind: FailureKind) -> bool {
+pub(super) fn says_something_of_speed(kind: FailureKind) -> bool {
     !kind.stops_variant() && !matches!(kind, FailureKind::NotRecorded | FailureKind::Stopped)
 }
 

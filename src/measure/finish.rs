@@ -45,10 +45,11 @@ pub(super) fn finish(all: &Accumulator, recording_comparable: bool) -> Measureme
         some if some == trials => RunProvenance::Recorded,
         _ => RunProvenance::Mixed,
     };
-    let variants = (0..all.tallies.len())
-        .filter_map(|variant| finish_variant(all, variant, &numbering, recording_comparable))
-        .collect();
+    let (places, variants): (Vec<usize>, Vec<VariantMeasurements>) = (0..all.tallies.len())
+        .filter_map(|variant| Some((variant, finish_variant(all, variant, &numbering, recording_comparable)?)))
+        .unzip();
     let mut measurements = Measurements {
+        anytime: all.early.as_ref().map(|early| early.summary(&variants, &places)),
         variants,
         clusters: numbering.clusters,
         clustered: numbering.clustered,
@@ -129,7 +130,7 @@ fn finish_variant(
         missing: tally.missing,
         reused: tally.reused,
         batched: tally.batched,
-        accuracy: means.estimate(primary, |_| true),
+        accuracy: means.estimate_of(0, primary, |_| true),
         accuracy_bounds: means.bounds(tally, primary),
         macro_f1,
         confusion,
@@ -173,6 +174,16 @@ impl Means<'_> {
 
     /// The mean over the examples that are in, by METHODS.md 1.1 or 1.3 (DESIGN.md 13.15).
     pub(super) fn estimate(&self, column: &Column, is_in: impl Fn(usize) -> bool) -> Estimate {
+        self.estimate_as(column, is_in, false)
+    }
+
+    /// The same of a scorer's column.
+    fn estimate_of(&self, scorer: usize, column: &Column, is_in: impl Fn(usize) -> bool) -> Estimate {
+        let graded = self.all.settings.graded.get(scorer).copied().unwrap_or(true);
+        self.estimate_as(column, is_in, graded)
+    }
+
+    fn estimate_as(&self, column: &Column, is_in: impl Fn(usize) -> bool, may_be_graded: bool) -> Estimate {
         let (mut scores, mut clusters, mut calls) = (Vec::new(), Vec::new(), 0);
         for place in (0..self.all.rows.len()).filter(|place| is_in(*place)) {
             if let Some(mean) = column.mean(place, self.all.scale) {
@@ -180,6 +191,9 @@ impl Means<'_> {
                 clusters.push(self.numbering.clusters[place]);
                 calls += column.sum(place, self.all.scale).1;
             }
+        }
+        if let Some(early) = &self.all.early {
+            return early.estimate(&scores, &clusters, may_be_graded);
         }
         let graded = scores.iter().any(|score| *score != 0.0 && *score != 1.0);
         let effective = self.numbering.clustered || self.all.settings.repeats > 1 || graded;
@@ -239,10 +253,11 @@ fn violations(tally: &Tally) -> Vec<(String, u64)> {
 }
 
 fn scorers(all: &Accumulator, tally: &Tally, means: &Means<'_>) -> Vec<ScorerMean> {
-    let columns = tally.scores.iter().zip(&tally.unscored);
-    let mean = |(scorer, (column, (unscored, reason))): (&String, (&Column, &(u64, Option<String>)))| ScorerMean {
+    let columns = tally.scores.iter().zip(&tally.unscored).enumerate();
+    type Scored<'a> = (usize, (&'a Column, &'a (u64, Option<String>)));
+    let mean = |(scorer, (place, (column, (unscored, reason)))): (&String, Scored<'_>)| ScorerMean {
         scorer: scorer.clone(),
-        mean: means.estimate(column, |_| true),
+        mean: means.estimate_of(place, column, |_| true),
         unscored: *unscored,
         unscored_reason: reason.clone(),
     };
@@ -292,7 +307,7 @@ fn slices(all: &Accumulator, means: &Means<'_>, primary: &Column) -> Vec<Slice> 
     let slice = |(tag, value, number): (&str, &str, u32)| Slice {
         tag: tag.to_owned(),
         value: value.to_owned(),
-        accuracy: means.estimate(primary, within(number)),
+        accuracy: means.estimate_of(0, primary, within(number)),
     };
     all.slices.all().map(slice).collect()
 }

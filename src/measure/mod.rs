@@ -4,6 +4,7 @@
 //! examples. All vectors of one [`Measurements`] are indexed by the same example order.
 
 pub mod accumulate;
+pub mod anytime;
 pub mod cache;
 pub mod compare;
 pub mod finish;
@@ -14,6 +15,7 @@ pub mod retrieval;
 pub mod rounds;
 pub mod slices;
 pub mod steps;
+pub mod stopping;
 
 use serde::Serialize;
 
@@ -292,6 +294,9 @@ pub struct Measurements {
     pub provenance: RunProvenance,
     /// Whether recorded times may be compared (DESIGN.md 13.6); true for a live run.
     pub latency_comparable: bool,
+    /// How the run stopped, where it might stop early: then rates and differences are by confidence
+    /// sequence, and the examples stand in the order in which they were asked.
+    pub anytime: Option<anytime::Anytime>,
     /// What each intervention changed, by variant.
     pub steps: Vec<steps::Step>,
     /// The prompts in order, one history an endpoint that has several.

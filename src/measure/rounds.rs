@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::anytime::at_any_stop;
 use super::compare::{Comparison, compare};
 use super::{Measurements, VariantMeasurements, steps};
 use crate::provider::EndpointId;
@@ -242,7 +243,8 @@ pub(super) fn pair(
     b: &VariantMeasurements,
     alpha: f64,
 ) -> Comparison {
-    compare(&a.scores, &b.scores, &measured.clusters, measured.repeats, measured.clustered, alpha)
+    let compared = compare(&a.scores, &b.scores, &measured.clusters, measured.repeats, measured.clustered, alpha);
+    at_any_stop(measured, compared, (&a.scores, &b.scores), alpha)
 }
 
 /// Places of the examples that are wrong in A and right in B, and the other way round.

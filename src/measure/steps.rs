@@ -219,7 +219,9 @@ fn step(measured: &Measurements, from: &VariantMeasurements, to: &VariantMeasure
     let has_validity = |row: &VariantMeasurements| row.valid.iter().any(Option::is_some);
     let validity = (has_validity(from) && has_validity(to)).then(|| {
         let (clusters, repeats) = (&measured.clusters, measured.repeats);
-        super::compare::compare(&from.valid, &to.valid, clusters, repeats, measured.clustered, alpha).difference
+        let pair = (from.valid.as_slice(), to.valid.as_slice());
+        let compared = super::compare::compare(pair.0, pair.1, clusters, repeats, measured.clustered, alpha);
+        super::anytime::at_any_stop(measured, compared, pair, alpha).difference
     });
     let (usd_per_request, cost_ratio) = cost_change(measured, from, to, alpha);
     Step {

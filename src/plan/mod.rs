@@ -1,5 +1,7 @@
 //! Which trials a run has, and in which order they are sent.
 
+pub mod shuffle;
+
 use serde::{Deserialize, Serialize};
 
 /// The order of the trials.

@@ -8,6 +8,7 @@ use super::Report;
 use super::retrieval::EmbeddingPurchase;
 use crate::decide::Verdict;
 use crate::exchange::FailureKind;
+use crate::measure::anytime::Anytime;
 use crate::measure::rounds::History;
 use crate::measure::steps::Step;
 use crate::measure::{
@@ -30,6 +31,7 @@ struct Document<'a> {
     trials_left_out: u64,
     embeddings: &'a [EmbeddingPurchase],
     variants: Vec<Row<'a>>,
+    anytime: Option<&'a Anytime>,
     steps: &'a [Step],
     rounds: &'a [History],
     verdict: &'a Verdict,
@@ -125,6 +127,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         trials_left_out: report.left_out,
         embeddings: &report.embeddings,
         variants: measurements.variants.iter().map(|measured| row(report, measured)).collect(),
+        anytime: measurements.anytime.as_ref(),
         steps: &measurements.steps,
         rounds: &measurements.rounds,
         verdict: &report.verdict,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+mod anytime;
 mod cache;
 mod decision;
 mod notes;

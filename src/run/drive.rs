@@ -1,5 +1,7 @@
 //! The run's one owner of state: queues, limits, retries, counts.
 
+mod spare;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,12 +101,13 @@ pub async fn drive(
             biased;
             () = abort.cancelled() => { drive.tasks.abort_all(); drive.summary.interrupted = true; break; }
             () = stop.cancelled(), if open => {}
+            // First, since what was committed may decide that a variant needs no more.
+            Some(news) = committed.recv() => if let Err(error) = drive.committed(news) { fault = fault.or(Some(error)); },
             Some(done) = drive.tasks.join_next() => match done {
                 Ok(done) => drive.finish(done, open).await,
                 Err(error) => fault = fault.or(Some(RunError::Bug(error.to_string()))),
             },
             Some(lane) = led.recv() => drive.lanes[lane].prefix = Prefix::Free,
-            Some(news) = committed.recv() => if let Err(error) = drive.committed(news) { fault = fault.or(Some(error)); },
             next = work.recv(), if open && !exhausted && drive.has_room() => match next {
                 Some(next) => if let Err(error) = drive.take(next).await { fault = fault.or(Some(error)); },
                 None => exhausted = true,
@@ -210,6 +213,8 @@ impl<'a> Drive<'a> {
                 self.observer.on(Event::AlreadyDone);
             }
             Intake::Nothing => {}
+            Intake::Known { record, .. } if self.is_decided(record.trial.variant) => {}
+            Intake::Ask(ask) if self.is_decided(ask.trial.variant) => self.spare(ask),
             Intake::Known { record, row } => self.write(record, row, true, row.is_none()).await,
             Intake::Ask(ask) => {
                 let lane = ask.trial.variant;
@@ -474,6 +479,7 @@ impl<'a> Drive<'a> {
                     }
                     self.observer.on(Event::Finished(record));
                 }
+                self.spare_decided();
                 Ok(())
             }
             Committed::Failed(message) => Err(RunError::Store(crate::store::StoreError::Writer(message))),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::decided::Decided;
 use super::stored::StoredPrefixes;
 use super::{Ask, EndpointSpec, Lane, RunError, budget};
 use crate::digest::Digest;
@@ -60,6 +61,8 @@ pub struct Feed {
     pub purpose: Purpose,
     /// Where answers are looked up.
     pub store: Store,
+    /// Variants that need no more answers: nothing is made for them.
+    pub decided: Option<Arc<Decided>>,
 }
 
 /// Opens the examples anew; each pass over them needs its own reader.
@@ -81,10 +84,13 @@ impl Feed {
     fn read(&self, open: &OpenExamples, sender: &mpsc::Sender<Work>) -> Result<(), RunError> {
         for variants in self.order.passes(self.lanes.len()) {
             for example in open()? {
+                if variants.iter().all(|variant| self.is_decided(*variant)) {
+                    break;
+                }
                 let example = Arc::new(example?);
                 let document = serde_json::to_string(&*example).unwrap_or_default();
                 let digest = Digest::of(document.as_bytes());
-                for &variant in &variants {
+                for variant in variants.iter().copied().filter(|variant| !self.is_decided(*variant)) {
                     for repeat in 0..self.repeats {
                         let work = self.work(Trial { variant, example: Arc::clone(&example), repeat }, &digest)?;
                         if sender.blocking_send(work).is_err() {
@@ -95,6 +101,10 @@ impl Feed {
             }
         }
         Ok(())
+    }
+
+    fn is_decided(&self, variant: usize) -> bool {
+        self.decided.as_ref().is_some_and(|decided| decided.is_marked(variant))
     }
 
     fn work(&self, trial: Trial, example: &Digest) -> Result<Work, RunError> {

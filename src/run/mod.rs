@@ -10,6 +10,7 @@ pub mod assist;
 pub mod attempt;
 pub mod batch;
 pub mod budget;
+pub mod decided;
 mod drive;
 pub mod embed;
 pub mod event;
@@ -153,4 +154,6 @@ pub struct Job {
     pub max_time: Option<Duration>,
     /// Never spend more than this; then every request's worst case is known.
     pub max_cost: Option<Usd>,
+    /// Variants that need no more answers, where a run may stop early.
+    pub decided: Option<Arc<decided::Decided>>,
 }

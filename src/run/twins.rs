@@ -91,6 +91,15 @@ impl Twins {
         self.waiting.remove(key).unwrap_or_default()
     }
 
+    /// A request that is not to be sent for its own trial: it is that of the first which waits for its
+    /// answer and is wanted, if there is one. Those that are not wanted wait no more.
+    pub(super) fn hand_over(&mut self, ask: Ask, is_wanted: impl Fn(&Trial) -> bool) -> Option<Ask> {
+        let mut waiting: VecDeque<Trial> = self.leave(&ask.key).into_iter().filter(is_wanted).collect();
+        let trial = waiting.pop_front()?;
+        self.waiting.insert(ask.key, waiting.into());
+        Some(Ask { trial, ..ask })
+    }
+
     /// An answer that may serve others, not committed yet.
     pub(super) fn answered(&mut self, exchange: &Arc<Exchange>) {
         self.answered.insert(exchange.key, Arc::clone(exchange));
@@ -147,6 +156,26 @@ pub(super) mod tests {
             provenance: Provenance::Live,
             delivery: crate::trial::Delivery::Direct,
         })
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_goes_to_whoever_waits_for_it() {
+        let mut twins = Twins::default();
+        let of = |variant: usize| {
+            let mut ask = ask(1);
+            ask.trial.variant = variant;
+            ask
+        };
+        let Place::First(first) = twins.place(of(0)) else { panic!("the first of its kind") };
+        for variant in [0, 2, 1] {
+            assert!(matches!(twins.place(of(variant)), Place::Waits));
+        }
+        let next = twins.hand_over(first, |trial| trial.variant > 0).unwrap();
+        assert_eq!(next.trial.variant, 2);
+        let last = twins.hand_over(next, |trial| trial.variant == 1).unwrap();
+        assert_eq!(last.trial.variant, 1);
+        assert!(twins.hand_over(last, |_| true).is_none(), "nobody waits any more");
+        assert!(matches!(twins.place(of(0)), Place::First(_)), "and it may be asked anew");
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! | p95 against a limit | [`quantile::exceedance_answer`] |
 //! | money | [`cost`], [`cluster::mean_cost`] |
 //! | how many examples | [`power`] |
+//! | may a run stop here | [`sequential`] |
 
 pub mod adjust;
 pub mod bootstrap;
@@ -96,6 +97,10 @@ pub enum Method {
     NewcombeIndependent,
     /// Cluster bootstrap, percentiles (13).
     Bootstrap,
+    /// Confidence sequence of a rate, valid at every look (11).
+    ConfidenceSequence,
+    /// Hedged betting confidence sequence, valid at every look (11).
+    BettingConfidenceSequence,
     /// A figure that was stated, not measured here.
     Stated,
     /// No interval could be made: the whole range.

@@ -1,7 +1,14 @@
 //! Stopping early: e-values and confidence sequences (METHODS.md 11).
 //!
 //! Valid at every look. Once a run stopped on these, its report uses them, not the fixed-n intervals.
-//! They are about 1.7 to 1.9 times wider.
+//! They are about 1.7 to 1.9 times wider. [`anytime`] has the intervals of a run's figures, [`test`]
+//! one figure against one target.
+
+pub mod anytime;
+pub mod test;
+
+pub use anytime::{Outcomes, Step, anytime_difference, anytime_mean, anytime_mean_difference, anytime_p, anytime_rate};
+pub use test::SequentialTest;
 
 use std::f64::consts::PI;
 

@@ -4,6 +4,7 @@
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
 mod batch;
+mod order;
 mod read;
 mod vectors;
 mod write;

@@ -114,6 +114,7 @@ async fn run_timed(world: World, script: Script) -> (Summary, Vec<StoredTrial>, 
         run: row.id,
         max_time: world.max_time,
         max_cost: world.max_cost,
+        decided: None,
     };
     let (sender, work) = tokio::sync::mpsc::channel(world.trials);
     for number in 0..world.trials {

@@ -23,4 +23,5 @@ mod retrieval;
 mod run;
 mod schemas;
 mod scorers;
+mod stopping;
 mod support;

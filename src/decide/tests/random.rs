@@ -49,6 +49,7 @@ fn any_measurements() -> impl Strategy<Value = Measurements> {
                 repeats,
                 provenance: RunProvenance::Mixed,
                 latency_comparable: comparable,
+                anytime: None,
                 steps: Vec::new(),
                 rounds: Vec::new(),
             }

@@ -26,6 +26,7 @@ fn accumulator(repeats: u32, endpoints: &[EndpointFacts]) -> Accumulator {
         rounds: vec![Some(1); endpoints.len()],
         endpoints: endpoints.to_vec(),
         checks_validity: vec![true; endpoints.len()],
+        graded: vec![false],
         scorers: vec!["label".into()],
         labels: vec!["A".into(), "B".into()],
         classifies: true,

@@ -55,6 +55,7 @@ pub(crate) fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
         repeats: 1,
         provenance: RunProvenance::Live,
         latency_comparable: true,
+        anytime: None,
         steps: Vec::new(),
         rounds: Vec::new(),
     }

@@ -12,8 +12,10 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
     let mut notes = Vec::new();
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
+    let interval = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
+    notes.extend(super::anytime::notes(measurements));
     notes.push(format!(
-        "accuracy is the mean of `{}`, with its {} interval{clustered}; an answer that breaks the schema scores 0",
+        "accuracy is the mean of `{}`, with its {} {interval}{clustered}; an answer that breaks the schema scores 0",
         report.primary,
         level(measurements.variants.first().map(|measured| measured.accuracy.level))
     ));
