@@ -163,6 +163,7 @@ impl Given {
             repeats: 1,
             source: Origin::Stated,
             latency_comparable: true,
+            anytime: None,
         };
         Evidence::new(facts, subjects, setting)
     }

@@ -6,6 +6,7 @@ use crate::stats::Method;
 use crate::stats::cluster::cluster_sums;
 use crate::stats::paired::{PairedDifference, cluster_signflip, mcnemar, paired_difference, tango_t};
 use crate::stats::power::n_non_inferiority;
+use crate::stats::sequential::{Outcomes, anytime_mean_difference, anytime_p};
 use crate::stats::special::normal_cdf;
 use crate::stats::unpaired::IndependentRates;
 
@@ -24,6 +25,9 @@ pub(super) struct Pair {
 enum Basis {
     /// Differences by example and their clusters.
     Examples(Vec<f64>, Vec<u32>),
+    /// Differences of a run that may have stopped early, their clusters, and the size of the largest
+    /// planned one.
+    Sequence(Vec<f64>, Vec<u32>, u64),
     /// Nothing that both have.
     Nothing,
     /// Counts alone.
@@ -38,6 +42,16 @@ impl Pair {
     pub(super) fn of_examples(values: Vec<f64>, clusters: Vec<u32>, calls: u64, alpha: f64) -> Self {
         let difference = paired_difference(&values, &clusters, calls, alpha);
         Self { difference, calls, basis: Basis::Examples(values, clusters) }
+    }
+
+    /// The same with intervals that hold wherever the run stopped.
+    pub(super) fn of_sequence(values: Vec<f64>, clusters: Vec<u32>, largest: u64, alpha: f64) -> Self {
+        let fixed = Self::of_examples(values, clusters, 0, alpha);
+        let Basis::Examples(values, clusters) = fixed.basis else { return Self::nothing() };
+        let interval = anytime_mean_difference(Outcomes::Bounded { largest }, &values, &clusters, alpha);
+        let method = Method::BettingConfidenceSequence;
+        let difference = PairedDifference { interval, method, ..fixed.difference };
+        Self { difference, calls: values.len() as u64, basis: Basis::Sequence(values, clusters, largest) }
     }
 
     /// From counts: independent samples, since which examples were right is not known.
@@ -69,6 +83,13 @@ impl Pair {
                 mcnemar(known.wins.round() as u64, known.losses.round() as u64).mid_p
             }
             Basis::Examples(values, clusters) => cluster_signflip(&sums(values, clusters), seed),
+            Basis::Sequence(values, clusters, largest) => {
+                let outcomes = match (Outcomes::of(&sizes(values), clusters), largest) {
+                    (Outcomes::Binary, 0 | 1) => Outcomes::Binary,
+                    _ => Outcomes::Bounded { largest: *largest },
+                };
+                anytime_p(outcomes, values, clusters, SEQUENCE_ALPHA)
+            }
             Basis::Nothing => 1.0,
             Basis::Independent(rates) => rates.p(),
         }
@@ -78,7 +99,7 @@ impl Pair {
     pub(super) fn examples(&self) -> Option<(&[f64], &[u32])> {
         match &self.basis {
             Basis::Examples(values, clusters) => Some((values, clusters)),
-            Basis::Nothing | Basis::Independent(_) => None,
+            Basis::Sequence(..) | Basis::Nothing | Basis::Independent(_) => None,
         }
     }
 
@@ -86,7 +107,7 @@ impl Pair {
     pub(super) fn independent(&self) -> Option<&IndependentRates> {
         match &self.basis {
             Basis::Independent(rates) => Some(rates),
-            Basis::Examples(..) | Basis::Nothing => None,
+            Basis::Examples(..) | Basis::Sequence(..) | Basis::Nothing => None,
         }
     }
 
@@ -104,6 +125,9 @@ impl Pair {
     pub(super) fn p_better_by(&self, delta: f64) -> f64 {
         if let Basis::Independent(rates) = &self.basis {
             return rates.p_better_by(delta);
+        }
+        if let Basis::Sequence(values, clusters, largest) = &self.basis {
+            return sequence_p_above(values, clusters, *largest, delta);
         }
         if self.difference.n_eff.is_none() || self.difference.n == 0 {
             return 1.0;
@@ -127,6 +151,29 @@ impl Pair {
         let psi = ((known.wins + known.losses + 0.5) / (known.n as f64 + 1.0)).clamp(mean.abs(), 1.0);
         n_non_inferiority(psi, -mean, delta, alpha, POWER).ok()?
     }
+}
+
+/// The stakes of the sequence whose p-value is shown.
+const SEQUENCE_ALPHA: f64 = 0.05;
+/// Levels that are tried for a p-value, by halving; below the last it is not followed.
+const LEVELS: u32 = 20;
+
+fn sizes(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| value.abs()).collect()
+}
+
+/// The smallest level of a few at which the sequence excludes a gain of `delta` or less; 1 where none does.
+fn sequence_p_above(values: &[f64], clusters: &[u32], largest: u64, delta: f64) -> f64 {
+    let mut shown = 1.0;
+    for halvings in 1..=LEVELS {
+        let p = 0.5_f64.powi(halvings as i32);
+        let interval = anytime_mean_difference(Outcomes::Bounded { largest }, values, clusters, (2.0 * p).min(0.999));
+        if interval.low <= delta {
+            break;
+        }
+        shown = p;
+    }
+    shown
 }
 
 fn sums(values: &[f64], clusters: &[u32]) -> Vec<f64> {

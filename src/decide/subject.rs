@@ -1,6 +1,7 @@
 //! One variant as the ladder sees it, wherever its figures come from: the trials of a run, or a file
 //! of figures that were measured elsewhere.
 
+use crate::measure::anytime::Anytime;
 use crate::measure::{Latency, Measurements, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::stats::cost::CacheShares;
@@ -172,6 +173,9 @@ pub(super) struct Setting<'a> {
     pub(super) source: Source,
     /// Whether times may be judged.
     pub(super) latency_comparable: bool,
+    /// Set where the run may have stopped early: then every bound is that of a confidence sequence
+    /// (METHODS.md 11).
+    pub(super) anytime: Option<&'a Anytime>,
 }
 
 impl<'a> Setting<'a> {
@@ -183,6 +187,7 @@ impl<'a> Setting<'a> {
             repeats: measured.repeats,
             source: if live { Source::Live } else { Source::Recorded },
             latency_comparable: measured.latency_comparable,
+            anytime: measured.anytime.as_ref(),
         }
     }
 

@@ -100,6 +100,9 @@ fn rate(evidence: &Evidence<'_>, about: &str, place: usize, metric: Metric, alph
         let input = json!({"x": x, "n": n, "alpha": alpha});
         Derivation::new(about, what, "clopper_pearson_one_sided", input, ends(bounds.interval))
     };
+    if evidence.setting.anytime.is_some() {
+        return vec![sequence(about, &what, bounds.interval, alpha)];
+    }
     match evidence.rates(place, metric) {
         Rates::Unknown => Vec::new(),
         Rates::Counts(Counts { right, n, n_eff, .. }) if n > 0 => vec![one_sided(right / n as f64 * n_eff, n_eff)],
@@ -118,6 +121,17 @@ fn rate(evidence: &Evidence<'_>, about: &str, place: usize, metric: Metric, alph
             vec![Derivation::new(about, effective, "clustered_accuracy", input, used), one_sided(mean * n_eff, n_eff)]
         }
     }
+}
+
+/// A bound that holds wherever the run stopped. `ceiling calc` has the sequences at one look.
+fn sequence(about: &str, what: &str, interval: Interval, alpha: f64) -> Derivation {
+    let judged = format!(
+        "confidence sequence (METHODS 11), each end at one-sided {}, the best of all looks in the shuffled order: {} to {}",
+        prose::number(alpha, 6),
+        prose::number(interval.low, 8),
+        prose::number(interval.high, 8)
+    );
+    Derivation::formula(about, what, judged)
 }
 
 fn noun(metric: Metric) -> &'static str {
@@ -152,6 +166,9 @@ fn pair(about: &str, what: &str, pair: &Pair, alpha: f64) -> Derivation {
             prose::number(known.interval.high * 100.0, 4),
         );
         return Derivation::formula(about, what, judged);
+    }
+    if known.method == Method::BettingConfidenceSequence {
+        return sequence(about, what, known.interval, alpha / 2.0);
     }
     Derivation::formula(about, what, "nothing that both have was measured")
 }

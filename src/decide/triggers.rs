@@ -9,6 +9,7 @@ use super::ladder::TriggerState;
 use super::prose;
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, target_answer_of};
 use crate::stats::quantile::exceedance_answer;
+use crate::stats::sequential::cs_bernoulli;
 use crate::stats::{Estimate, Interval, Method, TargetAnswer};
 
 /// The quantile that T3 reads.
@@ -198,8 +199,9 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     let over = subject.ttft.over(limit);
     let within = n.saturating_sub(over) as f64;
     let (alpha, total) = (evidence.alpha(), n as f64);
-    let met = exceedance_answer(over as f64, total, QUANTILE, met_alpha) == TargetAnswer::Met;
-    let state = match exceedance_answer(over as f64, total, QUANTILE, alpha) {
+    let (answer, bounds) = exceedance(evidence, over as f64, total, alpha);
+    let met = exceedance(evidence, over as f64, total, met_alpha).0 == TargetAnswer::Met;
+    let state = match answer {
         TargetAnswer::Met if !met => TriggerState::Unknown,
         answer => state_of(answer),
     };
@@ -222,11 +224,28 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
         state,
         target: Some(limit),
         finding: subject.ttft.p95(),
-        bounds: Some(clopper_pearson_one_sided(over as f64, total, alpha)),
+        bounds: Some(bounds),
         n,
         n_to_settle,
         explanation,
     }
+}
+
+/// The share over the limit against 5%, each end one-sided at `alpha`; by sequence where the run may
+/// have stopped early.
+fn exceedance(evidence: &Evidence<'_>, over: f64, n: f64, alpha: f64) -> (TargetAnswer, Interval) {
+    if evidence.setting.anytime.is_none() {
+        return (exceedance_answer(over, n, QUANTILE, alpha), clopper_pearson_one_sided(over, n, alpha));
+    }
+    let bounds = cs_bernoulli(over, n, (2.0 * alpha).min(0.999));
+    let answer = if bounds.high <= 1.0 - QUANTILE {
+        TargetAnswer::Met
+    } else if bounds.low > 1.0 - QUANTILE {
+        TargetAnswer::NotMet
+    } else {
+        TargetAnswer::NotEnoughEvidence
+    };
+    (answer, bounds)
 }
 
 /// T4: what one variant costs a month.

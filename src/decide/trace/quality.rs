@@ -194,7 +194,13 @@ pub(super) fn latency(findings: &Findings<'_>) -> Vec<Derivation> {
         TriggerState::Fired => "lo is over 5%: the 95th percentile is over the limit",
         _ => "5% lies between lo and hi: not enough evidence",
     };
-    let share = Derivation::new("t3", what, "clopper_pearson_one_sided", input, used).judged(judged);
+    let share = match evidence.setting.anytime {
+        None => Derivation::new("t3", what, "clopper_pearson_one_sided", input, used).judged(judged),
+        Some(_) => {
+            let input = json!({"x": over, "n": n, "alpha": 2.0 * evidence.alpha()});
+            Derivation::new("t3", what, "cs_bernoulli", input, used).judged(judged)
+        }
+    };
     let ranks = trigger.finding.map(|_| {
         let ranks = crate::stats::quantile::quantile_ranks(n, 0.95, evidence.alpha());
         let input = json!({"n": n, "q": 0.95, "alpha": evidence.alpha()});
