@@ -70,7 +70,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn add(&mut self, example: usize, score: f64, scale: f64) {
+    pub(super) fn add(&mut self, example: usize, score: f64, scale: f64) {
         if self.sums.len() <= example {
             self.sums.resize(example + 1, 0);
             self.counts.resize(example + 1, 0);
@@ -402,7 +402,7 @@ impl Tally {
 }
 
 /// A failure that came before anything was asked of the model is no slow answer.
-fn says_something_of_speed(kind: FailureKind) -> bool {
+pub(super) fn says_something_of_speed(kind: FailureKind) -> bool {
     !kind.stops_variant() && !matches!(kind, FailureKind::NotRecorded | FailureKind::Stopped)
 }
 

@@ -6,12 +6,17 @@
 pub mod accumulate;
 pub mod cache;
 pub mod compare;
+pub mod contrast;
 pub mod finish;
 pub mod grade;
+pub mod latency_change;
+pub mod matching;
 pub mod money;
 mod reasoning;
 pub mod retrieval;
+pub mod roster;
 pub mod rounds;
+pub mod side;
 pub mod slices;
 pub mod steps;
 
