@@ -87,6 +87,21 @@ pub fn matching(roster: &Roster, sides: &[&Side], metric: Metric) -> Matching {
     found
 }
 
+/// The difference B − A over all examples that both were asked alike, if what lacks a score had come
+/// out against B everywhere, and if for it; `None` where nothing lacks one.
+pub fn difference_bounds(roster: &Roster, [a, b]: [&Side; 2], metric: Metric) -> Option<[f64; 2]> {
+    let (mut low, mut high, mut examples, mut open) = (0.0, 0.0, 0_u64, false);
+    for place in (0..roster.len()).filter(|place| a.asked(*place) && b.asked(*place)) {
+        let score = |side: &Side| side.mean(metric, place).map(|(mean, _)| mean);
+        let (a, b) = (score(a), score(b));
+        open |= a.is_none() || b.is_none();
+        low += b.unwrap_or(0.0) - a.unwrap_or(1.0);
+        high += b.unwrap_or(1.0) - a.unwrap_or(0.0);
+        examples += 1;
+    }
+    open.then(|| [low / examples as f64, high / examples as f64])
+}
+
 /// The scores of two sides at these places.
 pub fn pairs(roster: &Roster, [a, b]: [&Side; 2], metric: Metric, places: &[u32]) -> PairedScores {
     let mut paired = PairedScores::default();

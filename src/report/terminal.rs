@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 mod cache;
+pub mod compare;
 mod decision;
 mod notes;
 mod rounds;

@@ -104,13 +104,7 @@ fn what_one_side_lacks_is_dropped_from_both_and_counted_by_reason() {
     );
     let found = matching(&roster, &[&a, &b], Metric::Accuracy);
     assert_eq!((found.places.as_slice(), found.common), ([0].as_slice(), 3));
-    let dropped = Dropped {
-        examples: 6,
-        changed: 1,
-        not_asked: vec![2, 1],
-        missing: vec![1, 1],
-        unscored: vec![0, 1],
-    };
+    let dropped = Dropped { examples: 6, changed: 1, not_asked: vec![2, 1], missing: vec![1, 1], unscored: vec![0, 1] };
     assert_eq!(found.dropped, dropped);
     // An answer that could not be scored is valid or not all the same.
     assert_eq!(matching(&roster, &[&a, &b], Metric::Validity).places, [0, 3]);
@@ -119,6 +113,10 @@ fn what_one_side_lacks_is_dropped_from_both_and_counted_by_reason() {
     let flips = flips([&a, &b], Metric::Accuracy, &found.places);
     assert_eq!(flips, [Flip { place: 0, a: 1.0, b: 0.0 }]);
     assert!(lacks_too_many(&a));
+    // Of e1, e3 and e4: -1, then from -1 to 1, then B from 0 to 1 against A's 1.
+    let bounds = difference_bounds(&roster, [&a, &b], Metric::Accuracy).unwrap();
+    assert!((bounds[0] + 1.0).abs() < 1e-9 && bounds[1].abs() < 1e-9, "{bounds:?}");
+    assert_eq!(difference_bounds(&roster, [&a, &a], Metric::Validity).map(|bounds| bounds[0].round()), Some(0.0));
 }
 
 #[test]
