@@ -60,9 +60,10 @@ pub struct Side {
     valid: Column,
     checks_validity: bool,
     trials: Vec<u16>,
-    /// Digests of the requests of an example and of its answers, whatever the order of the repeats.
-    requests: Vec<u64>,
-    answers: Vec<u64>,
+    /// Parts of digests of an example's requests and of its answers, whatever the order of the repeats:
+    /// enough to count how many are alike.
+    requests: Vec<u32>,
+    answers: Vec<u32>,
     first_token: Vec<(u32, f32)>,
     whole: Vec<(u32, f32)>,
     cost: CostTally,
@@ -122,8 +123,8 @@ impl Side {
             self.answers.resize(place + 1, 0);
         }
         self.trials[place] = self.trials[place].saturating_add(1);
-        self.requests[place] = self.requests[place].wrapping_add(exchange.request_digest.prefix_u64());
-        self.answers[place] = self.answers[place].wrapping_add(identity(exchange));
+        self.requests[place] = self.requests[place].wrapping_add(exchange.request_digest.prefix_u64() as u32);
+        self.answers[place] = self.answers[place].wrapping_add(identity(exchange) as u32);
         self.cost.add(place, graded, facts, price);
         self.add_times(place as u32, graded, facts);
         if graded.counts_as_missing {

@@ -7,6 +7,7 @@
 mod architecture;
 mod batch;
 mod check;
+mod compare;
 mod conformance;
 mod decide;
 mod docs;

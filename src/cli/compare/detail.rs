@@ -176,11 +176,13 @@ fn differences([a, b]: &[SideFacts; 2], sameness: Sameness) -> Vec<Difference> {
     // The same variant of two runs: its file may have changed between them.
     let changed = sameness.examples - sameness.same_requests;
     if a.variant == b.variant && a.endpoints == b.endpoints && changed > 0 {
-        let what = format!("other words in {changed} of {} requests", sameness.examples);
         found.push(Difference {
             what: "requests",
-            a: "prompt, schema, shots or parameters as they were".into(),
-            b: what,
+            a: "as first asked".to_owned(),
+            b: format!(
+                "worded otherwise for {changed} of {} examples: the prompt, schema, shots or parameters were changed",
+                sameness.examples
+            ),
         });
     }
     found
