@@ -4,6 +4,7 @@ pub mod args;
 mod assemble;
 mod calc;
 mod check;
+mod compare;
 mod decide;
 mod early;
 pub mod exit;
@@ -60,6 +61,8 @@ pub enum Command {
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
     Show(show::ShowArgs),
+    /// Compare variants or runs on the same examples: paired difference, flips, slices.
+    Compare(compare::CompareArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// The statistics as a calculator: one JSON object in, one out.
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Decide(args) => decide::decide(&args, printer),
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
+        Command::Compare(args) => compare::compare(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),

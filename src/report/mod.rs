@@ -1,5 +1,6 @@
 //! What people and machines read: measurements and verdict, rendered.
 
+pub mod compare;
 pub mod explain;
 pub mod json;
 pub mod retrieval;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 mod anytime;
 mod cache;
+pub mod compare;
 mod decision;
 mod notes;
 mod rounds;

@@ -7,6 +7,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run"],
     &["runs"],
     &["show"],
+    &["compare"],
     &["record"],
     &["calc"],
     &["providers", "list"],

@@ -8,6 +8,7 @@ mod architecture;
 mod batch;
 mod calc;
 mod check;
+mod compare;
 mod conformance;
 mod decide;
 mod docs;
