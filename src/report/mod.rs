@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod json;
+pub mod plan;
 pub mod retrieval;
 pub mod schema_sent;
 pub mod table;
