@@ -42,10 +42,10 @@ pub struct PlanArgs {
     pub repeats: Option<u32>,
     /// The accuracy that you expect, from 0 to 1: how many examples settle the target then. Without
     /// it, what the newest run in the store measured.
-    #[arg(long, value_name = "RATE", value_parser = parse_rate, env = "CEILING_EXPECT")]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, allow_negative_numbers = true, env = "CEILING_EXPECT")]
     pub expect: Option<f64>,
     /// The share of valid answers that you expect, from 0 to 1.
-    #[arg(long, value_name = "RATE", value_parser = parse_rate, env = "CEILING_EXPECT_VALIDITY")]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, allow_negative_numbers = true, env = "CEILING_EXPECT_VALIDITY")]
     pub expect_validity: Option<f64>,
 }
 

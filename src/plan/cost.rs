@@ -164,16 +164,16 @@ impl Bill<'_> {
         Some(Span { low: at(Level::Low)?, likely: at(Level::Likely), high: at(Level::High) })
     }
 
-    /// With the cache: at the least and likely every follower reads the prefix; at the most all
-    /// requests write it. A prefix under the minimum is not cached, so that fewer tokens may cost
-    /// more: the ends are those of all cases.
-    fn cached(&self, weight: fn(&RequestSize) -> u64) -> Option<Span<Usd>> {
-        let at = |level, meets| self.sum(level, meets, weight);
-        let likely = at(Level::Likely, Meets::Reads);
-        let low = [at(Level::Low, Meets::Reads)?].into_iter().chain(likely).min()?;
-        let high = [Meets::Off, Meets::Writes, Meets::Reads].map(|meets| at(Level::High, meets));
-        let high = high.into_iter().try_fold(Usd::ZERO, |most, usd| Some(most.max(usd?)));
-        Some(Span { low, likely, high })
+    /// With the cache: likely every request reads the prefix, at the most all write it. A prefix
+    /// under the minimum is not cached, so that fewer tokens may cost more: the ends are those of
+    /// all cases.
+    fn cached(&self, reads: &dyn Fn(Level) -> Option<Usd>, most: &dyn Fn(Meets) -> Option<Usd>) -> Option<UsdSpan> {
+        reads(Level::Low)?;
+        let likely = reads(Level::Likely);
+        let low = [Level::Low, Level::Likely, Level::High].into_iter().filter_map(reads).min()?;
+        let high = [Meets::Off, Meets::Writes, Meets::Reads].map(most);
+        let high = high.into_iter().try_fold(likely.unwrap_or(low), |high, usd| Some(high.max(usd?)));
+        Some(UsdSpan(Span { low, likely, high }))
     }
 
     fn scaled(&self, span: Span<Usd>) -> UsdSpan {
@@ -200,15 +200,18 @@ impl Bill<'_> {
         if self.sizes.iter().all(|size| size.alike_bytes == 0) {
             return Quote::unknown("no part of the prompt is the same for every example");
         }
-        let span = self.cached(|size| size.to_ask).map(|span| self.scaled(span).0);
-        let span = span.and_then(|span| {
-            let led = |usd: Usd, level| Some(Usd::from_pico(usd.as_pico() + self.leader_adds(level)?));
-            let likely = span.likely.and_then(|usd| led(usd, Level::Likely));
-            let low = [led(span.low, Level::Low)?].into_iter().chain(likely).min()?;
-            let high = span.high.map(|high| likely.map_or(high, |likely| high.max(likely)));
-            Some(UsdSpan(Span { low, likely, high }))
-        });
-        self.quote(span, "price of tokens read from the cache")
+        let asked = |size: &RequestSize| size.to_ask;
+        let whole = |usd: Usd| self.scaled(Span { low: usd, likely: None, high: None }).0.low;
+        let reads = |level| {
+            let read = whole(self.sum(level, Meets::Reads, asked)?);
+            Some(Usd::from_pico(read.as_pico() + self.leader_adds(level)?))
+        };
+        let usd = self.cached(&reads, &|meets| self.sum(Level::High, meets, asked).map(whole));
+        let mut quote = self.quote(usd, "price of tokens read from the cache");
+        if self.cache.min_tokens.is_none() && quote.usd.is_some() {
+            quote.note.get_or_insert_with(|| "the shortest prefix that the model keeps is not known".to_owned());
+        }
+        quote
     }
 
     /// Pico-dollars that the first request, which writes the prefix, costs more than one that reads it.
@@ -229,8 +232,13 @@ impl Bill<'_> {
     pub fn of_volume(&self, volume: u64) -> Option<UsdSpan> {
         let all: u64 = self.sizes.iter().map(|size| size.repeats).sum();
         let every = |size: &RequestSize| size.repeats;
-        let span = if self.cache.asked { self.cached(every) } else { self.plain(every) };
-        span.filter(|_| all > 0).map(|span| UsdSpan(span).times(volume, all))
+        let span = if self.cache.asked {
+            let reads = |level| self.sum(level, Meets::Reads, every);
+            self.cached(&reads, &|meets| self.sum(Level::High, meets, every))
+        } else {
+            self.plain(every).map(UsdSpan)
+        };
+        span.filter(|_| all > 0).map(|span| span.times(volume, all))
     }
 
     /// How the cache changes the cost of a request; `None` without a likely figure or a price.
@@ -307,11 +315,7 @@ pub struct Month {
 
 impl Month {
     /// The least of the low volume, the most of the high one. `cost` is that of so many requests.
-    pub fn of(
-        cost: &dyn Fn(u64) -> Option<UsdSpan>,
-        requests: (u64, u64),
-        budget_usd: Option<f64>,
-    ) -> Option<Self> {
+    pub fn of(cost: &dyn Fn(u64) -> Option<UsdSpan>, requests: (u64, u64), budget_usd: Option<f64>) -> Option<Self> {
         let (few, many) = (cost(requests.0)?, cost(requests.1)?);
         let middle = cost(requests.0.midpoint(requests.1))?;
         let usd = UsdSpan(Span { low: few.0.low, likely: middle.0.likely, high: many.0.high });
@@ -340,9 +344,9 @@ impl Hardware {
     pub fn of(gpu: &GpuCost, requests: Option<u64>, budget_usd: Option<f64>) -> Self {
         let usd_per_hour = gpu.usd_per_hour * f64::from(gpu.replicas);
         // usd_per_hour / 3600 / (rate x utilisation) <= budget / requests.
-        let needed = requests.zip(budget_usd).map(|(requests, budget)| {
-            usd_per_hour / 3600.0 / gpu.utilisation * requests as f64 / budget
-        });
+        let needed = requests
+            .zip(budget_usd)
+            .map(|(requests, budget)| usd_per_hour / 3600.0 / gpu.utilisation * requests as f64 / budget);
         Self {
             usd_per_hour,
             utilisation: gpu.utilisation,

@@ -70,7 +70,11 @@ pub fn needs(
 
 /// What the ceiling test needs.
 pub fn ceiling_test(suite: &Suite, beliefs: &Beliefs) -> CeilingTest {
-    let rounds = (0..suite.prompts.len()).filter_map(|prompt| suite.round(prompt)).max().unwrap_or(0);
+    ceiling_test_of((0..suite.prompts.len()).filter_map(|prompt| suite.round(prompt)).max().unwrap_or(0), beliefs)
+}
+
+/// The same for so many prompt rounds.
+pub fn ceiling_test_of(rounds: u32, beliefs: &Beliefs) -> CeilingTest {
     CeilingTest { delta_min: beliefs.delta_min, n: n_for_ceiling(beliefs), rounds, rounds_needed: ROUNDS }
 }
 
@@ -101,9 +105,12 @@ pub fn undecided(reach: &Reach, needs: &[Need], ceiling: &CeilingTest) -> Vec<St
     }
     if ceiling.rounds < ceiling.rounds_needed {
         found.push(format!(
-            "that prompting has levelled off: {} prompt rounds are in use, and {} are needed, a first prompt and three \
-             revisions",
-            ceiling.rounds, ceiling.rounds_needed
+            "that prompting has levelled off: it takes {} prompt rounds, a first prompt and three revisions, and {} in use",
+            ceiling.rounds_needed,
+            match ceiling.rounds {
+                1 => "1 is".to_owned(),
+                rounds => format!("{rounds} are"),
+            }
         ));
     }
     found
@@ -124,8 +131,12 @@ fn beyond_reach(need: &Need) -> Option<String> {
         format!("it needs {least}")
     };
     match need.wanted {
-        Wanted::Accuracy => Some(format!("even if all {n} answers are right, an accuracy of {share} cannot be shown: {counted}")),
-        Wanted::SchemaValidity => Some(format!("even if all {n} answers are valid, {share} cannot be shown: {counted}")),
+        Wanted::Accuracy => {
+            Some(format!("even if all {n} answers are right, an accuracy of {share} cannot be shown: {counted}"))
+        }
+        Wanted::SchemaValidity => {
+            Some(format!("even if all {n} answers are valid, {share} cannot be shown: {counted}"))
+        }
         Wanted::TtftP95 if need.n == 0 => Some(format!("TTFT p95: no time is measured; it needs {least} live answers")),
         Wanted::TtftP95 => Some(format!("even if all {n} answers are in time, p95 cannot be shown: {counted}")),
         // An audit is made apart from a run.
@@ -168,7 +179,7 @@ mod tests {
         let test = CeilingTest { delta_min: 0.02, n: Some(1546), rounds: 3, rounds_needed: 4 };
         let said = undecided(&reach(&singles(280), &beliefs()), &[], &test);
         assert!(said[0].contains("a gain of 2 points") && said[0].contains("1,546"), "{said:?}");
-        assert!(said[1].contains("3 prompt rounds"), "{said:?}");
+        assert!(said[1].contains("and 3 are in use"), "{said:?}");
         let few = undecided(&reach(&singles(5), &beliefs()), &[], &test);
         assert!(few[0].contains("5 independent") && few[0].contains("0.062"), "{few:?}");
     }

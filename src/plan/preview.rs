@@ -84,7 +84,7 @@ pub struct Earlier {
     pub discordance: Option<f64>,
     /// Pairs of variants behind it.
     pub pairs: u64,
-    /// The greatest likeness within clusters among the variants.
+    /// Likeness within clusters: the median of the variants.
     pub icc: Option<f64>,
 }
 

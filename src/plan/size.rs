@@ -240,8 +240,10 @@ pub struct Need {
     pub most_failures: Option<u64>,
     /// At the expected rate.
     pub expected: Option<Expected>,
-    /// Whether it can be settled with what there is.
+    /// Whether it can be settled with what there is: at the expected rate, or if all are right.
     pub enough: bool,
+    /// Whether the expected rate misses the target, so that settling it means to show that.
+    pub expected_miss: bool,
     /// How many more it takes.
     pub short_by: Option<u64>,
 }
@@ -276,9 +278,9 @@ impl Supply {
 
 /// What a share needs. `expected` is a rate and where it comes from.
 pub fn need(wanted: Wanted, share: f64, supply: Supply, expected: Option<(f64, String)>, alpha: f64) -> Need {
-    let proving = FAILURES.iter().filter_map(|&failures| {
-        Some(Proving { failures, n: n_to_prove_target(failures, share, alpha)? })
-    });
+    let proving = FAILURES
+        .iter()
+        .filter_map(|&failures| Some(Proving { failures, n: n_to_prove_target(failures, share, alpha)? }));
     let proving: Vec<Proving> = proving.collect();
     let most_failures = most_failures(share, supply, alpha);
     let expected = expected.map(|(rate, source)| {
@@ -306,6 +308,7 @@ pub fn need(wanted: Wanted, share: f64, supply: Supply, expected: Option<(f64, S
         n_effective: supply.n_effective,
         n_clean: supply.n_clean,
         most_failures,
+        expected_miss: expected.as_ref().is_some_and(|expected| expected.rate < share),
         expected,
         enough,
         short_by: needed.filter(|_| !enough).map(missing),
@@ -320,8 +323,7 @@ fn most_failures(share: f64, supply: Supply, alpha: f64) -> Option<u64> {
         return None;
     }
     let each = supply.n_effective / supply.n as f64;
-    let proves =
-        |failures: u64| failure_rate_upper(failures as f64 * each, supply.n_effective, alpha) <= allowed;
+    let proves = |failures: u64| failure_rate_upper(failures as f64 * each, supply.n_effective, alpha) <= allowed;
     let (mut proved, mut not) = (0, supply.n);
     while not - proved > 1 {
         let middle = proved.midpoint(not);
@@ -337,10 +339,12 @@ fn most_failures(share: f64, supply: Supply, alpha: f64) -> Option<u64> {
 /// What showing that the labels allow `share` needs (METHODS.md 8.3), beside what was audited.
 pub fn audit_need(share: f64, checked: u64, wrong: u64, alpha: f64) -> Need {
     let audited = need(Wanted::LabelAudit, share, Supply::independent(checked), None, alpha);
-    let settled = reachability(label_ceiling_from_audit(wrong, checked, alpha), share) != Reachability::Unknown;
+    let allowed = reachability(label_ceiling_from_audit(wrong, checked, alpha), share);
+    let settled = allowed != Reachability::Unknown;
     let needed = n_to_prove_target(wrong, share, alpha);
     Need {
         enough: settled,
+        expected_miss: allowed == Reachability::Unreachable,
         short_by: needed.filter(|_| !settled).map(|needed| needed.saturating_sub(checked)),
         ..audited
     }

@@ -114,7 +114,8 @@ pub fn together(walls: &[Wall], by_variant: bool) -> Option<Seconds> {
 mod tests {
     use super::*;
 
-    const LIMITS: ProviderLimits = ProviderLimits { concurrency: 8, requests_per_minute: None, tokens_per_minute: None };
+    const LIMITS: ProviderLimits =
+        ProviderLimits { concurrency: 8, requests_per_minute: None, tokens_per_minute: None };
 
     fn asked(requests: f64) -> Asked {
         Asked { requests, tokens: requests * 1000.0, seconds: Seconds { low: 0.5, high: 5.0 }, own_concurrency: None }

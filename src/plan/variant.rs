@@ -70,7 +70,7 @@ impl Facts<'_> {
         u64::try_from((u128::from(count) * of + rendered / 2) / rendered).unwrap_or(u64::MAX)
     }
 
-    fn to_ask(&self) -> u64 {
+    fn asked_requests(&self) -> u64 {
         self.scaled(self.sizes.iter().map(|size| size.to_ask).sum())
     }
 
@@ -97,7 +97,7 @@ impl Facts<'_> {
             },
         };
         let (input_tokens, output_tokens) = basis.means(self.sizes);
-        let to_ask = self.to_ask();
+        let to_ask = self.asked_requests();
         let requests = self.scale.0.saturating_mul(u64::from(self.suite.repeats));
         let [plain, cached, batch] = self.quotes(&bill, billing, to_ask);
         let paid = billing == Billing::Tokens;
@@ -120,9 +120,8 @@ impl Facts<'_> {
             cache_effect: bill.cache_effect().filter(|_| paid),
             month: self.month(&bill, billing),
             hardware: self.hardware(billing),
-            seconds: (!self.is_recorded()).then(|| {
-                self.seconds.unwrap_or(Seconds { low: ASSUMED_SECONDS.0, high: ASSUMED_SECONDS.1 })
-            }),
+            seconds: (!self.is_recorded())
+                .then(|| self.seconds.unwrap_or(Seconds { low: ASSUMED_SECONDS.0, high: ASSUMED_SECONDS.1 })),
             seconds_measured: self.seconds.is_some() && !self.is_recorded(),
         }
     }
@@ -131,7 +130,9 @@ impl Facts<'_> {
     fn quotes(&self, bill: &Bill<'_>, billing: Billing, to_ask: u64) -> [Quote; 3] {
         let all = |quote: Quote| [quote.clone(), quote.clone(), quote];
         match billing {
-            Billing::Recorded => all(Quote { usd: Some(UsdSpan::ZERO), note: Some("recorded: nothing is billed".into()) }),
+            Billing::Recorded => {
+                all(Quote { usd: Some(UsdSpan::ZERO), note: Some("recorded: nothing is billed".into()) })
+            }
             Billing::Unknown => all(Quote::unknown(format!("no price of `{}` is known", self.variant.endpoint))),
             Billing::Hardware => {
                 let Some(usd) = self.by_hardware(to_ask) else {
@@ -191,7 +192,7 @@ impl Facts<'_> {
         if self.is_recorded() {
             return None;
         }
-        let requests = self.to_ask() as f64;
+        let requests = self.asked_requests() as f64;
         let most = self.most_output.unwrap_or(0) as f64;
         let tokens: f64 = self
             .sizes

@@ -59,7 +59,8 @@ fn requests(preview: &Preview, width: usize) -> String {
     let mut text = "Requests\n".to_owned();
     let repeats = if requests.repeats > 1 { format!(" x {} repeats", requests.repeats) } else { String::new() };
     let variants = plural(preview.variants.len() as u64, "variant");
-    let mut words = format!("{} = {} x {variants}{repeats}", count(requests.total), plural(requests.examples, "example"));
+    let mut words =
+        format!("{} = {} x {variants}{repeats}", count(requests.total), plural(requests.examples, "example"));
     let about = if requests.rendered < requests.examples { "about " } else { "" };
     if requests.known > 0 {
         let _ = write!(words, "; the store has answers to {about}{}, which are not asked again", count(requests.known));
@@ -93,33 +94,12 @@ fn requests(preview: &Preview, width: usize) -> String {
 }
 
 fn costs(preview: &Preview, width: usize) -> String {
-    let mut table = Table {
-        header: header([
-            "variant",
-            "to ask",
-            "tokens in",
-            "tokens out",
-            "$ without cache",
-            "$ with cache",
-            "$ by batch",
-            "$ at worst",
-        ]),
-        rows: preview.variants.iter().map(row).collect(),
-    };
-    if preview.variants.len() > 1 {
-        table.rows.push(total_row(preview));
-    }
     let mut text = "Tokens a request, and cost of what is to be asked: likely (least–most)\n".to_owned();
-    text.push_str(&table_or_list(table, width));
+    text.push_str(&cost_table(preview, width));
     text.push('\n');
     for vectors in &preview.vectors {
-        let words = format!(
-            "vectors of {} by {}: {}",
-            plural(vectors.texts, "text"),
-            vectors.endpoint,
-            quote(&vectors.cost)
-        );
-        line(&mut text, &words, width);
+        let texts = plural(vectors.texts, "text");
+        line(&mut text, &format!("vectors of {texts} by {}: {}", vectors.endpoint, quote(&vectors.cost)), width);
     }
     for words in as_written(preview).into_iter().chain(basis(preview)).chain(quote_notes(preview)) {
         line(&mut text, &words, width);
@@ -130,6 +110,37 @@ fn costs(preview: &Preview, width: usize) -> String {
         }
     }
     text
+}
+
+/// Columns of tokens, and those of dollars where anything is billed: side by side, or below.
+fn cost_table(preview: &Preview, width: usize) -> String {
+    let tokens = ["to ask", "tokens in", "tokens out"];
+    let dollars = ["$ without cache", "$ with cache", "$ by batch", "$ at worst"];
+    let mut rows: Vec<Vec<String>> = preview.variants.iter().map(row).collect();
+    if preview.variants.len() > 1 {
+        rows.push(total_row(preview));
+    }
+    let part = |columns: std::ops::Range<usize>| Table {
+        header: header(["variant"])
+            .into_iter()
+            .chain(header(tokens).into_iter().chain(header(dollars)).skip(columns.start).take(columns.len()))
+            .collect(),
+        rows: rows.iter().map(|row| [&row[..1], &row[columns.start + 1..=columns.end]].concat()).collect(),
+    };
+    let (first, all) = (tokens.len(), tokens.len() + dollars.len());
+    if !is_billed(preview) {
+        return table_or_list(part(0..first), width);
+    }
+    let whole = part(0..all);
+    if whole.width() <= width {
+        return whole.to_text();
+    }
+    format!("{}\n{}", table_or_list(part(0..first), width), table_or_list(part(first..all), width))
+}
+
+/// Whether anything is asked of anyone but a recording.
+fn is_billed(preview: &Preview) -> bool {
+    preview.variants.iter().any(|variant| variant.billing != Billing::Recorded)
 }
 
 fn row(variant: &VariantPreview) -> Vec<String> {
@@ -143,23 +154,25 @@ fn row(variant: &VariantPreview) -> Vec<String> {
         paid(quote(&variant.cost_without_cache)),
         paid(quote(&variant.cost_with_cache)),
         paid(quote(&variant.cost_by_batch)),
-        paid(variant.worst_case.map_or("unbounded".to_owned(), |worst| worst.to_string())),
+        paid(match variant.worst_case {
+            Some(worst) => worst.to_string(),
+            None if variant.billing == Billing::Tokens => "unbounded".to_owned(),
+            None => "unknown".to_owned(),
+        }),
     ]
 }
 
 fn total_row(preview: &Preview) -> Vec<String> {
     let total = &preview.total;
-    let live = preview.variants.iter().any(|variant| variant.billing != Billing::Recorded);
-    let paid = |text: String| if live { text } else { "recorded".to_owned() };
     vec![
         "all".to_owned(),
         count(preview.requests.to_ask),
         "–".to_owned(),
         "–".to_owned(),
-        paid(sum(&total.without_cache)),
-        paid(sum(&total.with_cache)),
-        paid(sum(&total.by_batch)),
-        paid(total.worst_case.map_or("unbounded".to_owned(), |worst| worst.to_string())),
+        sum(&total.without_cache),
+        sum(&total.with_cache),
+        sum(&total.by_batch),
+        total.worst_case.map_or("unknown".to_owned(), |worst| worst.to_string()),
     ]
 }
 
@@ -174,15 +187,17 @@ fn sum(sum: &Sum) -> String {
 
 /// What the run as the suite has it costs.
 fn as_written(preview: &Preview) -> Option<String> {
-    let live = preview.variants.iter().any(|variant| variant.billing != Billing::Recorded);
-    if !live {
+    if !is_billed(preview) {
         return Some("the answers come from a recording: nothing is sent and nothing is billed".to_owned());
     }
     let total = &preview.total;
     let mut words = format!("the run as it is written: {}", sum(&total.as_written));
     match total.worst_case {
         Some(worst) => {
-            let _ = write!(words, "; --max-cost sets aside {worst} at worst: every byte a token, every answer at its limit");
+            let _ = write!(
+                words,
+                "; --max-cost sets aside {worst} at worst: every byte a token, every answer at its limit"
+            );
         }
         None => words.push_str("; --max-cost cannot be kept, since not every request's worst case is known"),
     }
@@ -202,10 +217,9 @@ fn basis(preview: &Preview) -> Vec<String> {
             plain(BYTES_PER_TOKEN.likely.unwrap_or(most))
         ));
     }
-    if let (Some(names), Some(earlier)) = (
-        of_which(preview, |variant| variant.tokens_measured_on.is_some()),
-        preview.earlier.as_ref(),
-    ) {
+    if let (Some(names), Some(earlier)) =
+        (of_which(preview, |variant| variant.tokens_measured_on.is_some()), preview.earlier.as_ref())
+    {
         let answers = preview.variants.iter().filter_map(|variant| variant.tokens_measured_on);
         let (least, most) = answers.fold((u64::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
         let n = if least == most { count(most) } else { format!("{}–{}", count(least), count(most)) };
@@ -281,7 +295,10 @@ fn cache_words(variant: &VariantPreview, effect: &CacheEffect) -> Option<String>
     } else {
         "; one that does not costs no more than without".to_owned()
     };
-    Some(format!("{start}; {hit}{miss}"))
+    let short = effect.min_tokens.filter(|min| effect.prefix_tokens.low < *min as f64).map(|min| {
+        format!("; the model keeps prefixes of {} on, which this one may miss: then nothing is cached", count(min))
+    });
+    Some(format!("{start}; {hit}{miss}{}", short.unwrap_or_default()))
 }
 
 fn month(preview: &Preview, width: usize) -> String {
@@ -363,3 +380,6 @@ fn warnings(preview: &Preview, width: usize) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,9 @@ use crate::diagnostic::Diagnostics;
 use crate::error::Error;
 use crate::plan::cost::{Quote, UsdSpan};
 use crate::plan::needs::{self, Expectation};
-use crate::plan::preview::{Preview, ProviderTime, Requests, TimePreview, Total, VariantPreview, VectorsPreview, Warning};
+use crate::plan::preview::{
+    Preview, ProviderTime, Requests, TimePreview, Total, VariantPreview, VectorsPreview, Warning,
+};
 use crate::plan::size::reach;
 use crate::plan::time::{Asked, ProviderLimits, together, wall};
 use crate::plan::tokens::{BYTES_PER_TOKEN, MeasuredTokens};

@@ -141,6 +141,9 @@ fn earlier(suite: &Suite, run: &RunRow, measurements: &Measurements) -> Earlier 
         let (scores, clusters): (Vec<f64>, Vec<u32>) = known.unzip();
         icc_deff(&scores, &clusters).icc
     };
+    // Of few clusters each one's likeness is noise: the middle one of the variants.
+    let mut likenesses: Vec<f64> = measured.iter().filter_map(likeness).collect();
+    likenesses.sort_by(f64::total_cmp);
     Earlier {
         run: run.name.clone(),
         variants: measured.len() as u64,
@@ -148,7 +151,7 @@ fn earlier(suite: &Suite, run: &RunRow, measurements: &Measurements) -> Earlier 
         validity: best.and_then(|best| best.validity_strict?.point),
         discordance: shares.get(shares.len() / 2).copied(),
         pairs: shares.len() as u64,
-        icc: measured.iter().filter_map(likeness).max_by(f64::total_cmp),
+        icc: likenesses.get(likenesses.len() / 2).copied(),
     }
 }
 

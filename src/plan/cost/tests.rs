@@ -18,7 +18,15 @@ fn price() -> Price {
 
 /// 3,500 bytes in one message, 2,800 of them alike: likely 1,004 tokens, 803 of them alike.
 fn size(to_ask: u64) -> RequestSize {
-    RequestSize { text_bytes: 3500, alike_bytes: 2800, messages: 1, answer_bytes: 18, to_ask, repeats: 1, ..RequestSize::default() }
+    RequestSize {
+        text_bytes: 3500,
+        alike_bytes: 2800,
+        messages: 1,
+        answer_bytes: 18,
+        to_ask,
+        repeats: 1,
+        ..RequestSize::default()
+    }
 }
 
 fn basis() -> TokenBasis {
@@ -77,6 +85,13 @@ fn a_prefix_under_the_minimum_saves_nothing() {
     let (without, with) = (pico(&bill.without_cache()), pico(&bill.with_cache()));
     assert_eq!((with.0, with.1), (without.0, without.1));
     assert!(with.2 > without.2, "at the most it is long enough, and written");
+    // Of three the last two would read it then, which may cost less than fewer tokens without a cache.
+    let three = [size(1), size(1), size(1)];
+    let longer = Bill { sizes: &three, ..bill };
+    let few = 3 * 700 * 1_000_000;
+    let many = 3 * (352 * 1_000_000 + 32 * 5_000_000) + 1406 * 1_250_000 + 2 * 1406 * 100_000;
+    assert!(many > few);
+    assert_eq!(pico(&longer.with_cache()).0, few);
     let effect = bill.cache_effect().unwrap();
     assert_eq!((effect.factor_hit, effect.pays_from_hit_rate), (1.0, None));
 }
@@ -132,7 +147,10 @@ fn a_sample_stands_for_all_and_a_month_for_its_requests() {
     assert_eq!(month.usd.0.likely, Usd::from_f64(1.054));
     assert_eq!(month.in_budget, Some(InBudget::Open));
     let within = |budget| Month::of(&|volume| plain.of_volume(volume), (1000, 2000), Some(budget)).unwrap().in_budget;
-    assert_eq!((within(0.69), within(0.7), within(10.0)), (Some(InBudget::No), Some(InBudget::Open), Some(InBudget::Yes)));
+    assert_eq!(
+        (within(0.69), within(0.7), within(10.0)),
+        (Some(InBudget::No), Some(InBudget::Open), Some(InBudget::Yes))
+    );
 }
 
 #[test]
@@ -141,5 +159,8 @@ fn hardware_needs_a_throughput_first() {
     let hardware = Hardware::of(&gpu, Some(1_000_000), Some(10_000.0));
     // 4.2 / 3600 / 0.5 x 1,000,000 / 10,000.
     assert!((hardware.requests_per_second_for_budget.unwrap() - 0.233_333_333).abs() < 1e-6);
-    assert_eq!(Hardware::of(&GpuCost { utilisation: 0.0, ..gpu }, Some(1), Some(1.0)).requests_per_second_for_budget, None);
+    assert_eq!(
+        Hardware::of(&GpuCost { utilisation: 0.0, ..gpu }, Some(1), Some(1.0)).requests_per_second_for_budget,
+        None
+    );
 }

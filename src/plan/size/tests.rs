@@ -67,9 +67,7 @@ fn a_few_clusters_show_nothing() {
 #[test]
 fn validity_needs_2995_clean_answers() {
     // METHODS.md 4.
-    let validity = |n, expected| {
-        need(Wanted::SchemaValidity, 0.999, Supply::independent(n), expected, 0.05)
-    };
+    let validity = |n, expected| need(Wanted::SchemaValidity, 0.999, Supply::independent(n), expected, 0.05);
     let short = validity(280, None);
     let proving: Vec<(u64, u64)> = short.proving.iter().map(|row| (row.failures, row.n)).collect();
     assert_eq!(proving, [(0, 2995), (1, 4742), (2, 6294), (3, 7752), (5, 10511), (10, 16959)]);
@@ -84,14 +82,15 @@ fn validity_needs_2995_clean_answers() {
 
 #[test]
 fn accuracy_is_settled_by_the_rate_that_is_expected() {
-    let accuracy = |n, rate: f64| {
-        need(Wanted::Accuracy, 0.9, Supply::independent(n), Some((rate, "--expect".into())), 0.05)
-    };
+    let accuracy =
+        |n, rate: f64| need(Wanted::Accuracy, 0.9, Supply::independent(n), Some((rate, "--expect".into())), 0.05);
     // METHODS.md 4: 85 of 100 against 90% needs 253.
     let close = accuracy(100, 0.85);
     assert_eq!((close.expected.unwrap().n_to_settle, close.enough, close.short_by), (Some(253), false, Some(153)));
+    assert!(close.expected_miss && accuracy(253, 0.85).enough);
     let right_there = accuracy(100, 0.9);
     assert_eq!((right_there.expected.unwrap().n_to_settle, right_there.short_by), (None, None));
+    assert!(!right_there.expected_miss);
     assert!(accuracy(29, 1.0).enough && !accuracy(28, 1.0).enough);
     // 6 of 116 still prove 90%, one fewer does not do it.
     assert_eq!(need(Wanted::Accuracy, 0.9, Supply::independent(116), None, 0.05).most_failures, Some(6));
@@ -116,6 +115,7 @@ fn an_audit_settles_what_its_bound_reaches() {
     let one_wrong = audit_need(0.9, 29, 1, 0.05);
     assert_eq!((one_wrong.enough, one_wrong.short_by), (false, Some(17)));
     // So many wrong ones show that the labels do not allow it: settled, too.
-    assert!(audit_need(0.9, 100, 30, 0.05).enough);
+    let unreachable = audit_need(0.9, 100, 30, 0.05);
+    assert!(unreachable.enough && unreachable.expected_miss);
     assert_eq!(least_for_quantiles(0.05), (Some(59), Some(299)));
 }

@@ -21,8 +21,8 @@ pub(super) fn shows(preview: &Preview, width: usize) -> String {
         let alike = if clustered {
             let how = if reach.icc_measured { "measured" } else { "assumed" };
             format!(
-                ", if those of a cluster are alike by {} ({how}; design effect {:.2}): they count as {:.0}",
-                plain(shows.icc),
+                ", if those of a cluster are alike by icc {} ({how}; design effect {:.2}): they count as {:.0}",
+                plain((shows.icc * 100.0).round() / 100.0),
                 shows.design_effect,
                 shows.n_effective
             )
@@ -38,32 +38,40 @@ pub(super) fn shows(preview: &Preview, width: usize) -> String {
         line(&mut text, &words, width);
     }
     let several = reach.shows.len() > 1;
-    let rows = reach.shows.iter().flat_map(|shows| shows.differences.iter().map(move |found| row(shows, found, several)));
+    let rows =
+        reach.shows.iter().flat_map(|shows| shows.differences.iter().map(move |found| row(shows, found, several)));
     let table = Table {
         header: header([
-            "two variants differ on",
-            "if alike by",
-            "finds a difference of",
+            "two differ on",
+            "icc",
+            "finds",
             "exact power",
-            "shows equal within",
-            "n for the gate's margin",
-            "n for the ceiling test",
+            "equal within",
+            "n for margin",
+            "n for ceiling",
         ]),
         rows: rows.collect(),
     };
     text.push_str(&table_or_list(table, width));
     text.push('\n');
     let known = preview.earlier.as_ref().filter(|_| reach.discordance_measured);
-    let from = known.map_or("assumed".to_owned(), |earlier| {
+    let from = known.map_or("is assumed".to_owned(), |earlier| {
         let best = earlier.best.as_ref().map_or(String::new(), |(name, _)| format!(" with `{name}`"));
-        format!("measured in run {}, upper limit of the median of {} pairs{best}", earlier.run, earlier.pairs)
+        let pairs = plural(earlier.pairs, "pair");
+        format!("was measured in run {}, the upper limit of the median of {pairs}{best}", earlier.run)
     });
-    line(&mut text, &format!("how often two variants differ is {from}; power 80%, differences in points"), width);
+    let words = format!(
+        "On how many examples two variants differ {from}. Found with a power of 80%: a difference of so many points, or \
+         that two equal variants are equal within so many. n: independent examples that show it within the gate's \
+         margin, or for the ceiling test."
+    );
+    line(&mut text, &words, width);
     let test = &preview.ceiling_test;
-    let needs = test.n.map_or("no number of examples".to_owned(), |n| format!("about {} examples", group_thousands(n.into())));
+    let needs =
+        test.n.map_or("no number of examples".to_owned(), |n| format!("about {} examples", group_thousands(n.into())));
     let words = format!(
         "the ceiling test takes {} prompt rounds ({} in use) and, to exclude a gain of {} points in each of the last \
-         three, {needs}",
+         three, {needs} that count by themselves",
         test.rounds_needed,
         test.rounds,
         plain(test.delta_min * 100.0)
@@ -78,8 +86,8 @@ fn row(shows: &Shows, found: &Difference, several: bool) -> Vec<String> {
     let points = |share: f64| format!("{:.1}", share * 100.0);
     let n = |n: Option<u64>| n.map_or("none".to_owned(), count);
     vec![
-        percent((found.discordance * 1e3).round() / 1e3),
-        if several { plain(shows.icc) } else { "–".to_owned() },
+        rounded(found.discordance),
+        if several { plain((shows.icc * 100.0).round() / 100.0) } else { "–".to_owned() },
         found.detectable.map_or("none".to_owned(), points),
         found.exact_power.map_or("–".to_owned(), |power| format!("{:.0}%", power * 100.0)),
         format!("±{}", points(found.margin)),
@@ -88,13 +96,26 @@ fn row(shows: &Shows, found: &Difference, several: bool) -> Vec<String> {
     ]
 }
 
+/// A share in percent with one decimal at the most.
+fn rounded(share: f64) -> String {
+    percent((share * 1e3).round() / 1e3)
+}
+
 /// What each target needs.
 pub(super) fn needs(preview: &Preview, width: usize) -> String {
     if preview.needs.is_empty() {
         return String::new();
     }
     let table = Table {
-        header: header(["target", "n with 0/1/2/3 wrong", "here", "may be wrong", "expected", "n to settle", "verdict"]),
+        header: header([
+            "target",
+            "n with 0/1/2/3 wrong",
+            "here",
+            "may be wrong",
+            "expected",
+            "n to settle",
+            "verdict",
+        ]),
         rows: preview.needs.iter().map(need_row).collect(),
     };
     let mut text = "What each target needs\n".to_owned();
@@ -103,7 +124,7 @@ pub(super) fn needs(preview: &Preview, width: usize) -> String {
     let mut said = Vec::new();
     said.extend(preview.needs.iter().filter_map(|need| {
         let expected = need.expected.as_ref()?;
-        Some(format!("{} expected: {}, {}", need.wanted.words(), percent(expected.rate), expected.source))
+        Some(format!("{} expected: {}, {}", need.wanted.words(), rounded(expected.rate), expected.source))
     }));
     if preview.needs.iter().any(|need| need.n_clean < need.n) {
         said.push("examples of one cluster count together: all right, each cluster counts once".to_owned());
@@ -147,12 +168,19 @@ fn need_row(need: &Need) -> Vec<String> {
         if proving.is_empty() { "none".to_owned() } else { proving.join(" / ") },
         here,
         need.most_failures.map_or("–".to_owned(), count),
-        expected.map_or("–".to_owned(), |expected| percent((expected.rate * 1e4).round() / 1e4)),
+        expected.map_or("–".to_owned(), |expected| rounded(expected.rate)),
         expected.map_or("–".to_owned(), |expected| expected.n_to_settle.map_or("too close".to_owned(), count)),
-        match (need.enough, need.short_by) {
-            (true, _) => "enough".to_owned(),
-            (false, Some(short)) => format!("short by {}", count(short)),
-            (false, None) => "no number is enough".to_owned(),
-        },
+        verdict(need),
     ]
+}
+
+fn verdict(need: &Need) -> String {
+    match (need.enough, need.short_by) {
+        (true, _) if need.expected_miss => "enough to show a miss".to_owned(),
+        (true, _) if need.expected.is_some() || need.wanted == Wanted::LabelAudit => "enough".to_owned(),
+        // Nothing is expected: all depends on how many are wrong.
+        (true, _) => "can be shown".to_owned(),
+        (false, Some(short)) => format!("short by {}", count(short)),
+        (false, None) => "no number is enough".to_owned(),
+    }
 }
