@@ -2,6 +2,8 @@
 
 use super::preview::{CeilingTest, Earlier};
 use super::size::{Beliefs, Need, Reach, Sample, Supply, Wanted, audit_need, n_for_ceiling, need};
+use crate::stats::Interval;
+use crate::stats::labels::{label_ceiling_from_agreement, label_ceiling_from_audit};
 use crate::suite::Suite;
 use crate::units::group_thousands;
 
@@ -62,10 +64,27 @@ pub fn needs(
         needs.push(need(Wanted::TtftP95, 0.95, Supply::independent(latency_samples), None, alpha));
     }
     if let Some(share) = targets.accuracy.filter(|share| *share > 0.0) {
-        let audit = suite.audit.unwrap_or(crate::suite::LabelAudit { checked: 0, wrong: 0 });
-        needs.push(audit_need(share, audit.checked, audit.wrong, alpha));
+        needs.push(labels(suite, share, alpha));
     }
     needs
+}
+
+/// What showing that the labels allow the accuracy needs: an audit counts, else double annotation.
+fn labels(suite: &Suite, share: f64, alpha: f64) -> Need {
+    if let Some(audit) = suite.audit.filter(|audit| audit.checked > 0) {
+        let ceiling = label_ceiling_from_audit(audit.wrong, audit.checked, alpha);
+        return audit_need(share, audit.checked, audit.wrong, ceiling, alpha);
+    }
+    let Some(pairs) = suite.annotations.filter(|pairs| pairs.pairs > 0) else {
+        return audit_need(share, 0, 0, Interval::UNIT, alpha);
+    };
+    let ceiling = label_ceiling_from_agreement(pairs.agreed, pairs.pairs, pairs.classes, alpha);
+    let by_agreement = audit_need(share, pairs.pairs, 0, ceiling, alpha);
+    // Where agreement leaves it open an audit settles it, from its first label on.
+    Need {
+        short_by: audit_need(share, 0, 0, Interval::UNIT, alpha).short_by.filter(|_| !by_agreement.enough),
+        ..by_agreement
+    }
 }
 
 /// What the ceiling test needs.

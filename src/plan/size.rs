@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::stats::Interval;
 use crate::stats::cluster::design_effect;
-use crate::stats::labels::{Reachability, label_ceiling_from_audit, reachability};
+use crate::stats::labels::{Reachability, reachability};
 use crate::stats::power::{PairedTest, minimum_detectable_difference, n_non_inferiority, power_paired_exact};
 use crate::stats::proportion::{failure_rate_upper, n_to_prove_target, n_to_settle_target, wilson};
 use crate::stats::quantile::min_n_for_quantile;
@@ -336,10 +337,11 @@ fn most_failures(share: f64, supply: Supply, alpha: f64) -> Option<u64> {
     Some(proved)
 }
 
-/// What showing that the labels allow `share` needs (METHODS.md 8.3), beside what was audited.
-pub fn audit_need(share: f64, checked: u64, wrong: u64, alpha: f64) -> Need {
+/// What showing that the labels allow `share` needs (METHODS.md 8.3), beside the `ceiling` that so
+/// many checked labels gave, `wrong` of them wrong.
+pub fn audit_need(share: f64, checked: u64, wrong: u64, ceiling: Interval, alpha: f64) -> Need {
     let audited = need(Wanted::LabelAudit, share, Supply::independent(checked), None, alpha);
-    let allowed = reachability(label_ceiling_from_audit(wrong, checked, alpha), share);
+    let allowed = reachability(ceiling, share);
     let settled = allowed != Reachability::Unknown;
     let needed = n_to_prove_target(wrong, share, alpha);
     Need {

@@ -323,6 +323,20 @@ fn a_target_of_99_9_percent_needs_2995_clean_answers() {
 }
 
 #[test]
+fn an_audit_of_labels_counts() {
+    let project = tiny(PRICED);
+    let labels = |plan: Value| {
+        let need = need(&plan, "label-audit").clone();
+        (need["n"].clone(), need["enough"].clone(), need["short_by"].clone())
+    };
+    assert_eq!(labels(project.run(PLAN).exits(0).json()), (json!(0), json!(false), json!(29)));
+    project.edit("suites/tiny/suite.toml", "[data]\n", "[data]\naudit = { checked = 40, wrong = 1 }\n");
+    assert_eq!(labels(project.run(PLAN).exits(0).json()), (json!(40), json!(false), json!(6)));
+    project.edit("suites/tiny/suite.toml", "checked = 40", "checked = 46");
+    assert_eq!(labels(project.run(PLAN).exits(0).json()), (json!(46), json!(true), Value::Null));
+}
+
+#[test]
 fn clusters_repeats_and_samples_count_as_they_should() {
     let project = tiny(PRICED);
     let rows: String = (0..2_500)

@@ -39,7 +39,8 @@ pub(super) fn preview(
     let mut asked: BTreeMap<String, Vec<(usize, Asked)>> = BTreeMap::new();
     for place in 0..suite.variants.len() {
         let (preview, load) = one(desk, place, examples, &known.variants[place])?;
-        if let Some(load) = load {
+        // Who is asked nothing takes no time.
+        if let Some(load) = load.filter(|load| load.requests > 0.0) {
             asked.entry(preview.endpoint.provider.clone()).or_default().push((place, load));
         }
         variants.push(preview);

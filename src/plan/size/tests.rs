@@ -110,6 +110,10 @@ fn where_examples_are_alike_more_of_them_are_short() {
 
 #[test]
 fn an_audit_settles_what_its_bound_reaches() {
+    use crate::stats::labels::label_ceiling_from_audit;
+    let audit_need = |share, checked, wrong, alpha| {
+        super::audit_need(share, checked, wrong, label_ceiling_from_audit(wrong, checked, alpha), alpha)
+    };
     assert_eq!(audit_need(0.9, 0, 0, 0.05).short_by, Some(29));
     assert!(audit_need(0.9, 29, 0, 0.05).enough);
     let one_wrong = audit_need(0.9, 29, 1, 0.05);
