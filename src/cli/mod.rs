@@ -10,6 +10,7 @@ mod early;
 pub mod exit;
 mod interrupts;
 mod measuring;
+mod plan;
 mod preflight;
 mod printer;
 mod progress;
@@ -57,6 +58,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Decide on a run or on stated figures: six questions, five triggers, break-even, the next step.
     Decide(decide::DecideArgs),
+    /// Before a cent is spent: requests, tokens, cost and time, and what the examples can show.
+    Plan(plan::PlanArgs),
     /// List the runs in the store.
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
@@ -79,6 +82,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
         Command::Decide(args) => decide::decide(&args, printer),
+        Command::Plan(args) => plan::plan(&args, printer),
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),

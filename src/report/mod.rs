@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod explain;
 pub mod json;
+pub mod plan;
 pub mod retrieval;
 pub mod schema_sent;
 pub mod table;

@@ -114,6 +114,17 @@ impl Store {
         Ok(found.map(|(row, exchange)| CachedExchange { row, exchange: Arc::new(exchange) }))
     }
 
+    /// Whether there is an answer to an identical request.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has_answer(&self, key: &Digest) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM exchange WHERE key = ?1 AND reusable = 1")
+            .and_then(|mut statement| statement.exists([key.as_bytes().as_slice()]))
+            .map_err(|error| self.sqlite(error))
+    }
+
     /// Goes through a run's trials, variant by variant in the order of their examples' ids;
     /// `example_id` narrows it to one example.
     ///

@@ -4,6 +4,7 @@ use crate::support::Project;
 
 const COMMANDS: &[&[&str]] = &[
     &["check"],
+    &["plan"],
     &["run"],
     &["runs"],
     &["show"],

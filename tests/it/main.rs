@@ -14,6 +14,7 @@ mod decide;
 mod docs;
 mod drive;
 mod fit;
+mod plan;
 mod prompt_cache;
 mod providers;
 mod providers_command;
