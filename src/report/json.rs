@@ -99,7 +99,9 @@ struct ServedRow<'a> {
 #[derive(Debug, Serialize)]
 struct Quantiles {
     p50: Option<Estimate>,
+    p90: Option<Estimate>,
     p95: Option<Estimate>,
+    p99: Option<Estimate>,
 }
 
 /// Mean tokens a request; a count that no answer reported is null, never zero.
@@ -203,5 +205,5 @@ fn delivery(measured: &VariantMeasurements) -> &'static str {
 }
 
 fn quantiles(latency: &Latency) -> Quantiles {
-    Quantiles { p50: latency.p50, p95: latency.p95 }
+    Quantiles { p50: latency.p50, p90: latency.p90, p95: latency.p95, p99: latency.p99 }
 }

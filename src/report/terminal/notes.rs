@@ -37,12 +37,20 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
             notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
         }
         if measured.missing > 0 {
-            let bounds = measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
-                format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
-            });
             notes.push(format!(
-                "{}: {} trials are missing (infrastructure){bounds}",
-                measured.variant.id, measured.missing
+                "{}: {} trials are missing (infrastructure){}",
+                measured.variant.id,
+                measured.missing,
+                bounds(measured)
+            ));
+        }
+        if let Some(primary) = measured.scorers.first().filter(|primary| primary.unscored > 0) {
+            let why = primary.unscored_reason.as_deref().unwrap_or("no reason was given");
+            notes.push(format!(
+                "{}: {} answers could not be scored ({why}){}",
+                measured.variant.id,
+                primary.unscored,
+                bounds(measured)
             ));
         }
         if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
@@ -57,6 +65,13 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
     }
     notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+}
+
+/// Best and worst case of the accuracy, where trials have no score.
+fn bounds(measured: &VariantMeasurements) -> String {
+    measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
+        format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
+    })
 }
 
 /// What answers of a batch do not say; nothing where there are none.
