@@ -57,6 +57,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
             notes.push(format!("{}: cost: {note}", measured.variant.id));
         }
     }
+    notes.extend(scored_before(report.times_scored));
     notes.extend(crate::report::schema_sent::notes(report));
     notes.extend(served(&measurements.variants));
     notes.extend(hidden_reasoning(&measurements.variants));
@@ -65,6 +66,16 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
     }
     notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+}
+
+/// Test examples that prompts are chosen by flatter the chosen one.
+pub fn scored_before(times: u64) -> Option<String> {
+    (times > 1).then(|| {
+        format!(
+            "these test examples were scored by {times} runs in this store: a prompt that was chosen by them looks \
+             better than it is (choose on other examples)"
+        )
+    })
 }
 
 /// Best and worst case of the accuracy, where trials have no score.
