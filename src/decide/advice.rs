@@ -85,7 +85,7 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
 fn deciding(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let told = |rung: Rung| {
         let report = findings.rungs.get(&rung);
-        report.map(|report| format!("{}: {}", rung.name(), report.explanation))
+        report.map(|report| format!("{}: {}", noun(rung), report.explanation))
     };
     match rule {
         Rule::SelfHosted(_) => vec![findings.self_hosted_prompt.explanation.clone()],

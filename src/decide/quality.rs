@@ -112,8 +112,12 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
 /// What question 1 still asks for.
 fn not_enough_tried(test: &CeilingTest) -> String {
     let rounds = (!test.enough_rounds).then(|| {
-        let (measured, needed) = (test.rounds.len(), WINDOW + 1);
-        format!("{measured} prompt rounds were measured and {needed} are needed: a first prompt and {WINDOW} revisions")
+        let measured = match test.rounds.len() {
+            1 => "one prompt round was".to_owned(),
+            n => format!("{n} prompt rounds were"),
+        };
+        let needed = WINDOW + 1;
+        format!("{measured} measured and {needed} are needed: a first prompt and {WINDOW} revisions")
     });
     let few_shot =
         (test.few_shot == FewShot::NotTried).then(|| "few-shot with three to five examples was not tried".to_owned());

@@ -318,6 +318,7 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
         "{name} costs {} a month ({}); {}",
         prose::usd(monthly.point.unwrap_or(low)),
         match each.method {
+            Method::Stated if low == high => "as stated".to_owned(),
             Method::Stated => format!("as stated, {}", prose::usd_range(low, high)),
             _ => format!("{} {}, n {}", prose::percent(each.level), prose::usd_range(low, high), prose::count(each.n)),
         },

@@ -61,10 +61,11 @@ pub(super) fn report(evidence: &Evidence<'_>) -> TunedReport {
     };
     let accuracy = evidence.estimate(place, Metric::Accuracy, alpha);
     let target = evidence.facts.targets.accuracy;
-    let misses_target =
-        target.is_some_and(|target| evidence.bounds(place, Metric::Accuracy, alpha).interval.high < target);
+    let bounds = evidence.bounds(place, Metric::Accuracy, alpha).interval;
+    let misses_target = target.is_some_and(|target| bounds.high < target);
     let end = match target {
         Some(target) if misses_target => format!("; the target {} is not reached", prose::percent(target)),
+        Some(target) if bounds.low >= target => format!("; the target {} is met", prose::percent(target)),
         Some(target) => format!("; the target {} is not excluded", prose::percent(target)),
         None => String::new(),
     };
