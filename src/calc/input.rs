@@ -269,7 +269,11 @@ impl<'a> Input<'a> {
             })?;
             Ok((*known, value))
         });
-        each.collect::<Result<_, _>>().map(Some)
+        let found: HashMap<_, _> = each.collect::<Result<_, CalcError>>()?;
+        if found.len() < fields.len() {
+            return Err(CalcError::wrong(name, value, "an object with each key once"));
+        }
+        Ok(Some(found))
     }
 }
 

@@ -26,11 +26,23 @@ impl Fallback {
     }
 }
 
-/// The example of a method, and its answer.
+/// The example of a method, and its answer to ten digits: more differ between machines.
 fn example(method: &Method) -> (Map<String, Value>, Map<String, Value>) {
     let input: Map<String, Value> = serde_json::from_str(method.example).unwrap_or_default();
     let answer = run(method.name, &input).unwrap_or_default();
-    (input, answer)
+    let rounded = answer.into_iter().map(|(field, value)| (field, ten_digits(value))).collect();
+    (input, rounded)
+}
+
+fn ten_digits(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let text = format!("{:.9e}", number.as_f64().unwrap_or_default());
+            text.parse::<f64>().map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(items) => items.into_iter().map(ten_digits).collect(),
+        other => other,
+    }
 }
 
 fn object(fields: Map<String, Value>) -> String {
@@ -111,7 +123,7 @@ pub fn markdown() -> String {
          `ceiling calc METHOD` reads one JSON object, from stdin or `--input FILE`, and prints one. These are the very \
          functions that reports, gates and verdicts use. Wrong input is an error that names the field (exit code 2); \
          null in an answer means what the table says, and no other field is ever null. Words are read without regard \
-         to case, `-` or `_`.\n\n\
+         to case, `-` or `_`. Examples show ten digits.\n\n\
          This page is written by `ceiling calc --list --markdown`.\n",
     );
     for method in METHODS {

@@ -160,6 +160,7 @@ fn wrong_input_is_named() {
         ("ppi_mean", json!({"Y": [1, 0], "f": [1, 0], "F": [1, 0], "lam": 2}), "`lam` is 2"),
         ("ladder", json!({"data": "ok", "triggers": {"T1": "clear"}}), "`triggers.T2` is null, expected clear | fired"),
         ("ladder", json!({"data": "ok", "triggers": {"T6": "clear"}}), "an object with the key `T6`"),
+        ("ladder", json!({"data": "ok", "triggers": {"T1": "clear", "t1": "fired"}}), "each key once"),
         ("ladder", json!({"data": 1, "triggers": {}}), "`data` is 1, expected a string"),
     ];
     for (name, input, expected) in cases {

@@ -157,7 +157,7 @@ fn prefix(suite: &Suite, variant: &Variant) -> PrefixFacts {
     if similar { PrefixFacts::ShotsVary } else { PrefixFacts::Stable }
 }
 
-fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provider, &'a Model), Error> {
+pub(super) fn found<'a>(providers: &'a Providers, variant: &Variant) -> Result<(&'a Provider, &'a Model), Error> {
     providers.endpoint(&variant.endpoint).ok_or_else(|| {
         Error::usage(
             format!("variant `{}` names `{}`, which no provider file has", variant.id, variant.endpoint),
@@ -252,7 +252,7 @@ pub(super) async fn assemble(
 }
 
 /// How a variant uses the prompt cache. Only a stored prefix does not show in what is asked.
-fn cache_mode(variant: &Variant, wire: WireKind) -> CacheMode {
+pub(super) fn cache_mode(variant: &Variant, wire: WireKind) -> CacheMode {
     match variant.cache {
         None => CacheMode::Off,
         Some(cache) if cache.explicit && wire == WireKind::Gemini => CacheMode::Stored(cache.lifetime),
@@ -261,7 +261,7 @@ fn cache_mode(variant: &Variant, wire: WireKind) -> CacheMode {
 }
 
 /// The suite's recording, where one of its variants is answered from it.
-fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recording>, Digest)>, Error> {
+pub(super) fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recording>, Digest)>, Error> {
     let replayed = suite.variants.iter().any(|variant| {
         providers.endpoint(&variant.endpoint).is_some_and(|(provider, _)| provider.service == Service::Replay)
     });
@@ -281,30 +281,36 @@ fn recording(suite: &Suite, providers: &Providers) -> Result<Option<(Arc<Recordi
 
 /// How an endpoint is reached, its key read; `recorded` is the address of the recording's server.
 pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option<&str>) -> Result<HttpEndpoint, Error> {
-    let (base_url, auth, key, headers) = match (&provider.service, recorded) {
-        (Service::Replay, url) => {
-            (url.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, None, BTreeMap::new())
-        }
-        (Service::Http { base_url, auth, key, headers }, _) => {
-            (base_url.clone(), *auth, read_key(provider, key)?, headers.clone())
-        }
-    };
+    let mut endpoint = keyless(provider, model, recorded);
+    if let Service::Http { key, .. } = &provider.service {
+        endpoint.key = read_key(provider, key)?;
+    }
     #[cfg(feature = "sigv4")]
-    let aws = match auth {
-        crate::provider::AuthScheme::Sigv4 => Some(read_aws_keys(provider)?),
-        _ => None,
+    if endpoint.auth == crate::provider::AuthScheme::Sigv4 {
+        endpoint.aws = Some(read_aws_keys(provider)?);
+    }
+    Ok(endpoint)
+}
+
+/// The same without its key: what tells it from others, not what can be asked.
+pub(super) fn keyless(provider: &Provider, model: &Model, recorded: Option<&str>) -> HttpEndpoint {
+    let (base_url, auth, headers) = match &provider.service {
+        Service::Replay => {
+            (recorded.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, BTreeMap::new())
+        }
+        Service::Http { base_url, auth, headers, .. } => (base_url.clone(), *auth, headers.clone()),
     };
-    Ok(HttpEndpoint {
+    HttpEndpoint {
         #[cfg(feature = "sigv4")]
-        aws,
+        aws: None,
         wire: provider.wire,
         base_url: model.base_url.clone().unwrap_or(base_url),
         auth,
-        key,
+        key: None,
         headers,
         timeout_s: provider.limits.timeout_s,
         replay: provider.service == Service::Replay,
-    })
+    }
 }
 
 pub(super) fn spec(
@@ -363,7 +369,7 @@ const ANSWERS: &[&str] = &["/n", "/best_of", "/candidateCount", "/generationConf
 
 /// Most output tokens of a request: the highest limit that is set under any of its names, times the
 /// answers that are asked for.
-fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> Option<u64> {
+pub(super) fn most_output_tokens(variant: &Variant, provider: &Provider, model: &Model) -> Option<u64> {
     let bodies = [&variant.params, &model.extra_body].map(|fields| serde_json::Value::Object(fields.clone()));
     let highest = |places: &[&str]| {
         let set = bodies.iter().flat_map(|body| places.iter().filter_map(|place| body.pointer(place)?.as_u64()));

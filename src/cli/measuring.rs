@@ -102,7 +102,7 @@ fn question_digest(argv: &[String], question: &Value) -> Digest {
 }
 
 /// Asks what the store has no reply to yet. Replies are measured things: they are kept.
-fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Result<(), Error> {
+pub(super) fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Result<(), Error> {
     let runtime = super::runtime()?;
     // The first connection has a cursor open: what it sees stays as it was, and it cannot write meanwhile.
     let keeper = Store::open_existing(store.path())?;

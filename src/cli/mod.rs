@@ -4,15 +4,19 @@ pub mod args;
 mod assemble;
 mod calc;
 mod check;
+mod compare;
+mod decide;
 mod early;
 pub mod exit;
 mod interrupts;
 mod measuring;
+mod plan;
 mod preflight;
 mod printer;
 mod progress;
 mod providers;
 mod record;
+mod reporting;
 mod retrieval;
 mod run;
 mod runs;
@@ -52,10 +56,16 @@ pub enum Command {
     Run(run::RunArgs),
     /// Find every fault in suites, providers and data before anything is asked.
     Check(check::CheckArgs),
+    /// Decide on a run or on stated figures: six questions, five triggers, break-even, the next step.
+    Decide(decide::DecideArgs),
+    /// Before a cent is spent: requests, tokens, cost and time, and what the examples can show.
+    Plan(plan::PlanArgs),
     /// List the runs in the store.
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
     Show(show::ShowArgs),
+    /// Compare variants or runs on the same examples: paired difference, flips, slices.
+    Compare(compare::CompareArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// The statistics as a calculator: one JSON object in, one out.
@@ -71,8 +81,11 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
+        Command::Decide(args) => decide::decide(&args, printer),
+        Command::Plan(args) => plan::plan(&args, printer),
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
+        Command::Compare(args) => compare::compare(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),

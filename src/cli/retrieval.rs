@@ -325,30 +325,8 @@ impl Market<'_> {
         Ok(bought)
     }
 
-    /// The texts without a vector, each once: documents, then inputs. A blank text is never asked.
     fn missing<'s>(&'s self, endpoint: &'s Digest) -> impl Iterator<Item = Result<Wanted, RunError>> + 's {
-        let documents = self.library.documents().iter().map(|document| Ok(document.searched()));
-        let inputs = self.suite.examples.read().map(|row| match row {
-            Ok(row) => Ok(query_text(&row.example.input)),
-            Err(fault) => Err(RunError::Input(fault.message.clone())),
-        });
-        let mut seen: HashSet<Digest> = HashSet::new();
-        documents.chain(inputs).filter_map(move |text| {
-            let text = match text {
-                Ok(text) if text.trim().is_empty() => return None,
-                Ok(text) => text,
-                Err(error) => return Some(Err(error)),
-            };
-            let digest = Digest::of(text.as_bytes());
-            if !seen.insert(digest) {
-                return None;
-            }
-            match self.store.has_vector(endpoint, &digest) {
-                Ok(true) => None,
-                Ok(false) => Some(Ok(Wanted { digest, text })),
-                Err(error) => Some(Err(RunError::Store(error))),
-            }
-        })
+        missing(self.suite, self.store, self.library, endpoint)
     }
 
     fn embedder(&self, endpoint: &EndpointId, by: Digest, max_cost: Option<Usd>) -> Result<Embedder, Error> {
@@ -373,6 +351,62 @@ impl Market<'_> {
             deadline: self.allowance.deadline(),
         })
     }
+}
+
+/// The texts without a vector, each once: documents, then inputs. A blank text is never asked.
+fn missing<'s>(
+    suite: &'s Suite,
+    store: &'s Store,
+    library: &'s Library,
+    endpoint: &'s Digest,
+) -> impl Iterator<Item = Result<Wanted, RunError>> + 's {
+    let documents = library.documents().iter().map(|document| Ok(document.searched()));
+    let inputs = suite.examples.read().map(|row| match row {
+        Ok(row) => Ok(query_text(&row.example.input)),
+        Err(fault) => Err(RunError::Input(fault.message.clone())),
+    });
+    let mut seen: HashSet<Digest> = HashSet::new();
+    documents.chain(inputs).filter_map(move |text| {
+        let text = match text {
+            Ok(text) if text.trim().is_empty() => return None,
+            Ok(text) => text,
+            Err(error) => return Some(Err(error)),
+        };
+        let digest = Digest::of(text.as_bytes());
+        if !seen.insert(digest) {
+            return None;
+        }
+        match store.has_vector(endpoint, &digest) {
+            Ok(true) => None,
+            Ok(false) => Some(Ok(Wanted { digest, text })),
+            Err(error) => Some(Err(RunError::Store(error))),
+        }
+    })
+}
+
+/// Texts whose vectors a run would buy.
+pub(super) struct ToBuy {
+    pub(super) endpoint: EndpointId,
+    pub(super) texts: u64,
+    pub(super) bytes: u64,
+}
+
+/// What a run would buy of each endpoint of vectors; those of which nothing is missing are left out.
+pub(super) fn to_buy(suite: &Suite, providers: &Providers, store: &Store) -> Result<Vec<ToBuy>, Error> {
+    let Some(library) = library(suite)? else { return Ok(Vec::new()) };
+    let mut wanted = Vec::new();
+    for endpoint in endpoints(suite).into_keys() {
+        let by = endpoint_digest(providers, &endpoint)?;
+        let (mut texts, mut bytes) = (0, 0);
+        for one in missing(suite, store, &library, &by) {
+            texts += 1;
+            bytes += one?.text.len() as u64;
+        }
+        if texts > 0 {
+            wanted.push(ToBuy { endpoint, texts, bytes });
+        }
+    }
+    Ok(wanted)
 }
 
 /// A bar on a terminal, two lines elsewhere.

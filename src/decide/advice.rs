@@ -137,6 +137,7 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
         ("few-clusters", (2..10).contains(&evidence.setting.groups())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
+        ("stopped-early", evidence.setting.anytime.is_some()),
         ("recorded-answers", source == Source::Recorded),
         ("stated-figures", source == Source::Stated),
         ("named-incumbent-not-measured", named_incumbent_is_absent(findings)),

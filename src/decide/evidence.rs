@@ -156,7 +156,7 @@ impl<'a> Evidence<'a> {
         if (0.0..1.0).contains(&delta) { delta } else { 0.02 }
     }
 
-    fn rates(&self, place: usize, metric: Metric) -> Rates<'a> {
+    pub(super) fn rates(&self, place: usize, metric: Metric) -> Rates<'a> {
         match metric {
             Metric::Accuracy => self.at(place).accuracy,
             Metric::Validity => self.at(place).validity,
@@ -169,7 +169,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Calls behind a variant's answers, at least one an example.
-    fn calls(&self, place: usize, examples: usize) -> u64 {
+    pub(super) fn calls(&self, place: usize, examples: usize) -> u64 {
         let subject = self.at(place);
         let asked = subject.asked.saturating_sub(subject.missing);
         let most = (examples as u64).saturating_mul(u64::from(self.setting.repeats.max(1)));
@@ -192,10 +192,12 @@ impl<'a> Evidence<'a> {
         }
         let (scores, clusters) = self.sample(place, metric);
         let calls = self.calls(place, scores.len());
-        Bounds {
-            known: clustered_mean(&scores, &clusters, calls, alpha),
-            interval: clustered_one_sided(&scores, &clusters, calls, alpha),
-        }
+        let interval = match self.setting.anytime {
+            // Each end of a two-sided sequence errs with half its alpha.
+            Some(anytime) => anytime.rate(&scores, &clusters, (2.0 * alpha).min(0.999)),
+            None => clustered_one_sided(&scores, &clusters, calls, alpha),
+        };
+        Bounds { known: clustered_mean(&scores, &clusters, calls, alpha), interval }
     }
 
     /// The rate for display at level 1 − alpha.
@@ -205,7 +207,14 @@ impl<'a> Evidence<'a> {
         }
         let (scores, clusters) = self.sample(place, metric);
         let calls = self.calls(place, scores.len());
-        clustered_accuracy(&scores, &clusters, calls, self.is_dependent(), alpha)
+        let fixed = clustered_accuracy(&scores, &clusters, calls, self.is_dependent(), alpha);
+        match self.setting.anytime.filter(|_| fixed.point.is_some()) {
+            Some(anytime) => {
+                let Interval { low, high } = anytime.rate(&scores, &clusters, alpha);
+                Estimate { low, high, method: Method::ConfidenceSequence, ..fixed }
+            }
+            None => fixed,
+        }
     }
 
     /// Whether repeats or clusters make fewer independent examples than there are answers.
@@ -221,7 +230,10 @@ impl<'a> Evidence<'a> {
                 let both = scores.filter_map(|((a, b), &cluster)| Some((rate(*b)? - rate(*a)?, cluster)));
                 let (values, clusters): (Vec<f64>, Vec<u32>) = both.unzip();
                 let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
-                Pair::of_examples(values, clusters, calls, alpha)
+                match self.setting.anytime {
+                    Some(anytime) => Pair::of_sequence(values, clusters, anytime.largest_cluster, alpha),
+                    None => Pair::of_examples(values, clusters, calls, alpha),
+                }
             }
             (Rates::Unknown, _) | (_, Rates::Unknown) => Pair::nothing(),
             _ => match (self.counts(a, metric), self.counts(b, metric)) {
@@ -239,7 +251,7 @@ impl<'a> Evidence<'a> {
             Rates::ByExample(_) => {
                 let known = self.bounds(place, metric, self.alpha()).known;
                 let (mean, n_eff) = (known.mean?, known.n_eff?);
-                Some(Counts { right: mean * known.n as f64, n: known.n, n_eff, of_shared_examples: true })
+                Some(Counts { right: mean * known.n as f64, n: known.n, n_eff })
             }
         }
     }

@@ -1,8 +1,7 @@
 //! Figures that were measured elsewhere: the ten-minute version that needs no run.
 //!
 //! The file says what is known of each variant; what it does not say stays unknown. Where it has
-//! outcomes by example, differences are paired; where it has counts of the same examples, the pairing
-//! is taken at its least favourable.
+//! outcomes by example, differences are paired; counts alone are taken as independent samples.
 
 mod outcomes;
 mod read;
@@ -14,7 +13,7 @@ use jiff::civil::Date;
 
 use super::ladder::Rung;
 use super::subject::{Counts, Rates, Setting, Source as Origin, Subject, Times};
-use super::{SuiteFacts, Verdict, evidence::Evidence};
+use super::{Derivation, SuiteFacts, Verdict, evidence::Evidence};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{Document, Family, json};
 use crate::measure::Latency;
@@ -63,8 +62,6 @@ pub struct Given {
     pub incumbent: Option<VariantId>,
     /// How much worse is still no worse.
     pub margin: f64,
-    /// Whether counts of equal n are of the same examples.
-    same_examples: bool,
     variants: Vec<GivenVariant>,
     /// The cluster of each example, where outcomes by example are given.
     clusters: Vec<u32>,
@@ -137,10 +134,10 @@ impl Given {
         }
     }
 
-    /// The verdict on these figures, as of a day.
-    pub fn decide(&self, today: Option<Date>) -> Verdict {
+    /// The verdict on these figures, as of a day, and where each figure of it comes from.
+    pub fn decide(&self, today: Option<Date>) -> (Verdict, Vec<Derivation>) {
         let facts = self.facts(today);
-        super::verdict(&self.evidence(&facts))
+        super::explained(&self.evidence(&facts))
     }
 
     pub(super) fn facts(&self, today: Option<Date>) -> SuiteFacts<'_> {
@@ -159,54 +156,53 @@ impl Given {
     }
 
     pub(super) fn evidence<'a>(&'a self, facts: &'a SuiteFacts<'a>) -> Evidence<'a> {
-        let subjects = self.variants.iter().map(|variant| self.subject(variant)).collect();
+        let subjects = self.variants.iter().map(subject).collect();
         let setting = Setting {
             clusters: &self.clusters,
             clustered: self.clustered,
             repeats: 1,
             source: Origin::Stated,
             latency_comparable: true,
+            anytime: None,
         };
         Evidence::new(facts, subjects, setting)
-    }
-
-    fn subject<'a>(&'a self, given: &'a GivenVariant) -> Subject<'a> {
-        Subject {
-            variant: &given.variant,
-            round: given.round,
-            self_hosted: given.self_hosted,
-            retires: given.retires,
-            accuracy: self.rates(&given.accuracy),
-            validity: self.rates(&given.validity),
-            asked: given.asked,
-            missing: given.missing,
-            failure: None,
-            ttft: match &given.ttft {
-                GivenTimes::Samples(latency) => Times::Samples(latency),
-                GivenTimes::OverLimit { over, n } => Times::OverLimit { over: *over, n: *n },
-            },
-            batched: 0,
-            in_flight: 0,
-            per_request: given.per_request,
-            cost_note: None,
-            costs: &[],
-            caching: given.caching,
-        }
-    }
-
-    fn rates<'a>(&self, given: &'a GivenRate) -> Rates<'a> {
-        match given {
-            GivenRate::Unknown => Rates::Unknown,
-            GivenRate::ByExample(scores) => Rates::ByExample(scores),
-            GivenRate::Counts { right, n, n_eff } => {
-                Rates::Counts(Counts { right: *right, n: *n, n_eff: *n_eff, of_shared_examples: self.same_examples })
-            }
-        }
     }
 
     /// The variants' names, in the file's order.
     pub fn variant_names(&self) -> impl Iterator<Item = &str> {
         self.variants.iter().map(|given| given.variant.id.as_str())
+    }
+}
+
+fn subject(given: &GivenVariant) -> Subject<'_> {
+    Subject {
+        variant: &given.variant,
+        round: given.round,
+        self_hosted: given.self_hosted,
+        retires: given.retires,
+        accuracy: rates(&given.accuracy),
+        validity: rates(&given.validity),
+        asked: given.asked,
+        missing: given.missing,
+        failure: None,
+        ttft: match &given.ttft {
+            GivenTimes::Samples(latency) => Times::Samples(latency),
+            GivenTimes::OverLimit { over, n } => Times::OverLimit { over: *over, n: *n },
+        },
+        batched: 0,
+        in_flight: 0,
+        per_request: given.per_request,
+        cost_note: None,
+        costs: &[],
+        caching: given.caching,
+    }
+}
+
+fn rates(given: &GivenRate) -> Rates<'_> {
+    match given {
+        GivenRate::Unknown => Rates::Unknown,
+        GivenRate::ByExample(scores) => Rates::ByExample(scores),
+        GivenRate::Counts { right, n, n_eff } => Rates::Counts(Counts { right: *right, n: *n, n_eff: *n_eff }),
     }
 }
 

@@ -20,6 +20,7 @@ mod questions;
 mod rivals;
 mod rungs;
 mod subject;
+mod trace;
 mod triggers;
 mod tuned;
 
@@ -39,6 +40,7 @@ pub use ladder::{LabelCeiling, LadderState, Payback, Phase, Rule, Rung, RungStat
 pub use questions::{Question, QuestionAnswer, QuestionState};
 pub use rungs::RungReport;
 pub use subject::Source;
+pub use trace::Derivation;
 pub use triggers::{Trigger, Triggers};
 pub use tuned::{Requirement, TunedReport};
 
@@ -165,6 +167,7 @@ struct Findings<'a> {
     ceiling: Option<CeilingTest>,
     label: LabelReport,
     rungs: BTreeMap<Rung, RungReport>,
+    gains: Vec<rungs::Gain>,
     self_hosted_prompt: RungReport,
     payback: Payback,
     payback_why: String,
@@ -190,20 +193,36 @@ impl Findings<'_> {
 /// The verdict on what was measured. Never panics; never NaN.
 pub fn decide(facts: &SuiteFacts<'_>, measured: &Measurements) -> Verdict {
     let evidence = Evidence::of_run(facts, measured);
-    verdict(&evidence)
+    let findings = assess(&evidence);
+    conclude(findings)
 }
 
-/// The verdict on evidence from anywhere.
-fn verdict(evidence: &Evidence<'_>) -> Verdict {
+/// The verdict with where each of its figures comes from.
+pub fn explain(facts: &SuiteFacts<'_>, measured: &Measurements) -> (Verdict, Vec<Derivation>) {
+    explained(&Evidence::of_run(facts, measured))
+}
+
+/// The same on evidence from anywhere.
+fn explained(evidence: &Evidence<'_>) -> (Verdict, Vec<Derivation>) {
+    let findings = assess(evidence);
+    let (kind, rule) = ladder::ladder(&findings.state());
+    let derivations = trace::all(&findings, kind, rule);
+    (conclude(findings), derivations)
+}
+
+/// Everything that the rules read.
+fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
     let (quality, ceiling) = quality::ceiling(evidence);
     let triggers = triggers::all(evidence, quality);
     let states = triggers.states();
     let waived = states[2] == TriggerState::Fired || states[4] == TriggerState::Fired;
     let (payback, break_even, payback_why) = economics::payback(evidence, waived);
     let rival = evidence.best(evidence.incumbent);
-    let findings = Findings {
+    let (rungs, gains) = rungs::all(evidence, &triggers);
+    Findings {
         unusable: unusable(evidence),
-        rungs: rungs::all(evidence, &triggers),
+        rungs,
+        gains,
         self_hosted_prompt: rungs::self_hosted_prompt(evidence),
         label: labels::ceiling(evidence),
         tuned: tuned::report(evidence),
@@ -214,7 +233,12 @@ fn verdict(evidence: &Evidence<'_>) -> Verdict {
         payback,
         payback_why,
         break_even,
-    };
+    }
+}
+
+/// The rules, and what they say in words.
+fn conclude(findings: Findings<'_>) -> Verdict {
+    let evidence = findings.evidence;
     let (kind, rule) = ladder::ladder(&findings.state());
     let id = |place: usize| evidence.at(place).variant.id.clone();
     Verdict {

@@ -4,16 +4,19 @@ use super::evidence::{POWER, scale_up};
 use super::subject::Counts;
 use crate::stats::Method;
 use crate::stats::cluster::cluster_sums;
-use crate::stats::paired::{PairedDifference, cluster_signflip, mcnemar, paired_difference, tango, tango_t};
+use crate::stats::paired::{PairedDifference, cluster_signflip, mcnemar, paired_difference, tango_t};
 use crate::stats::power::n_non_inferiority;
+use crate::stats::sequential::{Outcomes, anytime_mean_difference, anytime_p};
 use crate::stats::special::normal_cdf;
-use crate::stats::unpaired::{IndependentRates, widest_pairing};
+use crate::stats::unpaired::IndependentRates;
 
 /// A difference of two variants, on the same examples where that is known.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     /// The difference, B − A.
     pub(super) difference: PairedDifference,
+    /// Paired calls.
+    pub(super) calls: u64,
     basis: Basis,
 }
 
@@ -22,59 +25,54 @@ pub(super) struct Pair {
 enum Basis {
     /// Differences by example and their clusters.
     Examples(Vec<f64>, Vec<u32>),
-    /// Counts of the same examples, paired as unfavourably as they allow.
-    WidestPairing,
-    /// Counts of other examples.
+    /// Differences of a run that may have stopped early, their clusters, and the size of the largest
+    /// planned one.
+    Sequence(Vec<f64>, Vec<u32>, u64),
+    /// Nothing that both have.
+    Nothing,
+    /// Counts alone.
     Independent(IndependentRates),
 }
 
 impl Pair {
     pub(super) fn nothing() -> Self {
-        Self { difference: paired_difference(&[], &[], 0, 0.05), basis: Basis::WidestPairing }
+        Self { difference: paired_difference(&[], &[], 0, 0.05), calls: 0, basis: Basis::Nothing }
     }
 
     pub(super) fn of_examples(values: Vec<f64>, clusters: Vec<u32>, calls: u64, alpha: f64) -> Self {
         let difference = paired_difference(&values, &clusters, calls, alpha);
-        Self { difference, basis: Basis::Examples(values, clusters) }
+        Self { difference, calls, basis: Basis::Examples(values, clusters) }
     }
 
-    /// From counts: on the same examples the pairing is taken at its least favourable.
+    /// The same with intervals that hold wherever the run stopped.
+    pub(super) fn of_sequence(values: Vec<f64>, clusters: Vec<u32>, largest: u64, alpha: f64) -> Self {
+        let fixed = Self::of_examples(values, clusters, 0, alpha);
+        let Basis::Examples(values, clusters) = fixed.basis else { return Self::nothing() };
+        let interval = anytime_mean_difference(Outcomes::Bounded { largest }, &values, &clusters, alpha);
+        let method = Method::BettingConfidenceSequence;
+        let difference = PairedDifference { interval, method, ..fixed.difference };
+        Self { difference, calls: values.len() as u64, basis: Basis::Sequence(values, clusters, largest) }
+    }
+
+    /// From counts: independent samples, since which examples were right is not known.
     pub(super) fn of_counts(a: Counts, b: Counts, alpha: f64) -> Self {
         let (rate_a, rate_b) = (a.right / a.n as f64, b.right / b.n as f64);
-        let n_eff = a.n_eff.min(b.n_eff);
-        let nothing = Self::nothing().difference;
-        if a.of_shared_examples && b.of_shared_examples && a.n == b.n {
-            let n = a.n as f64;
-            let (wins, losses) = widest_pairing(a.right, b.right, n);
-            let scale = n_eff / n;
-            let difference = PairedDifference {
-                mean: Some(rate_b - rate_a),
-                n_eff: Some(n_eff),
-                interval: tango(wins * scale, losses * scale, n_eff, alpha),
-                wins,
-                losses,
-                n: a.n,
-                groups: a.n,
-                method: Method::TangoWidestPairing,
-                ..nothing
-            };
-            return Self { difference, basis: Basis::WidestPairing };
-        }
         let rates =
             IndependentRates { right_a: rate_a * a.n_eff, n_a: a.n_eff, right_b: rate_b * b.n_eff, n_b: b.n_eff };
         let n = a.n.min(b.n);
         let difference = PairedDifference {
             mean: Some(rate_b - rate_a),
-            n_eff: Some(n_eff),
+            n_eff: Some(a.n_eff.min(b.n_eff)),
             interval: rates.interval(alpha),
-            wins: (rate_b - rate_a).max(0.0) * n as f64,
-            losses: (rate_a - rate_b).max(0.0) * n as f64,
+            // As many discordant pairs as independence makes one expect.
+            wins: rate_b * (1.0 - rate_a) * n as f64,
+            losses: rate_a * (1.0 - rate_b) * n as f64,
             n,
             groups: n,
             method: Method::NewcombeIndependent,
-            ..nothing
+            ..Self::nothing().difference
         };
-        Self { difference, basis: Basis::Independent(rates) }
+        Self { difference, calls: n, basis: Basis::Independent(rates) }
     }
 
     /// Two-sided p-value of no difference.
@@ -85,7 +83,14 @@ impl Pair {
                 mcnemar(known.wins.round() as u64, known.losses.round() as u64).mid_p
             }
             Basis::Examples(values, clusters) => cluster_signflip(&sums(values, clusters), seed),
-            Basis::WidestPairing => (2.0 * normal_cdf(-self.t(0.0).abs())).min(1.0),
+            Basis::Sequence(values, clusters, largest) => {
+                let outcomes = match (Outcomes::of(&sizes(values), clusters), largest) {
+                    (Outcomes::Binary, 0 | 1) => Outcomes::Binary,
+                    _ => Outcomes::Bounded { largest: *largest },
+                };
+                anytime_p(outcomes, values, clusters, SEQUENCE_ALPHA)
+            }
+            Basis::Nothing => 1.0,
             Basis::Independent(rates) => rates.p(),
         }
     }
@@ -94,7 +99,7 @@ impl Pair {
     pub(super) fn examples(&self) -> Option<(&[f64], &[u32])> {
         match &self.basis {
             Basis::Examples(values, clusters) => Some((values, clusters)),
-            Basis::WidestPairing | Basis::Independent(_) => None,
+            Basis::Sequence(..) | Basis::Nothing | Basis::Independent(_) => None,
         }
     }
 
@@ -102,7 +107,7 @@ impl Pair {
     pub(super) fn independent(&self) -> Option<&IndependentRates> {
         match &self.basis {
             Basis::Independent(rates) => Some(rates),
-            Basis::Examples(..) | Basis::WidestPairing => None,
+            Basis::Examples(..) | Basis::Sequence(..) | Basis::Nothing => None,
         }
     }
 
@@ -121,6 +126,9 @@ impl Pair {
         if let Basis::Independent(rates) = &self.basis {
             return rates.p_better_by(delta);
         }
+        if let Basis::Sequence(values, clusters, largest) = &self.basis {
+            return sequence_p_above(values, clusters, *largest, delta);
+        }
         if self.difference.n_eff.is_none() || self.difference.n == 0 {
             return 1.0;
         }
@@ -131,12 +139,41 @@ impl Pair {
     /// Pairs needed to show that B gains less than `delta`, if it gains nothing more than so far.
     pub(super) fn n_to_exclude(&self, delta: f64, alpha: f64) -> Option<u64> {
         let known = &self.difference;
-        let (mean, n_eff) = (known.mean?, known.n_eff.filter(|&n| n > 0.0)?);
-        let n = known.n as f64;
-        let psi = ((known.wins + known.losses + 0.5) / (n + 1.0)).clamp(mean.abs(), 1.0);
-        let needed = n_non_inferiority(psi, -mean, delta, alpha, POWER).ok()??;
-        Some(scale_up(needed, known.n, n_eff).max(known.n + 1))
+        let needed = self.n_effective_to_exclude(delta, alpha)?;
+        Some(scale_up(needed, known.n, known.n_eff?).max(known.n + 1))
     }
+
+    /// The same in independent pairs (METHODS.md 9.3), at the discordance seen so far.
+    pub(super) fn n_effective_to_exclude(&self, delta: f64, alpha: f64) -> Option<u64> {
+        let known = &self.difference;
+        let mean = known.mean?;
+        known.n_eff.filter(|&n| n > 0.0)?;
+        let psi = ((known.wins + known.losses + 0.5) / (known.n as f64 + 1.0)).clamp(mean.abs(), 1.0);
+        n_non_inferiority(psi, -mean, delta, alpha, POWER).ok()?
+    }
+}
+
+/// The stakes of the sequence whose p-value is shown.
+const SEQUENCE_ALPHA: f64 = 0.05;
+/// Levels that are tried for a p-value, by halving; below the last it is not followed.
+const LEVELS: u32 = 20;
+
+fn sizes(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| value.abs()).collect()
+}
+
+/// The smallest level of a few at which the sequence excludes a gain of `delta` or less; 1 where none does.
+fn sequence_p_above(values: &[f64], clusters: &[u32], largest: u64, delta: f64) -> f64 {
+    let mut shown = 1.0;
+    for halvings in 1..=LEVELS {
+        let p = 0.5_f64.powi(halvings as i32);
+        let interval = anytime_mean_difference(Outcomes::Bounded { largest }, values, clusters, (2.0 * p).min(0.999));
+        if interval.low <= delta {
+            break;
+        }
+        shown = p;
+    }
+    shown
 }
 
 fn sums(values: &[f64], clusters: &[u32]) -> Vec<f64> {

@@ -95,11 +95,16 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
         let why = format!("{all_miss}, but in {window} `{name}` still gained");
         return (TriggerState::Open, test.n_to_settle, why);
     }
+    let seen = test.gains.iter().filter_map(|gain| gain.gain.point).fold(f64::NEG_INFINITY, f64::max);
+    let tail = if seen >= evidence.delta() {
+        format!("; {} were seen, so that more examples would show a gain rather than exclude it", prose::points(seen))
+    } else {
+        prose::settle(test.n_to_settle, "examples")
+    };
     let why = format!(
-        "{all_miss}, but in {window} a gain of up to {} is not excluded, and {} would matter{}",
+        "{all_miss}, but in {window} a gain of up to {} is not excluded, and {} would matter{tail}",
         prose::points(most_gain),
         prose::points(evidence.delta()),
-        prose::settle(test.n_to_settle, "examples"),
     );
     (TriggerState::Unknown, test.n_to_settle, why)
 }

@@ -103,10 +103,10 @@ pub(super) fn all(findings: &Findings<'_>, rule: Rule) -> Vec<Question> {
 /// The question that the verdict is about.
 fn next(rule: Rule) -> Option<u8> {
     match rule {
-        Rule::Iterate | Rule::NotPlateaued | Rule::LabelCeiling | Rule::SelfHosted(_) | Rule::TriggerUnknown => Some(1),
+        Rule::Iterate | Rule::NotPlateaued | Rule::SelfHosted(_) => Some(1),
         Rule::Next(rung, _) | Rule::Better(rung) => Some(number_of(rung)),
         Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => Some(5),
-        Rule::NoData | Rule::NoTrigger | Rule::NothingHelps => None,
+        Rule::NoData | Rule::TriggerUnknown | Rule::NoTrigger | Rule::LabelCeiling | Rule::NothingHelps => None,
     }
 }
 

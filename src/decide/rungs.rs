@@ -35,10 +35,22 @@ impl RungReport {
     }
 }
 
-/// All rungs.
-pub(super) fn all(evidence: &Evidence<'_>, triggers: &Triggers) -> BTreeMap<Rung, RungReport> {
+/// Whether a rung's variant gains more than nothing that matters in a rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Gain {
+    pub(super) place: usize,
+    metric: Metric,
+    /// One-sided p-value of "gains no more than `delta_min`".
+    pub(super) p: f64,
+    /// The same, Holm-adjusted over all rungs tried.
+    pub(super) p_holm: f64,
+}
+
+/// All rungs, and the gains that they rest on.
+pub(super) fn all(evidence: &Evidence<'_>, triggers: &Triggers) -> (BTreeMap<Rung, RungReport>, Vec<Gain>) {
     let judge = Judge::new(evidence, triggers);
-    Rung::ALL.into_iter().map(|rung| (rung, judge.rung(rung))).collect()
+    let rungs = Rung::ALL.into_iter().map(|rung| (rung, judge.rung(rung))).collect();
+    (rungs, judge.gains)
 }
 
 /// Whether a self-hosted prompted model does it (rule L5).
@@ -143,8 +155,7 @@ struct Judge<'a> {
     evidence: &'a Evidence<'a>,
     triggers: &'a Triggers,
     candidates: BTreeMap<Rung, Vec<usize>>,
-    /// Holm-adjusted p-values of "gains more than `delta_min`", over all rungs tried.
-    gains: Vec<(usize, Metric, f64)>,
+    gains: Vec<Gain>,
 }
 
 impl<'a> Judge<'a> {
@@ -170,7 +181,7 @@ impl<'a> Judge<'a> {
         self.evidence.eligible.iter().copied().filter(fits).collect()
     }
 
-    fn adjusted_gains(&self) -> Vec<(usize, Metric, f64)> {
+    fn adjusted_gains(&self) -> Vec<Gain> {
         let Some(incumbent) = self.evidence.incumbent else {
             return Vec::new();
         };
@@ -179,13 +190,13 @@ impl<'a> Judge<'a> {
             for metric in self.needed(rung).iter().filter_map(|&trigger| rate_of(trigger)) {
                 for &place in places.iter().filter(|&&place| self.evidence.usable(place)) {
                     let pair = self.evidence.pair(incumbent, place, metric, self.evidence.alpha());
-                    gains.push((place, metric, pair.p_better_by(self.evidence.delta())));
+                    let p = pair.p_better_by(self.evidence.delta());
+                    gains.push(Gain { place, metric, p, p_holm: p });
                 }
             }
         }
-        let p: Vec<f64> = gains.iter().map(|gain| gain.2).collect();
-        let adjusted = holm(&p).into_iter().zip(gains);
-        adjusted.map(|(p, (place, metric, _))| (place, metric, p)).collect()
+        let p: Vec<f64> = gains.iter().map(|gain: &Gain| gain.p).collect();
+        holm(&p).into_iter().zip(gains).map(|(p_holm, gain)| Gain { p_holm, ..gain }).collect()
     }
 
     /// The triggers that the rung must clear: those of its that fired; where none did, those that
@@ -341,8 +352,8 @@ impl<'a> Judge<'a> {
         let names = (self.evidence.name(place), self.evidence.name(incumbent));
         self.needed(rung).into_iter().find_map(|trigger| match (trigger, rate_of(trigger)) {
             (_, Some(metric)) => {
-                let shown = |gain: &&(usize, Metric, f64)| {
-                    (gain.0, gain.1) == (place, metric) && gain.2 < self.evidence.alpha() / 2.0
+                let shown = |gain: &&Gain| {
+                    (gain.place, gain.metric) == (place, metric) && gain.p_holm < self.evidence.alpha() / 2.0
                 };
                 self.gains.iter().find(shown)?;
                 let pair = self.evidence.pair(incumbent, place, metric, self.evidence.alpha());

@@ -1,6 +1,7 @@
 //! One variant as the ladder sees it, wherever its figures come from: the trials of a run, or a file
 //! of figures that were measured elsewhere.
 
+use crate::measure::anytime::Anytime;
 use crate::measure::{Latency, Measurements, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::stats::cost::CacheShares;
@@ -26,8 +27,6 @@ pub(super) struct Counts {
     pub(super) n: u64,
     /// How many independent examples they are worth.
     pub(super) n_eff: f64,
-    /// Whether they are of the task's shared examples, which the others with counts answered too.
-    pub(super) of_shared_examples: bool,
 }
 
 impl Rates<'_> {
@@ -174,6 +173,9 @@ pub(super) struct Setting<'a> {
     pub(super) source: Source,
     /// Whether times may be judged.
     pub(super) latency_comparable: bool,
+    /// Set where the run may have stopped early: then every bound is that of a confidence sequence
+    /// (METHODS.md 11).
+    pub(super) anytime: Option<&'a Anytime>,
 }
 
 impl<'a> Setting<'a> {
@@ -185,6 +187,7 @@ impl<'a> Setting<'a> {
             repeats: measured.repeats,
             source: if live { Source::Live } else { Source::Recorded },
             latency_comparable: measured.latency_comparable,
+            anytime: measured.anytime.as_ref(),
         }
     }
 

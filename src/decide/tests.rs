@@ -345,3 +345,26 @@ fn the_json_has_the_agreed_names() {
     assert_eq!(json["triggers"]["t1"]["state"], "na");
     assert_eq!(json["rungs"]["rag"]["status"], "untried");
 }
+
+#[test]
+fn a_run_that_may_have_stopped_early_is_judged_by_sequences() {
+    let targets = Targets { schema_validity: Some(0.95), ..accuracy(0.9) };
+    let mut measured = measurements(rounds(280, 26));
+    let fixed = decide(&facts(&targets), &measured);
+    assert_eq!(fixed.triggers.t1.state, TriggerState::Clear);
+    measured.anytime = Some(crate::measure::anytime::Anytime {
+        seed: 1,
+        level: 0.95,
+        planned: 280,
+        largest_cluster: 1,
+        variants: Vec::new(),
+    });
+    let early = decide(&facts(&targets), &measured);
+    let (fixed_bounds, bounds) = (fixed.triggers.t1.bounds.unwrap(), early.triggers.t1.bounds.unwrap());
+    assert!(bounds.low < fixed_bounds.low, "{bounds:?} {fixed_bounds:?}");
+    assert_eq!(early.triggers.t1.finding.unwrap().method, Method::ConfidenceSequence);
+    let gain = |verdict: &Verdict| verdict.ceiling_test.as_ref().unwrap().gains[0].gain;
+    assert!(gain(&early).interval().width() > 1.2 * gain(&fixed).interval().width());
+    assert_eq!(early.paired.as_ref().unwrap().difference.method, Method::BettingConfidenceSequence);
+    assert!(early.notes.contains(&"stopped-early".to_owned()));
+}

@@ -9,7 +9,8 @@ use super::ladder::TriggerState;
 use super::prose;
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, target_answer_of};
 use crate::stats::quantile::exceedance_answer;
-use crate::stats::{Estimate, Interval, TargetAnswer};
+use crate::stats::sequential::cs_bernoulli;
+use crate::stats::{Estimate, Interval, Method, TargetAnswer};
 
 /// The quantile that T3 reads.
 const QUANTILE: f64 = 0.95;
@@ -143,7 +144,24 @@ pub(super) fn validity(evidence: &Evidence<'_>, place: usize, met_alpha: f64) ->
         let why = format!("schema validity of {} was not measured", evidence.name(place));
         return Trigger::unknown(target, why);
     }
-    rate(evidence, place, Metric::Validity, target, met_alpha)
+    let mut trigger = rate(evidence, place, Metric::Validity, target, met_alpha);
+    trigger.explanation.push_str(&at_volume(evidence, trigger.finding.as_ref(), target));
+    trigger
+}
+
+/// What the shares mean in answers a month, where the volume is known.
+fn at_volume(evidence: &Evidence<'_>, finding: Option<&Estimate>, target: f64) -> String {
+    let Some(((low, high), valid)) = evidence.volume().zip(finding.and_then(|finding| finding.point)) else {
+        return String::new();
+    };
+    let requests = f64::midpoint(low, high);
+    let invalid = |valid: f64| prose::count(((1.0 - valid) * requests).round() as u64);
+    format!(
+        "; at {} requests a month that is about {} invalid answers, where the target allows {}",
+        prose::count(requests.round() as u64),
+        invalid(valid),
+        invalid(target)
+    )
 }
 
 /// The accuracy of one variant against the target; the ceiling over all prompts is T2.
@@ -181,8 +199,9 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     let over = subject.ttft.over(limit);
     let within = n.saturating_sub(over) as f64;
     let (alpha, total) = (evidence.alpha(), n as f64);
-    let met = exceedance_answer(over as f64, total, QUANTILE, met_alpha) == TargetAnswer::Met;
-    let state = match exceedance_answer(over as f64, total, QUANTILE, alpha) {
+    let (answer, bounds) = exceedance(evidence, over as f64, total, alpha);
+    let met = exceedance(evidence, over as f64, total, met_alpha).0 == TargetAnswer::Met;
+    let state = match answer {
         TargetAnswer::Met if !met => TriggerState::Unknown,
         answer => state_of(answer),
     };
@@ -205,11 +224,28 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
         state,
         target: Some(limit),
         finding: subject.ttft.p95(),
-        bounds: Some(clopper_pearson_one_sided(over as f64, total, alpha)),
+        bounds: Some(bounds),
         n,
         n_to_settle,
         explanation,
     }
+}
+
+/// The share over the limit against 5%, each end one-sided at `alpha`; by sequence where the run may
+/// have stopped early.
+fn exceedance(evidence: &Evidence<'_>, over: f64, n: f64, alpha: f64) -> (TargetAnswer, Interval) {
+    if evidence.setting.anytime.is_none() {
+        return (exceedance_answer(over, n, QUANTILE, alpha), clopper_pearson_one_sided(over, n, alpha));
+    }
+    let bounds = cs_bernoulli(over, n, (2.0 * alpha).min(0.999));
+    let answer = if bounds.high <= 1.0 - QUANTILE {
+        TargetAnswer::Met
+    } else if bounds.low > 1.0 - QUANTILE {
+        TargetAnswer::NotMet
+    } else {
+        TargetAnswer::NotEnoughEvidence
+    };
+    (answer, bounds)
 }
 
 /// T4: what one variant costs a month.
@@ -237,11 +273,12 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
     let middle = f64::midpoint(volume_low, volume_high);
     let monthly = Estimate { point: each.point.map(|point| point * middle), low, high, ..each };
     let explanation = format!(
-        "{name} costs {} a month ({} {}, n {}); {}",
+        "{name} costs {} a month ({}); {}",
         prose::usd(monthly.point.unwrap_or(low)),
-        prose::percent(each.level),
-        prose::usd_range(low, high),
-        prose::count(each.n),
+        match each.method {
+            Method::Stated => format!("as stated, {}", prose::usd_range(low, high)),
+            _ => format!("{} {}, n {}", prose::percent(each.level), prose::usd_range(low, high), prose::count(each.n)),
+        },
         match state {
             TriggerState::Fired => format!("that is over the budget of {}", prose::usd(budget)),
             TriggerState::Clear => format!("the budget of {} holds", prose::usd(budget)),

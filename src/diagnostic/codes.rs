@@ -28,6 +28,17 @@ const fn row(
 /// The table, by file and name.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
+    row("evidence/contradiction", "Figures that contradict each other", "Two keys state the same thing, a name stands twice, or a step listed in `not_tried` has figures.", "right = 450 beside accuracy = 0.9", "Leave one out."),
+    row("evidence/missing-key", "A key is missing", "An evidence file lacks a key that another one needs.", "kind = \"tuned\" without `method`", "Add the key. A rate without `n` is left out with a warning: nothing is known of its uncertainty."),
+    row("evidence/not-utf8", "Not UTF-8", "The evidence file holds bytes that are no text.", "a file saved as Latin-1", "Save it as UTF-8."),
+    row("evidence/not-yet", "Not supported yet", "The key is known, but this version does not serve it. No key is so at present.", "none", "Remove it, or use a later version."),
+    row("evidence/out-of-range", "A number out of range", "The number makes no sense for this key.", "n = 10 and right = 11", "Write a number in the range that the message names."),
+    row("evidence/syntax", "Neither TOML nor JSON", "The evidence file cannot be parsed. A file whose name ends in `.json` is read as JSON, any other as TOML.", "right = = 3", "Correct the line."),
+    row("evidence/too-large", "Too large", "The evidence file is larger than 64 MiB.", "a data file", "Check that it is the file you mean."),
+    row("evidence/unknown-key", "Unknown key", "Nothing reads this key, so it is likely a typing error.", "acuracy = 0.9", "Correct or remove it; the hint names the nearest known key."),
+    row("evidence/unknown-value", "Unknown word", "The key takes one of a few words, or names a variant that is not there.", "kind = \"promt\"", "Use one of those that the hint names."),
+    row("evidence/unreadable", "Unreadable file", "The evidence file cannot be opened or read.", "a name that does not exist", "Correct the name or the permissions."),
+    row("evidence/wrong-type", "A value of the wrong type", "The key takes another type of value.", "outcomes = [1, 2]", "Write the value as the message says."),
     row("provider/bad-header", "A header that HTTP does not allow", "A header's name is made of letters, digits and some marks such as `-`, and its value has no control characters.", "\"my header\" = \"x\"", "Correct the name or the value."),
     row("provider/bad-price", "Not a price", "A row of the price list has a price, a token limit, a flag or a date that cannot be one.", "\"input_cost_per_token\": -1", "Correct the row, or take the list from its source again. Rows of models that no provider file has are not looked at."),
     row("provider/bad-price-list", "Not a price list", "The file is not a JSON object of model rows.", "an HTML page saved as .json", "Download LiteLLM's model_prices_and_context_window.json itself."),
@@ -57,6 +68,7 @@ pub const CODES: &[Code] = &[
     row("suite/bad-pointer", "Not a JSON Pointer", "`at` and `expected_at` are JSON Pointers: empty, or starting with a slash.", "at = \"label\"", "Write `at = \"/label\"`."),
     row("suite/bad-prompt", "Not a prompt file", "A prompt file has a part headed `--- system ---` and one headed `--- user ---`.", "a file without a user part", "Write the headers on lines of their own."),
     row("suite/bad-schema", "Not a JSON Schema", "The schema cannot be compiled.", "{\"type\": \"strin\"}", "Correct it against JSON Schema 2020-12."),
+    row("suite/bad-second-look", "Not a second look", "A row of `[data] annotations` or `[data] error_classes` lacks a field, has a wrong one, or repeats an id.", "{\"id\": \"a\", \"class\": \"knowlege\"}", "Rows of annotations have `id` and `expected`; rows of error classes have `id` and `class`."),
     row("suite/bad-template", "A template that does not render", "A prompt's template is malformed or uses a field that inputs do not have.", "{{ input.titel }}", "Correct the template."),
     row("suite/duplicate-id", "An id twice", "Ids tell examples apart, across runs too, and documents.", "two lines with \"id\": \"a\"", "Give each example an id of its own."),
     row("suite/duplicate-variant", "A variant's name twice", "Names tell variants apart.", "two `[[variants]]` with name = \"v1\"", "Rename one; a matrix may also make a name that a variant has."),
@@ -75,6 +87,7 @@ pub const CODES: &[Code] = &[
     row("suite/no-file", "No such file", "A path or glob of suite.toml names nothing.", "examples = \"exmples.jsonl\"", "Correct the path; it is relative to the suite's folder."),
     row("suite/no-folder", "No such suite", "The folder is not there.", "ceiling check suites/outage", "Correct the path; the hint names the nearest suite."),
     row("suite/no-labels", "Classes are not known", "A classification, or balanced shots, without an `enum` in the schema where the primary scorer looks.", "\"label\": {\"type\": \"string\"}", "List the classes in the schema."),
+    row("suite/no-pairs", "No label was given twice", "None of the rows of `[data] annotations` has the id of an example of this suite.", "ids of another file", "Give the rows the ids of the examples."),
     row("suite/no-pool", "No pool", "Shots are drawn from the pool, never from the test examples.", "shots = 5 without `[data] pool`", "Name a pool."),
     row("suite/no-recording", "No recording", "A replayed provider answers from the suite's recording.jsonl, which is not there.", "model = \"smollm2/135m-instruct\"", "Make one with `ceiling record`, or use `--provider`."),
     row("suite/no-right-documents", "Right documents are not named", "An oracle is given the documents that examples name, and they name none.", "retrieve = { k = 2, from = \"oracle\" } with examples without `documents`", "Name them in the examples."),

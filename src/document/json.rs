@@ -225,7 +225,7 @@ mod tests {
         leaf.prop_recursive(4, 24, 5, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[a-z:{}\"\\\\/ ]{0,6}", inner, 0..4).prop_map(|map| Value::from_iter(map)),
+                prop::collection::btree_map("[a-z:{}\"\\\\/ ]{0,6}", inner, 0..4).prop_map(Value::from_iter),
             ]
         })
     }

@@ -72,7 +72,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn add(&mut self, example: usize, score: f64, scale: f64) {
+    pub(super) fn add(&mut self, example: usize, score: f64, scale: f64) {
         if self.sums.len() <= example {
             self.sums.resize(example + 1, 0);
             self.counts.resize(example + 1, 0);

@@ -270,7 +270,13 @@ impl Grader {
         graded
     }
 
-    fn read(&self, variant: usize, exchange: &Exchange) -> Option<Reading> {
+    /// The answer of a trial as the suite parses it; `None` where there is none, or none that parses.
+    pub fn parsed(&self, variant: usize, exchange: &Exchange) -> Option<Value> {
+        self.answer(variant, &self.read(variant, exchange)?.outcome)?.value
+    }
+
+    /// What a trial's exchange says, read on the wire of the variant's endpoint.
+    pub fn read(&self, variant: usize, exchange: &Exchange) -> Option<Reading> {
         self.endpoint(variant).map(|endpoint| wire::read(endpoint.wire, &exchange.received))
     }
 

@@ -39,7 +39,7 @@ impl ExampleIds {
         self.spans[place] = (start, length);
     }
 
-    fn get(&self, place: usize) -> &str {
+    pub(super) fn get(&self, place: usize) -> &str {
         let (start, length) = self.spans.get(place).copied().unwrap_or_default();
         self.text.get(start as usize..start as usize + length as usize).unwrap_or_default()
     }

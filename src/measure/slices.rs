@@ -39,6 +39,11 @@ impl SliceBook {
         Some(self.next - 1)
     }
 
+    /// Whether a tag showed too many values.
+    pub(super) fn is_dropped(&self, tag: &str) -> bool {
+        self.dropped.contains(tag)
+    }
+
     /// All slices that are left, by tag and value.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, u32)> {
         self.numbers

@@ -71,6 +71,11 @@ pub(super) fn steps(measured: &Measurements, alpha: f64) -> Vec<Step> {
     steps
 }
 
+/// What a variant adds to a bare prompt, as it is set, such as `few-shot 5 balanced`.
+pub fn settings(variant: &Variant) -> Vec<String> {
+    ALL.into_iter().filter_map(|intervention| setting(variant, intervention)).collect()
+}
+
 /// An intervention as it was set: equal where two variants do the same.
 fn setting(variant: &Variant, intervention: Intervention) -> Option<String> {
     let is_on = variant.interventions().contains(&intervention);

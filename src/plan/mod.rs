@@ -1,4 +1,13 @@
-//! Which trials a run has, and in which order they are sent.
+//! Which trials a run has and in which order they are sent; what they will cost, how long they take
+//! and what they can show, before a cent is spent.
+
+pub mod cost;
+pub mod needs;
+pub mod preview;
+pub mod size;
+pub mod time;
+pub mod tokens;
+pub mod variant;
 
 pub mod shuffle;
 

@@ -104,6 +104,13 @@ impl Retriever {
         Self { library, index, k: k as usize }
     }
 
+    /// The same number of documents by the words that they share with the input: as long as those
+    /// that vectors would find, before there are any vectors.
+    pub fn by_words(&self) -> Self {
+        let index = Index::Words(Arc::new(WordIndex::new(&self.library)));
+        Self { library: Arc::clone(&self.library), index, k: self.k }
+    }
+
     /// The places of the documents for an example, the best first; `None` where the vector of its
     /// input is not known.
     pub fn top(&self, example: &Example) -> Option<Vec<usize>> {

@@ -11,7 +11,7 @@ pub mod server;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 
 use http::HeaderMap;
@@ -127,6 +127,30 @@ struct Key<'a> {
     _chunks: Option<&'a RawValue>,
 }
 
+/// What a recording says of itself; its answers are not read.
+///
+/// # Errors
+/// A file that cannot be read, a header of another version.
+pub fn header(path: &Path) -> Result<Header, RecordingError> {
+    open(path).map(|(header, _, _)| header)
+}
+
+/// The header, its line as it stands, and the lines after it.
+fn open(path: &Path) -> Result<(Header, String, Lines<BufReader<File>>), RecordingError> {
+    let shown = path.display().to_string();
+    let io = |error| RecordingError::Io { path: shown.clone(), error };
+    #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are read")]
+    let mut lines = BufReader::new(File::open(path).map_err(io)?).lines();
+    let fault = |message: String| RecordingError::Line { path: shown.clone(), line: 1, message };
+    let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
+    let header: Header = serde_json::from_str(&first)
+        .map_err(|error| fault(format!("the first line is not a recording's header: {error}")))?;
+    if header.recording != FORMAT {
+        return Err(fault(format!("format {} is not known to this version, which reads {FORMAT}", header.recording)));
+    }
+    Ok((header, first, lines))
+}
+
 impl Recording {
     /// Reads a recording's lines and indexes them.
     ///
@@ -135,19 +159,8 @@ impl Recording {
     pub fn load(path: &Path) -> Result<Self, RecordingError> {
         let shown = path.display().to_string();
         let io = |error| RecordingError::Io { path: shown.clone(), error };
-        #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are read")]
-        let reader = BufReader::new(File::open(path).map_err(io)?);
-        let mut lines = reader.lines();
         let fault = |line: u64, message: String| RecordingError::Line { path: shown.clone(), line, message };
-        let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
-        let header: Header = serde_json::from_str(&first)
-            .map_err(|error| fault(1, format!("the first line is not a recording's header: {error}")))?;
-        if header.recording != FORMAT {
-            return Err(fault(
-                1,
-                format!("format {} is not known to this version, which reads {FORMAT}", header.recording),
-            ));
-        }
+        let (header, first, lines) = open(path)?;
         let mut recording =
             Self { header, digest: Digest::of(first.as_bytes()), lines: Vec::new(), places: HashMap::new() };
         for (number, line) in (2..).zip(lines) {

@@ -1,6 +1,9 @@
 //! What people and machines read: measurements and verdict, rendered.
 
+pub mod compare;
+pub mod explain;
 pub mod json;
+pub mod plan;
 pub mod retrieval;
 pub mod schema_sent;
 pub mod table;

@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 mod anytime;
 mod cache;
+pub mod compare;
+mod decision;
 mod notes;
 mod rounds;
 mod steps;
 mod verdict;
 
+pub use decision::decision;
 pub use verdict::verdict;
 
 use super::Report;

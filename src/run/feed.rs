@@ -173,7 +173,7 @@ impl Feed {
 }
 
 /// The response cache's key (DESIGN.md 13.10).
-fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMode, purpose: Purpose) -> Digest {
+pub fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMode, purpose: Purpose) -> Digest {
     let mode = match mode {
         CacheMode::Off => b"off".as_slice(),
         CacheMode::Warm => b"warm".as_slice(),

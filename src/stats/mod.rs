@@ -93,8 +93,6 @@ pub enum Method {
     Tango,
     /// Tango on the effective number of pairs (2.4).
     TangoEffectiveN,
-    /// Tango with the pairing unknown and taken at its least favourable ([`unpaired`]).
-    TangoWidestPairing,
     /// Newcombe's method 10 for independent samples ([`unpaired`]).
     NewcombeIndependent,
     /// Cluster bootstrap, percentiles (13).

@@ -1,6 +1,7 @@
 //! How many examples (METHODS.md 9).
 
 use super::paired::mcnemar;
+use super::proportion::TIE;
 use super::special::{binomial_cdf, binomial_pmf, normal_cdf, normal_quantile};
 use super::{StatsError, ceil_count, check_non_negative, check_open_unit, is_open_unit};
 
@@ -119,7 +120,7 @@ pub fn power_paired_exact(n: u64, psi: f64, delta: f64, alpha: f64, test: Paired
 fn critical_count(discordant: u64, alpha: f64, test: PairedTest) -> Option<u64> {
     let significant = |fewer: u64| {
         let p = mcnemar(fewer, discordant - fewer);
-        alpha >= if test == PairedTest::MidP { p.mid_p } else { p.exact }
+        alpha * TIE >= if test == PairedTest::MidP { p.mid_p } else { p.exact }
     };
     if discordant == 0 || !significant(0) {
         return None;

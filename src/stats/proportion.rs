@@ -3,11 +3,13 @@
 //! Counts are `f64` because effective counts are fractional. Bounds near 1 are found on the failure
 //! side: 1 − 3e-6 keeps its digits only there.
 
-use super::special::{beta_quantile, inc_beta, normal_quantile};
+use super::special::{beta_quantile, beta_upper_quantile, inc_beta, normal_quantile};
 use super::{Interval, TargetAnswer, ceil_count, is_open_unit};
 
 /// Largest answer of [`n_to_settle_target`]; beyond it the rate is too close to the target to call.
 const MOST_TO_SETTLE: u64 = 10_000_000;
+/// A bound that exact arithmetic puts on a threshold stays there, whatever rounding says.
+pub(crate) const TIE: f64 = 1.0 + 1e-12;
 /// Counts within which the numerics hold; anything else is unusable input.
 const USABLE_N: std::ops::RangeInclusive<f64> = 1e-9..=1e12;
 /// Largest n that [`n_to_prove_target`] looks at.
@@ -77,7 +79,7 @@ fn upper(x: f64, n: f64, alpha: f64) -> f64 {
     } else if x == 0.0 {
         -(alpha.ln() / n).exp_m1()
     } else {
-        beta_quantile(1.0 - alpha, x + 1.0, n - x)
+        beta_upper_quantile(alpha, x + 1.0, n - x)
     }
 }
 
@@ -102,7 +104,7 @@ pub fn jeffreys(x: f64, n: f64, alpha: f64) -> Interval {
     let rarer = x.min(n - x);
     let (a, b) = (rarer + 0.5, n - rarer + 0.5);
     let low = if rarer == 0.0 { 0.0 } else { beta_quantile(alpha / 2.0, a, b) };
-    let high = if rarer == n { 1.0 } else { beta_quantile(1.0 - alpha / 2.0, a, b) };
+    let high = if rarer == n { 1.0 } else { beta_upper_quantile(alpha / 2.0, a, b) };
     if x <= n / 2.0 { Interval { low, high } } else { Interval { low: 1.0 - high, high: 1.0 - low } }
 }
 
@@ -116,9 +118,15 @@ pub fn target_answer(x: f64, n: f64, target: f64, alpha: f64) -> TargetAnswer {
         return TargetAnswer::NotEnoughEvidence;
     };
     let allowed = 1.0 - target;
-    if upper(n - x, n, alpha) <= allowed {
+    answer_by_failures(lower(n - x, n, alpha), upper(n - x, n, alpha), allowed)
+}
+
+/// Whether failure rates bounded so stay within what is allowed; met on the very bound.
+pub(crate) fn answer_by_failures(low: f64, high: f64, allowed: f64) -> TargetAnswer {
+    let allowed = allowed * TIE;
+    if high <= allowed {
         TargetAnswer::Met
-    } else if lower(n - x, n, alpha) > allowed {
+    } else if low > allowed {
         TargetAnswer::NotMet
     } else {
         TargetAnswer::NotEnoughEvidence
@@ -127,13 +135,7 @@ pub fn target_answer(x: f64, n: f64, target: f64, alpha: f64) -> TargetAnswer {
 
 /// Whether an interval of one-sided bounds meets `target` (METHODS.md 4, clustered form).
 pub fn target_answer_of(bounds: Interval, target: f64) -> TargetAnswer {
-    if bounds.low >= target {
-        TargetAnswer::Met
-    } else if bounds.high < target {
-        TargetAnswer::NotMet
-    } else {
-        TargetAnswer::NotEnoughEvidence
-    }
+    answer_by_failures(1.0 - bounds.high, 1.0 - bounds.low, 1.0 - target)
 }
 
 /// Examples needed until the rate seen so far decides about `target` (METHODS.md 4, n_to_settle).
@@ -174,7 +176,7 @@ pub fn n_to_prove_target(failures: u64, target: f64, alpha: f64) -> Option<u64> 
     }
     let proves = |n: u64| {
         let survivors = (n - failures) as f64;
-        inc_beta(target, survivors, failures as f64 + 1.0) <= alpha * (1.0 + 1e-12)
+        inc_beta(target, survivors, failures as f64 + 1.0) <= alpha * TIE
     };
     let (mut short, mut enough) = (failures, failures + 1);
     while !proves(enough) {

@@ -1,7 +1,7 @@
 //! Quantiles without a distribution: order statistics and exceedances (METHODS.md 5; David &
 //! Nagaraja, Order Statistics, ch. 7; Hahn & Meeker 1991).
 
-use super::proportion::{failure_rate_lower, failure_rate_upper, fewest_without_failure};
+use super::proportion::{TIE, answer_by_failures, failure_rate_lower, failure_rate_upper, fewest_without_failure};
 use super::special::{binomial_cdf, inc_beta};
 use super::{Estimate, Interval, Method, TargetAnswer, is_open_unit};
 
@@ -38,13 +38,13 @@ pub fn quantile_ranks(n: u64, q: f64, alpha: f64) -> QuantileRanks {
 
 /// Largest l in 1..=n with F(l − 1) ≤ tail.
 fn low_rank(n: u64, q: f64, tail: f64) -> Option<u64> {
-    let first_above = first_rank(n, |rank| binomial_cdf(rank - 1, n, q) > tail);
+    let first_above = first_rank(n, |rank| binomial_cdf(rank - 1, n, q) > tail * TIE);
     first_above.unwrap_or(n + 1).checked_sub(1).filter(|l| *l > 0)
 }
 
 /// Smallest u in 1..=n with F(u − 1) ≥ 1 − tail, read as P(X ≥ u) ≤ tail: 1 − tail loses digits.
 fn high_rank(n: u64, q: f64, tail: f64) -> Option<u64> {
-    first_rank(n, |rank| inc_beta(q, rank as f64, (n - rank + 1) as f64) <= tail)
+    first_rank(n, |rank| inc_beta(q, rank as f64, (n - rank + 1) as f64) <= tail * TIE)
 }
 
 /// First rank in 1..=n at which a monotone condition holds.
@@ -103,14 +103,7 @@ pub fn exceedance_answer(exceed: f64, n: f64, q: f64, alpha: f64) -> TargetAnswe
     if !is_open_unit(q) {
         return TargetAnswer::NotEnoughEvidence;
     }
-    let allowed = 1.0 - q;
-    if failure_rate_upper(exceed, n, alpha) <= allowed {
-        TargetAnswer::Met
-    } else if failure_rate_lower(exceed, n, alpha) > allowed {
-        TargetAnswer::NotMet
-    } else {
-        TargetAnswer::NotEnoughEvidence
-    }
+    answer_by_failures(failure_rate_lower(exceed, n, alpha), failure_rate_upper(exceed, n, alpha), 1.0 - q)
 }
 
 /// Smallest n with any one-sided upper bound on the `q` quantile, ⌈ln alpha / ln q⌉ (METHODS.md 5 and
@@ -144,6 +137,8 @@ mod tests {
             };
             assert_eq!(quantile_ranks(n, q, 0.05), expected);
         }
+        // F(0) = 1 − 0.9 is at most 0.1.
+        assert_eq!(quantile_ranks(1, 0.9, 0.1).low_one_sided, Some(1));
         // By summing the upper tail with mpmath: 1 − 1e-17 is 1 in a double.
         assert_eq!(quantile_ranks(2000, 0.95, 1e-17).high_one_sided, Some(1972));
         assert_eq!(quantile_ranks(0, 0.95, 0.05).point, None);

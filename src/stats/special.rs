@@ -80,7 +80,7 @@ fn lower_t_quantile(p: f64, nu: f64) -> f64 {
 /// Continued fraction by modified Lentz (DLMF 8.17.22) behind Loader's saddle-point prefactor, which
 /// keeps full precision at shapes of 10⁹. A shape of 0 or below puts all mass on its end.
 pub fn inc_beta(x: f64, a: f64, b: f64) -> f64 {
-    ln_inc_beta(x, a, b).exp().clamp(0.0, 1.0)
+    ln_inc_beta(x, 1.0 - x, a, b).exp().clamp(0.0, 1.0)
 }
 
 /// Quantile of Beta(a, b): safeguarded Newton on ln I_x − ln p (METHODS.md 0.1).
@@ -94,12 +94,31 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     if p.is_nan() || p >= 1.0 || a.is_nan() || b.is_nan() || b <= 0.0 {
         return 1.0;
     }
-    let target = p.ln();
+    solve_beta(p.ln(), a, b, Tail::Lower)
+}
+
+/// The x with `tail` of Beta(a, b) above it: without forming 1 − tail, which loses digits.
+pub(crate) fn beta_upper_quantile(tail: f64, a: f64, b: f64) -> f64 {
+    let usable = tail > 0.0 && tail < 0.5 && a > 0.0 && b > 0.0;
+    if usable { solve_beta(tail.ln(), a, b, Tail::Upper) } else { beta_quantile(1.0 - tail, a, b) }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Tail {
+    Lower,
+    Upper,
+}
+
+/// The x at which the logarithm of this tail of Beta(a, b) is `target`.
+fn solve_beta(target: f64, a: f64, b: f64, tail: Tail) -> f64 {
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     let mut x = (a / (a + b)).clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON);
     for _ in 0..MAX_STEPS {
-        let ln_cdf = ln_inc_beta(x, a, b);
-        let gap = ln_cdf - target;
+        let (ln_tail, sign) = match tail {
+            Tail::Lower => (ln_inc_beta(x, 1.0 - x, a, b), 1.0),
+            Tail::Upper => (ln_inc_beta(1.0 - x, x, b, a), -1.0),
+        };
+        let gap = sign * (ln_tail - target);
         if gap == 0.0 {
             break;
         }
@@ -108,7 +127,7 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
         } else {
             low = x;
         }
-        let slope = (ln_prefactor(x, a, b) - ln_cdf).exp() * a / (x * (1.0 - x));
+        let slope = (ln_prefactor(x, a, b) - ln_tail).exp() * a / (x * (1.0 - x));
         let newton = x - gap / slope;
         let next = if newton > low && newton < high {
             newton
@@ -127,8 +146,8 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     x.clamp(0.0, 1.0)
 }
 
-/// ln I_x(a, b).
-fn ln_inc_beta(x: f64, a: f64, b: f64) -> f64 {
+/// ln I_x(a, b), y = 1 − x.
+fn ln_inc_beta(x: f64, y: f64, a: f64, b: f64) -> f64 {
     if x.is_nan() || x >= 1.0 || a <= 0.0 {
         return 0.0;
     }
@@ -136,9 +155,9 @@ fn ln_inc_beta(x: f64, a: f64, b: f64) -> f64 {
         return f64::NEG_INFINITY;
     }
     if x <= (a + 1.0) / (a + b + 2.0) {
-        ln_prefactor(x, a, b) + continued_fraction(x, a, b).ln()
+        ln_prefactor_with(x, y, a, b) + continued_fraction(x, a, b).ln()
     } else {
-        let other = ln_prefactor_with(1.0 - x, x, b, a) + continued_fraction(1.0 - x, b, a).ln();
+        let other = ln_prefactor_with(y, x, b, a) + continued_fraction(y, b, a).ln();
         (-other.exp().min(1.0)).ln_1p()
     }
 }

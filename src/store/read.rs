@@ -114,6 +114,17 @@ impl Store {
         Ok(found.map(|(row, exchange)| CachedExchange { row, exchange: Arc::new(exchange) }))
     }
 
+    /// Whether there is an answer to an identical request.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has_answer(&self, key: &Digest) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM exchange WHERE key = ?1 AND reusable = 1")
+            .and_then(|mut statement| statement.exists([key.as_bytes().as_slice()]))
+            .map_err(|error| self.sqlite(error))
+    }
+
     /// Goes through a run's trials, variant by variant in the order of their examples' ids;
     /// `example_id` narrows it to one example.
     ///
@@ -123,21 +134,72 @@ impl Store {
         &self,
         run: i64,
         example_id: Option<&str>,
+        each: impl FnMut(StoredTrial) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_where("t.run = ?1 AND (?2 IS NULL OR t.example_id = ?2)", params![run, example_id], each)
+    }
+
+    /// Goes through the trials of one variant of a run, in the order of their examples' ids.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub fn each_trial_of<E: From<StoreError>>(
+        &self,
+        run: i64,
+        variant: &str,
+        each: impl FnMut(StoredTrial) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_where("t.run = ?1 AND t.variant = ?2", params![run, variant], each)
+    }
+
+    /// The trials of one example by one variant of a run, in the order of their repeats.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn trials(&self, run: i64, variant: &str, example_id: &str) -> Result<Vec<StoredTrial>, StoreError> {
+        let mut found = Vec::new();
+        let clause = "t.run = ?1 AND t.variant = ?2 AND t.example_id = ?3";
+        self.each_where(clause, params![run, variant, example_id], |trial| -> Result<(), StoreError> {
+            found.push(trial);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn each_where<E: From<StoreError>>(
+        &self,
+        clause: &str,
+        parameters: impl rusqlite::Params,
         mut each: impl FnMut(StoredTrial) -> Result<(), E>,
     ) -> Result<(), E> {
         let sql = format!(
             "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
              FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.digest = t.example
-             WHERE t.run = ?1 AND (?2 IS NULL OR t.example_id = ?2)
-             ORDER BY t.variant, t.example_id, t.repeat"
+             WHERE {clause} ORDER BY t.variant, t.example_id, t.repeat"
         );
         let wrap = |error| E::from(self.sqlite(error));
         let mut statement = self.connection.prepare_cached(&sql).map_err(wrap)?;
-        let mut rows = statement.query(params![run, example_id]).map_err(wrap)?;
+        let mut rows = statement.query(parameters).map_err(wrap)?;
         while let Some(row) = rows.next().map_err(wrap)? {
             each(stored_trial(row).map_err(wrap)?)?;
         }
         Ok(())
+    }
+
+    /// The names of the variants that a run has trials of, sorted. Looks at one row a variant.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn variants_of(&self, run: i64) -> Result<Vec<String>, StoreError> {
+        let mut names: Vec<String> = Vec::new();
+        let sql = "SELECT variant FROM trial WHERE run = ?1 AND variant > ?2 ORDER BY variant LIMIT 1";
+        let next = |after: &str| -> rusqlite::Result<Option<String>> {
+            self.connection.prepare_cached(sql)?.query_row(params![run, after], |row| row.get(0)).optional()
+        };
+        while let Some(name) = next(names.last().map_or("", String::as_str)).map_err(|error| self.sqlite(error))? {
+            names.push(name);
+        }
+        Ok(names)
     }
 
     /// The stored reply to a scorer's question.

@@ -15,7 +15,8 @@ use super::paths::Folder;
 use super::prompt_file;
 use super::raw::{RawData, RawScore, RawSuite};
 use super::schema::{OutputSchema, SchemaError};
-use super::{Prompt, ScorerSpec, Suite, Task};
+use super::second;
+use super::{DoubleAnnotation, ErrorClasses, Prompt, ScorerSpec, Suite, Task};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::digest::Digest;
 use crate::provider::load::Providers;
@@ -105,6 +106,7 @@ pub(super) fn build(
     let (variants, variant_spans) = placed.into_iter().unzip();
     let wrap = wrap_of(schema.as_ref(), scorers.first());
     let sources = Sources::read(&raw.data, wrap, &paths, options, faults);
+    let (annotations, error_classes) = second_looks(&raw.data, &sources.examples, (&scorers, &labels), &paths, faults);
     Some(Suite {
         name: raw.name?,
         description: raw.description,
@@ -131,13 +133,34 @@ pub(super) fn build(
         statistics: raw.statistics,
         budget: raw.budget,
         audit: raw.data.audit,
-        annotations: None,
-        error_classes: None,
+        annotations,
+        error_classes,
         impossible: raw.impossible,
         recording,
         digest: Digest::of_parts(digested.iter().map(String::as_bytes)),
         file: faults.source.path.clone(),
     })
+}
+
+/// Second labels and hand-labelled causes of errors, where the suite names them.
+fn second_looks(
+    data: &RawData,
+    examples: &ExampleSource,
+    (scorers, labels): (&[ScorerSpec], &[String]),
+    paths: &Folder<'_>,
+    faults: &mut Faults<'_>,
+) -> (Option<DoubleAnnotation>, Option<ErrorClasses>) {
+    let annotations = data.annotations.as_ref().and_then(|name| {
+        let path = paths.file(name, faults)?;
+        let at = scorers.first().map_or("", |primary| primary.expected_at.as_str());
+        let labels = second::Labels { examples, at, classes: labels.len() };
+        second::agreement(&path, name.span(), &labels, faults)
+    });
+    let error_classes = data.error_classes.as_ref().and_then(|name| {
+        let path = paths.file(name, faults)?;
+        second::error_classes(&path, faults)
+    });
+    (annotations, error_classes)
 }
 
 fn warn_without_labels(task: Option<&Spanned<Task>>, primary: Option<&ScorerSpec>, faults: &mut Faults<'_>) {

@@ -14,6 +14,7 @@ mod paths;
 mod prompt_file;
 pub mod raw;
 pub mod schema;
+mod second;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -74,6 +74,10 @@ pub(super) struct RawData {
     pub(super) sample: Option<Sample>,
     pub(super) repeats: Option<u32>,
     pub(super) audit: Option<LabelAudit>,
+    /// Second labels.
+    pub(super) annotations: Option<Spanned<String>>,
+    /// Causes of errors, labelled by hand.
+    pub(super) error_classes: Option<Spanned<String>>,
     pub(super) allow_outside: bool,
 }
 
@@ -183,9 +187,10 @@ fn read_data(section: Section<'_>) -> RawData {
         sample: section.section("sample").and_then(read_sample),
         repeats: section.whole_u32("repeats", 1),
         audit: section.section("audit").and_then(read_audit),
+        annotations: section.text("annotations"),
+        error_classes: section.text("error_classes"),
         allow_outside: section.flag("allow_outside").unwrap_or(false),
     };
-    section.not_yet(&["annotations", "error_classes"]);
     section.finish();
     data
 }
@@ -228,7 +233,7 @@ fn read_sample(section: Section<'_>) -> Option<Sample> {
     Some(Sample { n: n?.into_inner(), seed, stratify })
 }
 
-pub(crate) fn read_audit(section: Section<'_>) -> Option<LabelAudit> {
+fn read_audit(section: Section<'_>) -> Option<LabelAudit> {
     let checked = section.required("checked", section.whole("checked", 1));
     let wrong = section.required("wrong", section.whole("wrong", 0));
     if let (Some(checked), Some(wrong)) = (&checked, &wrong)

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Layer 3.
     ("wire", &["LAYER1", "LAYER2"]),
     ("prompt", &["LAYER1", "LAYER2", "wire"]),
-    ("plan", &["LAYER1", "LAYER2", "prompt"]),
+    ("plan", &["stats", "LAYER1", "LAYER2", "prompt"]),
     ("probe", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),
     ("measure", &["stats", "LAYER1", "LAYER2", "score", "wire"]),

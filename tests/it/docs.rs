@@ -4,10 +4,13 @@ use crate::support::Project;
 
 const COMMANDS: &[&[&str]] = &[
     &["check"],
+    &["plan"],
     &["run"],
     &["runs"],
     &["show"],
+    &["compare"],
     &["record"],
+    &["calc"],
     &["providers", "list"],
     &["providers", "check"],
     &["providers", "prices"],

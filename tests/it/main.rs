@@ -6,11 +6,15 @@
 
 mod architecture;
 mod batch;
+mod calc;
 mod check;
+mod compare;
 mod conformance;
+mod decide;
 mod docs;
 mod drive;
 mod fit;
+mod plan;
 mod prompt_cache;
 mod providers;
 mod providers_command;

@@ -23,6 +23,7 @@ fn each_command_prints_what_its_schema_says() {
     fits(&project.run(["run", "suites/tiny", "--json", "-q"]).exits(0).json(), "run");
     fits(&project.run(["runs", "--json"]).exits(0).json(), "runs");
     fits(&project.run(["show", "last", "e01", "--json"]).exits(0).json(), "show");
+    fits(&project.run(["compare", "plain", "schema", "--json"]).exits(0).json(), "compare");
     fits(&project.run(["record", "last", "-o", "again.jsonl", "--json"]).exits(0).json(), "record");
     fits(&project.run(["show", "last", "nobody", "--json"]).exits(2).json(), "error");
 }

@@ -38,7 +38,6 @@ pub(super) fn read(document: &Document<'_>) -> Option<Given> {
         annotations,
         error_classes,
         margin: root.number_in("margin", 0.0, 1.0).unwrap_or(0.02),
-        same_examples: root.flag("same_examples").unwrap_or(true),
         incumbent: incumbent.map(|name| VariantId(name.into_inner())),
         impossible: names(&impossible),
         not_tried: names(&not_tried),

@@ -150,6 +150,8 @@ fn tiny_rates_keep_their_digits() {
     // Computed with mpmath, 40 digits.
     close_to(jeffreys(1., 1e9, 0.05).low, 1.07897641333102e-10, 1e-9);
     close_to(jeffreys(3., 1e6, 0.05).low, 8.44935289550683e-7, 1e-10);
+    close_to(failure_rate_upper(3., 1e4, 1e-12), 0.0036671118846059, 1e-10);
+    close_to(jeffreys(3., 1e4, 1e-12).high, 0.00361020338390881, 1e-10);
     close_to(wilson(1e-4, 100., 0.05).low, 2.60304219447298e-11, 1e-10);
     close_to(wilson(100. - 1e-4, 100., 0.05).low, 1.0 - 0.0369954241939588, 1e-12);
 }
@@ -159,5 +161,16 @@ fn a_whole_answer_is_not_rounded_up() {
     for (alpha, target, expected) in [(1e-5, 0.1, 5), (1e-7, 0.1, 7), (1e-17, 0.1, 17), (0.125, 0.5, 3)] {
         assert_eq!(n_to_settle_target(0., 0., target, alpha, 0.8), Some(expected));
         assert_eq!(n_to_prove_target(0, target, alpha), Some(expected));
+    }
+}
+
+#[test]
+fn a_bound_on_the_target_is_decided_as_in_exact_arithmetic() {
+    // U = 1 − 0.1^(1/1) = 0.9 is not below the target, and L = 0.1 reaches it.
+    assert_eq!(target_answer(0., 1., 0.9, 0.1), TargetAnswer::NotEnoughEvidence);
+    assert_eq!(target_answer(1., 1., 0.1, 0.1), TargetAnswer::Met);
+    for (x, target) in [(0., 0.9), (1., 0.1)] {
+        let bounds = clopper_pearson_one_sided(x, 1., 0.1);
+        assert_eq!(target_answer_of(bounds, target), target_answer(x, 1., target, 0.1));
     }
 }

@@ -47,6 +47,16 @@ impl Prefix {
     }
 }
 
+fn is_openai(provider: &Provider) -> bool {
+    let wire = matches!(provider.wire, WireKind::OpenaiChat | WireKind::OpenaiResponses);
+    wire && matches!(provider.dialect, Dialect::Openai | Dialect::Azure)
+}
+
+/// The shortest prefix, in tokens, that a model's prompt cache keeps, if known.
+pub fn cache_min_tokens(provider: &Provider, model: &Model) -> Option<u64> {
+    model.facts.cache_min_tokens.or(is_openai(provider).then_some(OPENAI_CACHE_MIN_TOKENS))
+}
+
 /// Renders the cached prefix of a variant, by its index; this module cannot, since prompts live
 /// above it.
 pub type PrefixOf<'a> = &'a dyn Fn(usize) -> Option<Prefix>;
@@ -182,8 +192,7 @@ impl Asked<'_> {
     /// OpenAI itself, on its own address or on Azure: what is true of its models there need not be
     /// true of another host's.
     fn is_openai(&self) -> bool {
-        let wire = matches!(self.provider.wire, WireKind::OpenaiChat | WireKind::OpenaiResponses);
-        wire && matches!(self.provider.dialect, Dialect::Openai | Dialect::Azure)
+        is_openai(self.provider)
     }
 
     /// The asked reasoning effort, under the suite's name for it or the wire's own.
@@ -373,8 +382,7 @@ impl Asked<'_> {
             let help = "put what changes into the user part, and take shots that are the same for all";
             findings.push(Finding::warning("suite/unstable-prefix", what, help));
         }
-        let default = self.is_openai().then_some(OPENAI_CACHE_MIN_TOKENS);
-        let least = self.model.facts.cache_min_tokens.or(default);
+        let least = cache_min_tokens(self.provider, self.model);
         if let Some(least) = least.filter(|&least| prefix.tokens() < least) {
             let what = format!("{} caches a prefix from {least} tokens on", self.name());
             let help = "estimated at four characters a token; add shots or instructions, or drop `cache`";

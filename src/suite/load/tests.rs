@@ -121,7 +121,7 @@ fn all_faults_come_at_once() {
 
 #[test]
 fn what_a_later_version_serves_is_refused_by_name() {
-    place(fault("[output]", "annotations = \"d.jsonl\"\n[output]"), "suite/not-yet", 7, 1);
+    place(fault("[prompts]", "[latency]\nsamples = 5\n[prompts]"), "suite/not-yet", 12, 2);
     place(fault("\"exact\"", "\"judge\""), "suite/not-yet", 10, 8);
     let parquet = SUITE.replace("test.jsonl", "test.parquet");
     place(only(load_files(&[("suite.toml", parquet.as_bytes()), ("test.parquet", b"")])), "suite/not-yet", 5, 12);
@@ -307,4 +307,24 @@ fn a_fault_of_a_matrix_is_said_once() {
                   retrieve = { k = 1 }\n";
     let found: Vec<_> = of_variant(matrix).into_iter().map(|fault| (fault.0, fault.1)).collect();
     assert_eq!(found, [("suite/unknown-model", 19), ("suite/no-documents", 23)]);
+}
+
+#[test]
+fn second_looks_at_labels_are_counted() {
+    let suite = SUITE.replace("[output]", "annotations = \"second.jsonl\"\nerror_classes = \"errors.jsonl\"\n[output]");
+    let second =
+        b"{\"id\": \"t1\", \"expected\": {\"label\": \"A\"}}\n{\"id\": \"t2\", \"expected\": {\"label\": \"A\"}}\n";
+    let errors = b"{\"id\": \"t1\", \"class\": \"knowledge\"}\n{\"id\": \"t2\", \"class\": \"other\"}\n";
+    let files: [(&str, &[u8]); 3] =
+        [("suite.toml", suite.as_bytes()), ("second.jsonl", second), ("errors.jsonl", errors)];
+    let loaded = load_files(&files).unwrap().suite;
+    let pairs = loaded.annotations.unwrap();
+    assert_eq!((pairs.pairs, pairs.agreed, pairs.classes), (2, 1, 2));
+    let classes = loaded.error_classes.unwrap();
+    assert_eq!((classes.checked, classes.knowledge, classes.preference), (2, 1, 0));
+    let twice = b"{\"id\": \"t1\", \"class\": \"knowledge\"}\n{\"id\": \"t1\", \"class\": \"knowlege\"}\n";
+    let found = only(load_files(&[files[0], files[1], ("errors.jsonl", twice)]));
+    assert_eq!((found.code, found.line), ("suite/bad-second-look", 2));
+    let others = b"{\"id\": \"x\", \"expected\": {\"label\": \"A\"}}\n";
+    assert_eq!(only(load_files(&[files[0], files[2], ("second.jsonl", others)])).code, "suite/no-pairs");
 }

@@ -1,6 +1,7 @@
 //! A project in a temporary folder, and the program run in it.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -111,6 +112,16 @@ impl Project {
     /// Runs the program to its end.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
         Output::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs the program to its end with this text on its stdin.
+    pub(crate) fn run_reading<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>, input: &str) -> Output {
+        let mut command = self.command(arguments);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        // A program that refuses its flags does not read.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Output::of(child.wait_with_output().unwrap())
     }
 
     /// Starts the program, to be stopped or waited for.

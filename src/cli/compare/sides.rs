@@ -1,0 +1,184 @@
+//! The sides read from the store, each run's answers graded by its suite as it stands now.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::names::SideName;
+use crate::cli::{measuring, show};
+use crate::error::Error;
+use crate::measure::RunProvenance;
+use crate::measure::grade::{EndpointFacts, Grader};
+use crate::measure::roster::Roster;
+use crate::measure::side::Side;
+use crate::measure::steps;
+use crate::replay::{self, LatencyClaim};
+use crate::report::compare::SideFacts;
+use crate::store::{RunRow, Store};
+use crate::suite::Suite;
+use crate::trial::Provenance;
+use crate::variant::Variant;
+
+/// A run with what grades it.
+pub(super) struct Graded {
+    pub(super) run: RunRow,
+    pub(super) suite: Suite,
+    pub(super) grader: Grader,
+    /// How often its examples were asked at most.
+    repeats: u32,
+    /// Whether the suite's recording declares its times comparable.
+    recording_comparable: bool,
+}
+
+impl Graded {
+    fn load(store: &Store, run: &RunRow, folder: Option<&Path>) -> Result<Self, Error> {
+        let (suite, grader) = show::suite_of(run, folder)?;
+        if grader.wants_command() {
+            measuring::ask_processes(store, run.id, &suite, &grader)?;
+        }
+        let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
+        let asked = options["repeats"].as_u64().and_then(|repeats| u32::try_from(repeats).ok());
+        // A recording that is gone declares nothing.
+        let header = suite.recording.as_ref().and_then(|path| replay::header(path).ok());
+        Ok(Self {
+            run: run.clone(),
+            repeats: asked.unwrap_or(1).max(suite.repeats),
+            recording_comparable: header.is_some_and(|header| header.latency == LatencyClaim::Comparable),
+            suite,
+            grader,
+        })
+    }
+
+    /// What makes two suites grade alike.
+    pub(super) fn grading(&self) -> String {
+        let schema = self.suite.schema.as_ref().map(|schema| schema.document().to_string());
+        format!("{:?} {:?} {:?} {schema:?}", self.suite.scorers, self.suite.parse, self.suite.score_invalid)
+    }
+}
+
+/// A side with what was read of it.
+pub(super) struct ReadSide {
+    pub(super) name: SideName,
+    pub(super) side: Side,
+    /// The variant's place in its suite.
+    pub(super) place: usize,
+}
+
+/// All sides, and the examples that they were asked.
+pub(super) struct Sides {
+    pub(super) roster: Roster,
+    graded: BTreeMap<i64, Graded>,
+    pub(super) all: Vec<ReadSide>,
+}
+
+impl Sides {
+    /// Reads the sides one after another; `folder` is where the suite is, if not where a run found it.
+    pub(super) fn read(store: &Store, names: &[SideName], folder: Option<&Path>) -> Result<Self, Error> {
+        let mut sides = Self { roster: Roster::default(), graded: BTreeMap::new(), all: Vec::new() };
+        for name in names {
+            if let Entry::Vacant(place) = sides.graded.entry(name.run.id) {
+                place.insert(Graded::load(store, &name.run, folder)?);
+            }
+            let read = sides.read_one(store, name)?;
+            sides.all.push(read);
+        }
+        Ok(sides)
+    }
+
+    fn read_one(&mut self, store: &Store, name: &SideName) -> Result<ReadSide, Error> {
+        let Some(graded) = self.graded.get(&name.run.id) else {
+            return Err(Error::usage(format!("run `{}` was not read", name.run.name), "please report this"));
+        };
+        let Some(place) = measuring::places(&graded.suite).get(name.variant.as_str()).copied() else {
+            return Err(Error::usage(
+                format!(
+                    "the suite in {} has no variant `{}` any more, so that nothing can grade its answers",
+                    graded.suite.folder.display(),
+                    name.variant
+                ),
+                "put the variant back, or name a copy of the suite that has it with --suite",
+            ));
+        };
+        let grader = &graded.grader;
+        let price = grader.endpoint(place).and_then(|endpoint| endpoint.price);
+        let mut side = Side::new(grader.checks_validity(place), graded.repeats);
+        let roster = &mut self.roster;
+        store.each_trial_of(name.run.id, &name.variant, |trial| -> Result<(), Error> {
+            let replies = measuring::replies(store, grader, place, &trial)?;
+            let found = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
+            let example = roster.place(&trial.example, found.expected_label.as_deref());
+            // The times of a recorded answer are the recorded ones, whenever it was read.
+            let reused = trial.reused && trial.exchange.provenance == Provenance::Live;
+            side.add(example, &trial.exchange, &found, reused, price.as_ref());
+            Ok(())
+        })?;
+        Ok(ReadSide { name: name.clone(), side, place })
+    }
+
+    /// The run of a side, with what grades it.
+    pub(super) fn graded(&self, side: &ReadSide) -> Result<&Graded, Error> {
+        let found = self.graded.get(&side.name.run.id);
+        found.ok_or_else(|| Error::usage(format!("run `{}` was not read", side.name.run.name), "please report this"))
+    }
+
+    /// The variant as its suite defines it now.
+    pub(super) fn variant(&self, side: &ReadSide) -> Result<&Variant, Error> {
+        Ok(&self.graded(side)?.suite.variants[side.place])
+    }
+
+    pub(super) fn endpoint(&self, side: &ReadSide) -> Result<Option<&EndpointFacts>, Error> {
+        Ok(self.graded(side)?.grader.endpoint(side.place))
+    }
+
+    /// Whether the times of a side may be compared with another's of the same kind.
+    pub(super) fn times_comparable(&self, side: &ReadSide) -> Result<bool, Error> {
+        Ok(side.side.provenance() == RunProvenance::Live || self.graded(side)?.recording_comparable)
+    }
+
+    /// What is known of a side, under a name that tells it from the others.
+    pub(super) fn facts(&self, side: &ReadSide) -> Result<SideFacts, Error> {
+        let graded = self.graded(side)?;
+        let (suite, variant) = (&graded.suite, self.variant(side)?);
+        let sent = side.side.sent_unix_ms();
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        Ok(SideFacts {
+            name: self.short_name(side),
+            run: graded.run.name.clone(),
+            variant: variant.id.clone(),
+            suite: suite.name.clone(),
+            suite_digest: suite.digest,
+            endpoints: owned(side.side.endpoints()),
+            asked_model: self.endpoint(side)?.map_or(String::new(), |endpoint| endpoint.served_as.clone()),
+            served_models: owned(side.side.served_models()),
+            prompt: suite.prompts.get(variant.prompt).map_or(String::new(), |prompt| prompt.name.clone()),
+            interventions: variant.interventions(),
+            settings: steps::settings(variant),
+            params: variant.params.clone(),
+            provenance: side.side.provenance(),
+            counts: side.side.counts(),
+            repeats: graded.repeats,
+            first_day: sent.and_then(|(first, _)| day(first)),
+            last_day: sent.and_then(|(_, last)| day(last)),
+        })
+    }
+
+    /// The variant where all are of one run, the run where all are one variant, else both.
+    fn short_name(&self, side: &ReadSide) -> String {
+        let (run, variant) = (&side.name.run, &side.name.variant);
+        if self.all.iter().all(|other| other.name.run.id == run.id) {
+            variant.clone()
+        } else if self.all.iter().all(|other| other.name.variant == *variant) {
+            run.name.clone()
+        } else {
+            format!("{}:{variant}", run.name)
+        }
+    }
+}
+
+/// The day in UTC.
+fn day(unix_ms: i64) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(unix_ms).ok()?;
+    Some(jiff::tz::Offset::UTC.to_datetime(at).date().to_string())
+}
