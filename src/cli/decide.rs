@@ -63,6 +63,10 @@ pub(super) fn decide(args: &DecideArgs, printer: Printer) -> Result<Exit, Error>
     };
     printer.text(&format!("{}\n\n", decided.heading));
     printer.text(&terminal::decision(&decided.verdict, printer.width()));
+    let times = decided.about["times_scored"].as_u64().unwrap_or(0);
+    if let Some(note) = terminal::scored_before(times) {
+        printer.text(&format!("\n{}", terminal::wrap(&note, "", "", printer.width())));
+    }
     if args.explain {
         printer.text(&explanation::text(&decided.derivations, printer.width()));
     }
@@ -106,7 +110,7 @@ fn on_run(args: &DecideArgs, today: Date) -> Result<Decided, Error> {
         heading: format!("{} · run {} · {source}, graded by the suite as it stands now", suite.name, run.name),
         about: json!({
             "run": run.name, "suite": suite.name, "file": null, "task": suite.description,
-            "provenance": measurements.provenance,
+            "provenance": measurements.provenance, "times_scored": store.times_scored(&suite.name)?,
         }),
         verdict,
         derivations,
@@ -129,7 +133,7 @@ fn on_file(file: &Path, today: Date, printer: Printer) -> Result<Decided, Error>
     let of = if task.is_empty() { String::new() } else { format!("{task} · ") };
     Ok(Decided {
         heading: format!("{of}figures stated in {name}: nothing here was measured by this tool"),
-        about: json!({"run": null, "suite": null, "file": name, "task": given.task, "provenance": "stated"}),
+        about: json!({"run": null, "suite": null, "file": name, "task": given.task, "provenance": "stated", "times_scored": null}),
         verdict,
         derivations,
     })

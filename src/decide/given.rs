@@ -189,6 +189,7 @@ fn subject(given: &GivenVariant) -> Subject<'_> {
             GivenTimes::Samples(latency) => Times::Samples(latency),
             GivenTimes::OverLimit { over, n } => Times::OverLimit { over: *over, n: *n },
         },
+        ttft_trials: &[],
         batched: 0,
         in_flight: 0,
         per_request: given.per_request,
@@ -216,7 +217,7 @@ fn stated_cost(per_million: Range) -> Estimate {
 fn latency(mut samples_ms: Vec<f64>, alpha: f64) -> Latency {
     samples_ms.sort_by(f64::total_cmp);
     let quantile = |q| (!samples_ms.is_empty()).then(|| quantile_estimate(&samples_ms, q, alpha));
-    Latency { p50: quantile(0.5), p95: quantile(0.95), censored: 0, sorted_ms: samples_ms.clone() }
+    Latency { p50: quantile(0.5), p95: quantile(0.95), sorted_ms: samples_ms.clone(), ..Latency::default() }
 }
 
 /// The rung that a step's name stands for; `None` for few-shot.

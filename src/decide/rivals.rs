@@ -5,6 +5,7 @@ use super::ladder::TriggerState;
 use super::subject::Rates;
 use super::{prose, triggers};
 use crate::stats::cluster::mean_with_t;
+use crate::stats::paired::paired_difference;
 use crate::stats::proportion::clopper_pearson_one_sided;
 use crate::stats::{Estimate, Interval};
 
@@ -83,6 +84,9 @@ fn latency_no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64)
     if triggers::latency(evidence, b, met_alpha).state == TriggerState::Clear {
         return Rest::NoWorse;
     }
+    if let Some(rest) = pairs_no_worse(evidence, (a, b), limit, met_alpha) {
+        return rest;
+    }
     let over = |place: usize, alpha: f64| {
         let latency = &evidence.at(place).ttft;
         clopper_pearson_one_sided(latency.over(limit) as f64, latency.n() as f64, alpha)
@@ -97,6 +101,40 @@ fn latency_no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64)
     } else {
         Rest::Unknown(format!("whether {name} answers later than the limit more often is not shown"), None)
     }
+}
+
+/// The same on the examples that both answered afresh: the indicators of "within the limit" are paired
+/// (METHODS.md 5). `None` where such times are not known for most of them.
+fn pairs_no_worse(evidence: &Evidence<'_>, (a, b): (usize, usize), limit: f64, met_alpha: f64) -> Option<Rest> {
+    let examples = evidence.setting.clusters.len();
+    let within = |place: usize| {
+        let mut sums = vec![(0_u32, 0_u32); examples];
+        for trial in evidence.at(place).ttft_trials {
+            if let Some(sum) = sums.get_mut(trial.example as usize) {
+                *sum = (sum.0 + u32::from(f64::from(trial.ms) <= limit), sum.1 + 1);
+            }
+        }
+        sums
+    };
+    let (first, second) = (within(a), within(b));
+    let share = |(within, all): (u32, u32)| (all > 0).then(|| f64::from(within) / f64::from(all));
+    let pairs = first.iter().zip(&second).zip(evidence.setting.clusters);
+    let known = pairs.filter_map(|((a, b), &cluster)| Some((share(*b)? - share(*a)?, cluster)));
+    let (values, clusters): (Vec<f64>, Vec<u32>) = known.unzip();
+    if values.is_empty() || 2 * values.len() < examples {
+        return None;
+    }
+    let margin = evidence.facts.margin;
+    let calls = values.len() as u64;
+    let interval = |alpha: f64| paired_difference(&values, &clusters, calls, 2.0 * alpha).interval;
+    let name = evidence.name(b);
+    Some(if interval(evidence.alpha()).high < -margin {
+        Rest::Worse(format!("{name} answers later than the limit more often"))
+    } else if interval(met_alpha).low > -margin {
+        Rest::NoWorse
+    } else {
+        Rest::Unknown(format!("whether {name} answers later than the limit more often is not shown"), None)
+    })
 }
 
 /// Whether b's 95th percentile is at least 10% under a's, by their intervals.

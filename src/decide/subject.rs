@@ -2,7 +2,7 @@
 //! of figures that were measured elsewhere.
 
 use crate::measure::anytime::Anytime;
-use crate::measure::{Latency, Measurements, VariantMeasurements};
+use crate::measure::{Latency, Measurements, TimedTrial, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::stats::cost::CacheShares;
 use crate::variant::{Retrieve, Variant};
@@ -98,6 +98,8 @@ pub(super) struct Subject<'a> {
     /// What the most frequent failure said.
     pub(super) failure: Option<&'a str>,
     pub(super) ttft: Times<'a>,
+    /// The same by trial; empty where it is not known so.
+    pub(super) ttft_trials: &'a [TimedTrial],
     /// Trials that came by batch, and have no times.
     pub(super) batched: u64,
     /// Most requests at once; 0 where it is not known.
@@ -124,6 +126,7 @@ impl<'a> Subject<'a> {
             missing: measured.missing,
             failure: measured.failures.first().map(|(_, _, message)| message.as_str()),
             ttft: Times::Samples(&measured.ttft),
+            ttft_trials: &measured.ttft_trials,
             batched: measured.batched,
             in_flight: measured.in_flight,
             per_request: measured.cost.per_request,

@@ -368,3 +368,49 @@ fn a_run_that_may_have_stopped_early_is_judged_by_sequences() {
     assert_eq!(early.paired.as_ref().unwrap().difference.method, Method::BettingConfidenceSequence);
     assert!(early.notes.contains(&"stopped-early".to_owned()));
 }
+
+/// 400 answers, the first 10 of them late, sent at `per_minute` a minute.
+fn timed(name: &str, per_minute: u32, late_ms: f32) -> VariantMeasurements {
+    let mut measured = variant(name, 1, 380, 400);
+    let trial = |example: u32| crate::measure::TimedTrial {
+        example,
+        minute: example / per_minute,
+        ms: if example < 10 { late_ms } else { 100.0 },
+    };
+    measured.ttft_trials = (0..400).map(trial).collect();
+    measured.ttft.sorted_ms = measured.ttft_trials.iter().map(|trial| f64::from(trial.ms)).collect();
+    measured.ttft.sorted_ms.sort_by(f64::total_cmp);
+    measured
+}
+
+#[test]
+fn answers_of_one_minute_go_together_where_there_are_several() {
+    let targets = Targets { ttft_p95_ms: Some(300.0), ..Targets::default() };
+    let state = |measured| decide(&facts(&targets), &measurements(vec![measured])).triggers.t3;
+    // METHODS.md 5: 10 of 400 over the limit prove the 95th percentile, as one burst.
+    let burst = state(timed("burst", 1_000, 900.0));
+    assert_eq!(burst.state, TriggerState::Clear, "{}", burst.explanation);
+    // The same within four minutes, all late ones in the first: four clusters say less.
+    let spread = state(timed("spread", 100, 900.0));
+    assert_eq!(spread.state, TriggerState::Unknown, "{}", spread.explanation);
+    assert!(spread.explanation.contains("4 minutes"), "{}", spread.explanation);
+    // None late at all is never a weaker sign than some.
+    let never = state(timed("never", 100, 100.0));
+    assert_eq!(never.state, TriggerState::Clear, "{}", never.explanation);
+}
+
+#[test]
+fn latency_of_two_variants_is_paired_by_example() {
+    let targets = Targets { ttft_p95_ms: Some(50.0), schema_validity: Some(0.99), ..Targets::default() };
+    let mut plain = timed("plain", 1_000, 900.0);
+    plain.valid[..40].fill(Some(0.0));
+    let mut schema = timed("schema", 1_000, 900.0);
+    schema.variant.structured = Structured::JsonSchema;
+    let verdict = decide(&facts(&targets), &measurements(vec![plain.clone(), schema.clone()]));
+    // Late on the very same answers: no worse, though both are over the limit.
+    assert_eq!(verdict.rungs[&Rung::Schema].status, RungStatus::Pass, "{}", verdict.rungs[&Rung::Schema].explanation);
+    schema.ttft_trials.iter_mut().skip(200).for_each(|trial| trial.ms = 10.0);
+    plain.ttft_trials.iter_mut().for_each(|trial| trial.ms = 10.0);
+    let worse = decide(&facts(&targets), &measurements(vec![plain, schema]));
+    assert_eq!(worse.rungs[&Rung::Schema].status, RungStatus::Fail, "{}", worse.rungs[&Rung::Schema].explanation);
+}

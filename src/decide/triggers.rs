@@ -4,11 +4,12 @@
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, Metric, POWER};
+use super::evidence::{Evidence, Metric, POWER, scale_up};
 use super::ladder::TriggerState;
 use super::prose;
+use super::subject::Subject;
+use crate::stats::cluster::clustered_mean;
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, target_answer_of};
-use crate::stats::quantile::exceedance_answer;
 use crate::stats::sequential::cs_bernoulli;
 use crate::stats::{Estimate, Interval, Method, TargetAnswer};
 
@@ -196,26 +197,30 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
         let why = format!("time to the first token of {name}: {why}");
         return Trigger { finding: subject.ttft.p95(), n, ..Trigger::unknown(limit, why) };
     }
-    let over = subject.ttft.over(limit);
-    let within = n.saturating_sub(over) as f64;
-    let (alpha, total) = (evidence.alpha(), n as f64);
-    let (answer, bounds) = exceedance(evidence, over as f64, total, alpha);
-    let met = exceedance(evidence, over as f64, total, met_alpha).0 == TargetAnswer::Met;
-    let state = match answer {
+    let (alpha, over) = (evidence.alpha(), subject.ttft.over(limit));
+    let judged = exceedance(evidence, place, limit, alpha);
+    let met = exceedance(evidence, place, limit, met_alpha).answer == TargetAnswer::Met;
+    let state = match judged.answer {
         TargetAnswer::Met if !met => TriggerState::Unknown,
         answer => state_of(answer),
     };
     let unknown = state == TriggerState::Unknown;
-    let n_to_settle = n_to_settle_target(within, total, QUANTILE, alpha, POWER).filter(|_| unknown);
+    let within = judged.n_eff - judged.share * judged.n_eff;
+    let needed = n_to_settle_target(within, judged.n_eff, QUANTILE, alpha, POWER);
+    let n_to_settle = needed.map(|needed| scale_up(needed, n, judged.n_eff)).filter(|_| unknown);
     let tail = if unknown { prose::settle(n_to_settle, "answers") } else { String::new() };
     let p95 = subject.ttft.p95().map_or_else(|| "not shown".to_owned(), |p95| prose::milliseconds(&p95));
     let load = match subject.in_flight {
         0 => String::new(),
         most => format!(", at most {most} requests at once"),
     };
+    let minutes = match judged.minutes {
+        0 | 1 => String::new(),
+        minutes => format!(", sent within {minutes} minutes that count as clusters"),
+    };
     let explanation = format!(
         "95th percentile of the time to the first token of {name} is {p95}, {} of {} answers over the limit\
-{load}; {}{tail}",
+         {load}{minutes}; {}{tail}",
         prose::count(over),
         prose::count(n),
         against_target(state, &format!("{} ms", prose::number(limit, 0))),
@@ -224,28 +229,65 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
         state,
         target: Some(limit),
         finding: subject.ttft.p95(),
-        bounds: Some(bounds),
+        bounds: Some(judged.bounds),
         n,
         n_to_settle,
         explanation,
     }
 }
 
-/// The share over the limit against 5%, each end one-sided at `alpha`; by sequence where the run may
-/// have stopped early.
-fn exceedance(evidence: &Evidence<'_>, over: f64, n: f64, alpha: f64) -> (TargetAnswer, Interval) {
-    if evidence.setting.anytime.is_none() {
-        return (exceedance_answer(over, n, QUANTILE, alpha), clopper_pearson_one_sided(over, n, alpha));
-    }
-    let bounds = cs_bernoulli(over, n, (2.0 * alpha).min(0.999));
-    let answer = if bounds.high <= 1.0 - QUANTILE {
+/// The share of answers over the limit.
+pub(super) struct Exceedance {
+    pub(super) answer: TargetAnswer,
+    /// Each end one-sided.
+    pub(super) bounds: Interval,
+    pub(super) share: f64,
+    pub(super) n_eff: f64,
+    /// Minutes in which the answers were sent; 0 where that is not known.
+    pub(super) minutes: u64,
+}
+
+/// The share over the limit against 5%, each end one-sided at `alpha`. Answers of one minute go
+/// together, so where they were sent within several, the minute is the cluster (METHODS.md 5); by
+/// sequence where the run may have stopped early.
+pub(super) fn exceedance(evidence: &Evidence<'_>, place: usize, limit: f64, alpha: f64) -> Exceedance {
+    let subject = evidence.at(place);
+    let (over, n) = (subject.ttft.over(limit) as f64, subject.ttft.n() as f64);
+    let (indicators, minutes) = over_by_minute(subject, limit);
+    let known = clustered_mean(&indicators, &minutes, indicators.len() as u64, alpha);
+    let spans = known.groups > 1 && indicators.len() as u64 == subject.ttft.n();
+    let (bounds, n_eff) = if evidence.setting.anytime.is_some() {
+        (cs_bernoulli(over, n, (2.0 * alpha).min(0.999)), n)
+    } else if spans {
+        let n_eff = known.n_eff.unwrap_or(1.0);
+        (clopper_pearson_one_sided(over / n * n_eff, n_eff, alpha), n_eff)
+    } else {
+        (clopper_pearson_one_sided(over, n, alpha), n)
+    };
+    let most = 1.0 - QUANTILE;
+    let answer = if bounds.high <= most {
         TargetAnswer::Met
-    } else if bounds.low > 1.0 - QUANTILE {
+    } else if bounds.low > most {
         TargetAnswer::NotMet
     } else {
         TargetAnswer::NotEnoughEvidence
     };
-    (answer, bounds)
+    Exceedance { answer, bounds, share: if n > 0.0 { over / n } else { 0.0 }, n_eff, minutes: known.groups }
+}
+
+/// Whether each answer was over the limit, and the minute in which it was sent: what the effective
+/// number of answers is taken from. Where none was over, one is taken to be: a limit that was never
+/// passed says nothing of how late answers come together.
+pub(super) fn over_by_minute(subject: &Subject<'_>, limit: f64) -> (Vec<f64>, Vec<u32>) {
+    let trials = subject.ttft_trials.iter();
+    let (mut over, minutes): (Vec<f64>, Vec<u32>) =
+        trials.map(|trial| (f64::from(u8::from(f64::from(trial.ms) > limit)), trial.minute)).unzip();
+    if over.iter().all(|&late| late == 0.0)
+        && let Some(first) = over.first_mut()
+    {
+        *first = 1.0;
+    }
+    (over, minutes)
 }
 
 /// T4: what one variant costs a month.

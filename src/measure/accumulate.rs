@@ -14,7 +14,7 @@ use super::retrieval::{Found, RetrievalTally};
 use super::rounds::ExampleIds;
 use super::slices::{CLASS_TAG, SliceBook};
 use super::stopping::is_graded;
-use super::{Measurements, OutcomeCounts, UsageTotals};
+use super::{Measurements, OutcomeCounts, TimedTrial, UsageTotals};
 use crate::exchange::{FailureKind, Usage};
 use crate::score::Grade;
 use crate::score::field_f1::{FieldCounts, FieldTable};
@@ -125,6 +125,8 @@ pub(super) struct Tally {
     pub(super) violations: HashMap<String, u64>,
     pub(super) fields: FieldTable,
     pub(super) ttft: Times,
+    /// Kept where there is a target for it.
+    pub(super) ttft_trials: Vec<TimedTrial>,
     pub(super) total: Times,
     pub(super) streamed: u64,
     pub(super) in_flight: u32,
@@ -163,6 +165,8 @@ pub(super) struct Settings {
     pub(super) classifies: bool,
     pub(super) repeats: u32,
     pub(super) statistics: Statistics,
+    /// Whether the suite has a target for the time to the first token.
+    pub(super) judges_ttft: bool,
 }
 
 impl Settings {
@@ -205,6 +209,7 @@ impl Accumulator {
             classifies: suite.task == Task::Classification,
             repeats: suite.repeats,
             statistics: suite.statistics,
+            judges_ttft: suite.targets.ttft_p95_ms.is_some(),
         })
     }
 
@@ -247,7 +252,11 @@ impl Accumulator {
         let scale = self.scale;
         let tally = &mut self.tallies[variant];
         tally.count_end(&graded, place);
+        let timed = tally.ttft.ms.len() as u64 + tally.ttft.censored;
         tally.add_times(&graded, facts);
+        if self.settings.judges_ttft && tally.ttft.ms.len() as u64 + tally.ttft.censored > timed {
+            tally.ttft_trials.push(timed_trial(example_index, &graded, facts));
+        }
         if let Some(served) = &graded.served_model {
             count_bounded(&mut tally.served, served.clone());
         }
@@ -414,6 +423,14 @@ impl Tally {
         let field = if is_open { field } else { "(other)".to_owned() };
         self.fields.entry(field).or_default().add(counts);
     }
+}
+
+/// The first token that was just counted. A replay's clock says nothing of the hour.
+fn timed_trial(example: u32, graded: &GradedTrial, facts: ExchangeFacts) -> TimedTrial {
+    let live = facts.provenance == Provenance::Live;
+    let minute = if live { u32::try_from(facts.sent_at_unix_ms / 60_000).unwrap_or(0) } else { 0 };
+    let seen = graded.ttft_ms.filter(|_| !matches!(graded.ending, Ending::Failed(_)));
+    TimedTrial { example, minute, ms: seen.map_or(f32::INFINITY, |ms| ms as f32) }
 }
 
 /// A failure that came before anything was asked of the model is no slow answer.

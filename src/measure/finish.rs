@@ -6,7 +6,9 @@ use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
 use super::cache::{CacheMeasurements, Context};
 use super::grade::EndpointFacts;
 use super::money;
-use super::{Confusion, Cost, Latency, Measurements, RunProvenance, ScorerMean, Slice, VariantMeasurements};
+use super::{
+    Confusion, Cost, Latency, Measurements, RunProvenance, ScorerMean, Slice, TimedTrial, VariantMeasurements,
+};
 use crate::provider::WireKind;
 use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
 use crate::stats::cluster::clustered_accuracy;
@@ -141,6 +143,7 @@ fn finish_variant(
         violations: violations(tally),
         scorers: scorers(all, tally, &means),
         ttft: if tally.streamed > 0 { latency(&tally.ttft, alpha) } else { Latency::default() },
+        ttft_trials: by_example(&tally.ttft_trials),
         ttft_any: tally.reasoning.times(&tally.ttft).map(|times| latency(&times, alpha)),
         reasoning_hidden: tally.reasoning.hidden,
         total: latency(&tally.total, alpha),
@@ -202,7 +205,8 @@ impl Means<'_> {
 
     /// The mean if every trial without a score were wrong, and if every one were right.
     fn bounds(&self, tally: &Tally, column: &Column) -> Option<(f64, f64)> {
-        if tally.missing == 0 {
+        let unscored = tally.unscored.first().map_or(0, |(count, _)| *count);
+        if tally.missing == 0 && unscored == 0 {
             return None;
         }
         let (mut low, mut high, mut examples) = (0.0, 0.0, 0_u64);
@@ -264,6 +268,16 @@ fn scorers(all: &Accumulator, tally: &Tally, means: &Means<'_>) -> Vec<ScorerMea
     all.settings.scorers.iter().zip(columns).map(mean).collect()
 }
 
+/// In an order that does not depend on which came first.
+fn by_example(trials: &[TimedTrial]) -> Vec<TimedTrial> {
+    let mut trials = trials.to_vec();
+    trials.sort_by(|a, b| (a.example, a.minute).cmp(&(b.example, b.minute)).then(a.ms.total_cmp(&b.ms)));
+    trials
+}
+
+/// Fewer trials say nothing of the 99th percentile (METHODS.md 5).
+const FEWEST_FOR_P99: u64 = 100;
+
 /// Order statistics of the times; a trial without one is above every other.
 pub(super) fn latency(times: &Times, alpha: f64) -> Latency {
     let mut sorted_ms = times.ms.clone();
@@ -271,7 +285,9 @@ pub(super) fn latency(times: &Times, alpha: f64) -> Latency {
     let mut with_censored = sorted_ms.clone();
     with_censored.resize(sorted_ms.len() + times.censored as usize, f64::INFINITY);
     let quantile = |q| (!with_censored.is_empty()).then(|| quantile_estimate(&with_censored, q, alpha));
-    Latency { censored: times.censored, p50: quantile(0.5), p95: quantile(0.95), sorted_ms }
+    let p99 = quantile(0.99).filter(|p99| p99.n >= FEWEST_FOR_P99);
+    let (p50, p90, p95) = (quantile(0.5), quantile(0.9), quantile(0.95));
+    Latency { censored: times.censored, p50, p90, p95, p99, sorted_ms }
 }
 
 /// Macro-F1 and the confusion matrix of a classification.

@@ -62,8 +62,23 @@ pub struct Latency {
     pub censored: u64,
     /// The median.
     pub p50: Option<Estimate>,
+    /// The 90th percentile.
+    pub p90: Option<Estimate>,
     /// The 95th percentile.
     pub p95: Option<Estimate>,
+    /// The 99th percentile; `None` below 100 trials, which say nothing of it.
+    pub p99: Option<Estimate>,
+}
+
+/// The first token of one fresh trial, for comparisons that must know which trial and when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimedTrial {
+    /// Place of the example.
+    pub example: u32,
+    /// The minute in which it was sent; slow moments come together. 0 where the clock says nothing.
+    pub minute: u32,
+    /// Milliseconds; infinite where no first token came.
+    pub ms: f32,
 }
 
 impl Latency {
@@ -232,6 +247,8 @@ pub struct VariantMeasurements {
     pub scorers: Vec<ScorerMean>,
     /// Time to the first visible token.
     pub ttft: Latency,
+    /// The same by trial; empty where the suite has no target for it.
+    pub ttft_trials: Vec<TimedTrial>,
     /// Time to the first token of any kind, where reasoning was seen to come before the answer.
     pub ttft_any: Option<Latency>,
     /// Fresh streamed answers that report reasoning tokens of which nothing was seen: when they

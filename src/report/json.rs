@@ -29,6 +29,7 @@ struct Document<'a> {
     provenance: RunProvenance,
     setting: Option<&'a str>,
     trials_left_out: u64,
+    times_scored: u64,
     embeddings: &'a [EmbeddingPurchase],
     variants: Vec<Row<'a>>,
     anytime: Option<&'a Anytime>,
@@ -99,7 +100,9 @@ struct ServedRow<'a> {
 #[derive(Debug, Serialize)]
 struct Quantiles {
     p50: Option<Estimate>,
+    p90: Option<Estimate>,
     p95: Option<Estimate>,
+    p99: Option<Estimate>,
 }
 
 /// Mean tokens a request; a count that no answer reported is null, never zero.
@@ -125,6 +128,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         provenance: measurements.provenance,
         setting: report.setting.as_deref(),
         trials_left_out: report.left_out,
+        times_scored: report.times_scored,
         embeddings: &report.embeddings,
         variants: measurements.variants.iter().map(|measured| row(report, measured)).collect(),
         anytime: measurements.anytime.as_ref(),
@@ -203,5 +207,5 @@ fn delivery(measured: &VariantMeasurements) -> &'static str {
 }
 
 fn quantiles(latency: &Latency) -> Quantiles {
-    Quantiles { p50: latency.p50, p95: latency.p95 }
+    Quantiles { p50: latency.p50, p90: latency.p90, p95: latency.p95, p99: latency.p99 }
 }

@@ -27,6 +27,8 @@ pub struct Report {
     pub setting: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
+    /// Runs in the store that scored this suite's test examples, this one among them.
+    pub times_scored: u64,
     /// Vectors that were bought for it.
     pub embeddings: Vec<retrieval::EmbeddingPurchase>,
     /// How the suite's schema was changed for the endpoint, by variant.

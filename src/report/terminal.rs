@@ -12,6 +12,7 @@ mod steps;
 mod verdict;
 
 pub use decision::decision;
+pub use notes::scored_before;
 pub use verdict::verdict;
 
 use super::Report;
@@ -243,7 +244,7 @@ fn kebab<T: serde::Serialize>(value: &T) -> String {
 mod tests;
 
 /// Words in lines of at most `width` columns.
-pub(super) fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
+pub fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
     let width = width.clamp(40, 120);
     let mut text = String::new();
     let mut line = first.to_owned();

@@ -47,6 +47,15 @@ impl Store {
         self.query_runs("ORDER BY id DESC", [])
     }
 
+    /// Runs of a suite of this name that have answers: how often its test examples were scored
+    /// (METHODS.md 0.6).
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn times_scored(&self, suite: &str) -> Result<u64, StoreError> {
+        Ok(self.runs()?.iter().filter(|run| run.suite == suite && run.trials > 0).count() as u64)
+    }
+
     /// A run by its name; `last` is the newest.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::decide::ceiling::CeilingTest;
 use crate::decide::evidence::{Evidence, Metric};
 use crate::decide::labels::LabelSource;
 use crate::decide::ladder::TriggerState;
-use crate::decide::{Findings, Rung, prose};
+use crate::decide::{Findings, Rung, prose, triggers};
 use crate::stats::curve::error_weight;
 use crate::stats::labels::label_error_from_agreement;
 use crate::variant::VariantId;
@@ -194,13 +194,22 @@ pub(super) fn latency(findings: &Findings<'_>) -> Vec<Derivation> {
         TriggerState::Fired => "lo is over 5%: the 95th percentile is over the limit",
         _ => "5% lies between lo and hi: not enough evidence",
     };
-    let share = match evidence.setting.anytime {
-        None => Derivation::new("t3", what, "clopper_pearson_one_sided", input, used).judged(judged),
-        Some(_) => {
-            let input = json!({"x": over, "n": n, "alpha": 2.0 * evidence.alpha()});
-            Derivation::new("t3", what, "cs_bernoulli", input, used).judged(judged)
-        }
-    };
+    let known = triggers::exceedance(evidence, place, limit, evidence.alpha());
+    let mut steps = Vec::new();
+    if evidence.setting.anytime.is_some() {
+        let input = json!({"x": over, "n": n, "alpha": 2.0 * evidence.alpha()});
+        steps.push(Derivation::new("t3", what, "cs_bernoulli", input, used).judged(judged));
+    } else if known.minutes > 1 {
+        let (score, cluster) = triggers::over_by_minute(evidence.at(place), limit);
+        let input = json!({"score": score, "cluster": cluster, "calls": n, "alpha": evidence.alpha()});
+        let effective = "answers over the limit: how many independent ones they count as, minutes being clusters";
+        let n_eff = json!({"n_eff": known.n_eff});
+        steps.push(Derivation::new("t3", effective, "clustered_accuracy", input, n_eff));
+        let input = json!({"x": known.share * known.n_eff, "n": known.n_eff, "alpha": evidence.alpha()});
+        steps.push(Derivation::new("t3", what, "clopper_pearson_one_sided", input, used).judged(judged));
+    } else {
+        steps.push(Derivation::new("t3", what, "clopper_pearson_one_sided", input, used).judged(judged));
+    }
     let ranks = trigger.finding.map(|_| {
         let ranks = crate::stats::quantile::quantile_ranks(n, 0.95, evidence.alpha());
         let input = json!({"n": n, "q": 0.95, "alpha": evidence.alpha()});
@@ -208,7 +217,8 @@ pub(super) fn latency(findings: &Findings<'_>) -> Vec<Derivation> {
         let what = "which of the sorted times are the 95th percentile and its interval";
         Derivation::new("t3", what, "quantile_ranks", input, used)
     });
-    std::iter::once(share).chain(ranks).collect()
+    steps.extend(ranks);
+    steps
 }
 
 /// Each measured rung's variant against the variant in use.

@@ -32,6 +32,7 @@ fn accumulator(repeats: u32, endpoints: &[EndpointFacts]) -> Accumulator {
         classifies: true,
         repeats,
         statistics: Statistics::default(),
+        judges_ttft: true,
     })
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn row(variant: Variant, scores: &str) -> VariantMeasurements {
         violations: Vec::new(),
         scorers: Vec::new(),
         ttft: Latency::default(),
+        ttft_trials: Vec::new(),
         ttft_any: None,
         reasoning_hidden: 0,
         total: Latency::default(),

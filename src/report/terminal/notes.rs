@@ -37,18 +37,27 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
             notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
         }
         if measured.missing > 0 {
-            let bounds = measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
-                format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
-            });
             notes.push(format!(
-                "{}: {} trials are missing (infrastructure){bounds}",
-                measured.variant.id, measured.missing
+                "{}: {} trials are missing (infrastructure){}",
+                measured.variant.id,
+                measured.missing,
+                bounds(measured)
+            ));
+        }
+        if let Some(primary) = measured.scorers.first().filter(|primary| primary.unscored > 0) {
+            let why = primary.unscored_reason.as_deref().unwrap_or("no reason was given");
+            notes.push(format!(
+                "{}: {} answers could not be scored ({why}){}",
+                measured.variant.id,
+                primary.unscored,
+                bounds(measured)
             ));
         }
         if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
             notes.push(format!("{}: cost: {note}", measured.variant.id));
         }
     }
+    notes.extend(scored_before(report.times_scored));
     notes.extend(crate::report::schema_sent::notes(report));
     notes.extend(served(&measurements.variants));
     notes.extend(hidden_reasoning(&measurements.variants));
@@ -57,6 +66,23 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
     }
     notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+}
+
+/// Test examples that prompts are chosen by flatter the chosen one.
+pub fn scored_before(times: u64) -> Option<String> {
+    (times > 1).then(|| {
+        format!(
+            "these test examples were scored by {times} runs in this store: a prompt that was chosen by them looks \
+             better than it is (choose on other examples)"
+        )
+    })
+}
+
+/// Best and worst case of the accuracy, where trials have no score.
+fn bounds(measured: &VariantMeasurements) -> String {
+    measured.accuracy_bounds.map_or(String::new(), |(low, high)| {
+        format!("; with them accuracy lies between {:.1}% and {:.1}%", low * 100.0, high * 100.0)
+    })
 }
 
 /// What answers of a batch do not say; nothing where there are none.
