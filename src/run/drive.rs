@@ -46,6 +46,8 @@ struct Drive<'a> {
     waiting: Vec<VecDeque<Pending>>,
     delayed: BTreeMap<(Instant, u64), Pending>,
     lanes: Vec<LaneState>,
+    /// The lane whose turn it is: where limits leave room for one request, none is passed over for ever.
+    turn: usize,
     names: Vec<Arc<str>>,
     twins: Twins,
     tasks: JoinSet<Done>,
@@ -176,6 +178,7 @@ impl<'a> Drive<'a> {
             waiting: job.lanes.iter().map(|_| VecDeque::new()).collect(),
             delayed: BTreeMap::new(),
             lanes: lanes.collect(),
+            turn: 0,
             names: job.lanes.iter().map(|lane| Arc::from(lane.id.as_str())).collect(),
             twins: Twins::default(),
             tasks: JoinSet::new(),
@@ -238,8 +241,10 @@ impl<'a> Drive<'a> {
         let mut wake = self.delayed.first_key_value().map(|((at, _), _)| *at);
         let mut sent = true;
         while std::mem::take(&mut sent) {
-            for lane in 0..self.waiting.len() {
-                if self.waiting[lane].is_empty() || self.lanes[lane].prefix == Prefix::Leading {
+            let lanes = self.waiting.len();
+            for lane in (self.turn..lanes).chain(0..self.turn) {
+                let waits = self.lanes[lane].prefix == Prefix::Leading || self.waits_for_stored(lane);
+                if self.waiting[lane].is_empty() || waits {
                     continue;
                 }
                 if !self.affords(lane) {
@@ -258,6 +263,7 @@ impl<'a> Drive<'a> {
                                 budget.reserve(pending.ask.worst_case);
                             }
                             self.send(lane, pending, now);
+                            self.turn = (lane + 1) % lanes;
                             sent = true;
                         }
                     }
@@ -463,8 +469,9 @@ impl<'a> Drive<'a> {
         }
     }
 
-    async fn write(&self, record: TrialRecord, exchange_row: Option<i64>, settled: bool, reusable: bool) {
+    async fn write(&mut self, record: TrialRecord, exchange_row: Option<i64>, settled: bool, reusable: bool) {
         let variant = Arc::clone(&self.names[record.trial.variant]);
+        self.lanes[record.trial.variant].stored += u32::from(record.reused);
         // A writer that is gone has said why on the other channel.
         let _ = self.writer.send(Write { record, variant, exchange_row, settled, reusable }).await;
     }
@@ -474,8 +481,9 @@ impl<'a> Drive<'a> {
             Committed::Trials(records) => {
                 for record in &records {
                     self.summary.done += 1;
-                    if !record.reused {
-                        self.twins.committed(record.exchange.key);
+                    match record.reused {
+                        true => self.lanes[record.trial.variant].stored -= 1,
+                        false => self.twins.committed(record.exchange.key),
                     }
                     self.observer.on(Event::Finished(record));
                 }

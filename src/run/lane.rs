@@ -67,6 +67,8 @@ pub(super) struct LaneState {
     pub(super) prefix: Prefix,
     answered: u32,
     bad_requests: u32,
+    /// Answers that needed no request and are not committed yet.
+    pub(super) stored: u32,
     /// Refused requests of a variant that was never answered: wrong, or missing if it is stopped.
     pub(super) held: Vec<Over>,
 }
@@ -74,7 +76,7 @@ pub(super) struct LaneState {
 impl LaneState {
     pub(super) fn new(leader_first: bool) -> Self {
         let prefix = if leader_first { Prefix::Unsent } else { Prefix::Free };
-        Self { stopped: None, prefix, answered: 0, bad_requests: 0, held: Vec::new() }
+        Self { stopped: None, prefix, answered: 0, bad_requests: 0, stored: 0, held: Vec::new() }
     }
 
     /// Whether every further request would fail the same way, now that one has ended.

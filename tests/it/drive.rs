@@ -35,6 +35,7 @@ impl Transport for Scripted {
         let mut sent = self.sent_ms.lock().unwrap();
         let (status, body) = (self.script)(sent.len());
         sent.push(self.start.elapsed().as_millis());
+        let sent_at_unix_ms = sent.len() as i64;
         Box::pin(async move {
             tokio::time::sleep(self.takes / 2).await;
             if let (Some(told), 200) = (&call.first_output, status) {
@@ -43,7 +44,7 @@ impl Transport for Scripted {
             tokio::time::sleep(self.takes / 2).await;
             let received = Received::Answer { status, body: body.into(), streamed: status == 200 };
             let reading = wire::read(WireKind::OpenaiChat, &received);
-            Arrived { received, reading, timing: Timing::default(), sent_at_unix_ms: 1 }
+            Arrived { received, reading, timing: Timing::default(), sent_at_unix_ms }
         })
     }
 }
@@ -273,4 +274,15 @@ async fn a_leader_that_fails_for_a_while_does_not_hold_its_followers_up() {
     assert_eq!((summary.retries, trials.len()), (1, 3));
     assert_eq!(sent_ms[1], 10_000, "the next in line leads while the first waits for its second attempt");
     assert!(sent_ms[2..].iter().all(|ms| *ms >= 15_000), "{sent_ms:?}: the others wait for its first token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn variants_take_turns_where_there_is_room_for_one_request() {
+    let world = World { lanes: 3, concurrency: 1, takes: Duration::from_secs(1), ..World::of(9) };
+    let (_, trials, _) = run_timed(world, |_| (200, WHOLE)).await;
+    let mut order: Vec<(usize, String)> =
+        trials.iter().map(|trial| (trial.exchange.sent_at_unix_ms as usize, trial.variant.clone())).collect();
+    order.sort();
+    let turns: Vec<&str> = order.iter().map(|(_, variant)| variant.as_str()).collect();
+    assert_eq!(turns, ["v0", "v1", "v2"].repeat(3));
 }

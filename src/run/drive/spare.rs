@@ -11,6 +11,11 @@ impl Drive<'_> {
         self.job.decided.as_ref().is_some_and(|decided| decided.is_marked(lane))
     }
 
+    /// Whether answers that cost nothing may still decide that a variant needs no more.
+    pub(super) fn waits_for_stored(&self, lane: usize) -> bool {
+        self.job.decided.is_some() && self.lanes[lane].stored > 0
+    }
+
     /// Drops what waits for decided variants and was never sent.
     pub(super) fn spare_decided(&mut self) {
         for lane in 0..self.waiting.len() {
