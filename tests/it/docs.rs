@@ -9,6 +9,7 @@ const COMMANDS: &[&[&str]] = &[
     &["runs"],
     &["show"],
     &["compare"],
+    &["decide"],
     &["record"],
     &["calc"],
     &["providers", "list"],
