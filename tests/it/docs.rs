@@ -1,5 +1,7 @@
 //! The reference has every command and flag.
 
+use std::path::{Path, PathBuf};
+
 use crate::support::Project;
 
 const COMMANDS: &[&[&str]] = &[
@@ -9,6 +11,7 @@ const COMMANDS: &[&[&str]] = &[
     &["runs"],
     &["show"],
     &["compare"],
+    &["decide"],
     &["record"],
     &["calc"],
     &["providers", "list"],
@@ -17,7 +20,7 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 fn page(name: &str) -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -47,4 +50,51 @@ fn every_command_and_flag_is_in_the_reference() {
         let known = name.is_empty() || name.starts_with('-') || name == "help";
         assert!(known || COMMANDS.iter().any(|command| command[0] == name), "{name} is not in the reference");
     }
+}
+
+/// The pages of a folder and those within.
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let own = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    own.chain(folders.iter().flat_map(|folder| pages(folder))).collect()
+}
+
+/// The text outside code, whose brackets are no links.
+fn prose(page: &str) -> String {
+    let outside = page.split("```").step_by(2).flat_map(str::lines);
+    outside.map(|line| line.split('`').step_by(2).collect::<Vec<_>>().join("`") + "\n").collect()
+}
+
+/// A heading as a link names it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = pages(&root.join("docs"));
+    all.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name)));
+    let mut broken = Vec::new();
+    for path in all {
+        let page = std::fs::read_to_string(&path).unwrap();
+        let prose = prose(&page);
+        for link in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            let to = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            let headings = |page: &str| {
+                page.lines().any(|line| line.starts_with('#') && anchor(line.trim_start_matches('#')) == place)
+            };
+            let leads = to.exists() && (place.is_empty() || headings(&std::fs::read_to_string(&to).unwrap()));
+            if !leads {
+                broken.push(format!("{}: {link}", path.strip_prefix(root).unwrap().display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
 }

@@ -13,6 +13,7 @@ mod conformance;
 mod decide;
 mod docs;
 mod drive;
+mod evidence;
 mod fit;
 mod plan;
 mod prompt_cache;
