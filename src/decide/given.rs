@@ -95,7 +95,7 @@ enum GivenRate {
 /// What the file says of the time to the first token.
 #[derive(Debug, Clone)]
 enum GivenTimes {
-    Samples(Latency),
+    Samples(Box<Latency>),
     OverLimit { over: u64, n: u64 },
 }
 

@@ -167,7 +167,7 @@ fn sequence_p_above(values: &[f64], clusters: &[u32], largest: u64, delta: f64) 
     let mut shown = 1.0;
     for halvings in 1..=LEVELS {
         let p = 0.5_f64.powi(halvings as i32);
-        let interval = anytime_mean_difference(Outcomes::Bounded { largest }, values, clusters, (2.0 * p).min(0.999));
+        let interval = anytime_mean_difference(Outcomes::Bounded { largest }, values, clusters, p);
         if interval.low <= delta {
             break;
         }

@@ -126,7 +126,7 @@ fn rate(evidence: &Evidence<'_>, about: &str, place: usize, metric: Metric, alph
 /// A bound that holds wherever the run stopped. `ceiling calc` has the sequences at one look.
 fn sequence(about: &str, what: &str, interval: Interval, alpha: f64) -> Derivation {
     let judged = format!(
-        "confidence sequence (METHODS 11), each end at one-sided {}, the best of all looks in the shuffled order: {} to {}",
+        "confidence sequence at error rate {} (METHODS 11), the best of all looks in the shuffled order: {} to {}",
         prose::number(alpha, 6),
         prose::number(interval.low, 8),
         prose::number(interval.high, 8)
@@ -168,7 +168,7 @@ fn pair(about: &str, what: &str, pair: &Pair, alpha: f64) -> Derivation {
         return Derivation::formula(about, what, judged);
     }
     if known.method == Method::BettingConfidenceSequence {
-        return sequence(about, what, known.interval, alpha / 2.0);
+        return sequence(about, what, known.interval, alpha);
     }
     Derivation::formula(about, what, "nothing that both have was measured")
 }

@@ -257,7 +257,7 @@ pub(super) fn exceedance(evidence: &Evidence<'_>, place: usize, limit: f64, alph
     let known = clustered_mean(&indicators, &minutes, indicators.len() as u64, alpha);
     let spans = known.groups > 1 && indicators.len() as u64 == subject.ttft.n();
     let (bounds, n_eff) = if evidence.setting.anytime.is_some() {
-        (cs_bernoulli(over, n, (2.0 * alpha).min(0.999)), n)
+        (cs_bernoulli(over, n, alpha), n)
     } else if spans {
         let n_eff = known.n_eff.unwrap_or(1.0);
         (clopper_pearson_one_sided(over / n * n_eff, n_eff, alpha), n_eff)

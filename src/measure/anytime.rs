@@ -66,6 +66,14 @@ impl Anytime {
         anytime_mean_difference(self.within(Outcomes::bounded(clusters)), d, clusters, alpha)
     }
 
+    /// How [`Anytime::rate`] makes its interval of these scores.
+    pub fn method(&self, scores: &[f64], clusters: &[u32]) -> Method {
+        match self.within(Outcomes::of(scores, clusters)) {
+            Outcomes::Binary => Method::ConfidenceSequence,
+            Outcomes::Bounded { .. } => Method::BettingConfidenceSequence,
+        }
+    }
+
     fn within(&self, seen: Outcomes) -> Outcomes {
         match seen {
             Outcomes::Binary if self.largest_cluster <= 1 => Outcomes::Binary,

@@ -7,7 +7,6 @@ use super::outcomes::{Examples, Outcomes};
 use super::{CONTRADICTION, FAMILY, GivenRate, GivenTimes, GivenVariant, latency, stated_cost};
 use crate::diagnostic::Diagnostic;
 use crate::document::Section;
-use crate::measure::Latency;
 use crate::provider::EndpointId;
 use crate::stats::cost::CacheShares;
 use crate::suite::{Range, Targets};
@@ -349,8 +348,8 @@ fn finish(
         asked: answered + given.missing,
         missing: given.missing,
         ttft: match &given.ttft {
-            Times::Unknown => GivenTimes::Samples(Latency::default()),
-            Times::Samples(samples) => GivenTimes::Samples(latency(samples.clone(), alpha)),
+            Times::Unknown => GivenTimes::Samples(Box::default()),
+            Times::Samples(samples) => GivenTimes::Samples(Box::new(latency(samples.clone(), alpha))),
             Times::OverLimit(over, n) => GivenTimes::OverLimit { over: *over, n: *n },
         },
         per_request: given.cost.map(stated_cost),

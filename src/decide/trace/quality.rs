@@ -197,7 +197,7 @@ pub(super) fn latency(findings: &Findings<'_>) -> Vec<Derivation> {
     let known = triggers::exceedance(evidence, place, limit, evidence.alpha());
     let mut steps = Vec::new();
     if evidence.setting.anytime.is_some() {
-        let input = json!({"x": over, "n": n, "alpha": 2.0 * evidence.alpha()});
+        let input = json!({"x": over, "n": n, "alpha": evidence.alpha()});
         steps.push(Derivation::new("t3", what, "cs_bernoulli", input, used).judged(judged));
     } else if known.minutes > 1 {
         let (score, cluster) = triggers::over_by_minute(evidence.at(place), limit);
