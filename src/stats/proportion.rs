@@ -54,7 +54,7 @@ pub fn clopper_pearson_one_sided(x: f64, n: f64, alpha: f64) -> Interval {
     let Some(x) = usable(x, n, alpha) else {
         return Interval::UNIT;
     };
-    if x <= n / 2.0 {
+    if x <= n / 2.0 || x == n {
         Interval { low: lower(x, n, alpha), high: upper(x, n, alpha) }
     } else {
         Interval { low: 1.0 - upper(n - x, n, alpha), high: 1.0 - lower(n - x, n, alpha) }

@@ -10,6 +10,11 @@ use statrs::function::gamma::ln_gamma;
 const LN_TWO_PI: f64 = 1.837_877_066_409_345_5;
 /// Degrees of freedom above which Student's t is expanded around the normal.
 const T_EXPANSION: f64 = 1e4;
+/// Shares and shapes so small that the fraction of the other side is the exacter one.
+const TINY_SHARE: f64 = 1e-3;
+const MOST_TINY: f64 = 1e4;
+/// Up to here one minus a probability keeps its digits.
+const NEARLY_ALL: f64 = 0.9999;
 const MAX_STEPS: u32 = 200;
 const MAX_TERMS: u32 = 2_000_000;
 
@@ -154,12 +159,18 @@ fn ln_inc_beta(x: f64, y: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || b <= 0.0 {
         return f64::NEG_INFINITY;
     }
-    if x <= (a + 1.0) / (a + b + 2.0) {
-        ln_prefactor_with(x, y, a, b) + continued_fraction(x, a, b).ln()
-    } else {
+    let direct = x <= (a + 1.0) / (a + b + 2.0);
+    // Near x = 1 the first terms of the fraction cancel, so its other side is taken there too, as far
+    // from the mean as it converges.
+    let tiny = y < TINY_SHARE && b < MOST_TINY && y * (a + b) < b + 5.0 * b.sqrt() + 10.0;
+    if !direct || tiny {
         let other = ln_prefactor_with(y, x, b, a) + continued_fraction(y, b, a).ln();
-        (-other.exp().min(1.0)).ln_1p()
+        let complement = other.exp().min(1.0);
+        if !direct || complement < NEARLY_ALL {
+            return (-complement).ln_1p();
+        }
     }
+    ln_prefactor_with(x, y, a, b) + continued_fraction(x, a, b).ln()
 }
 
 /// ln of x^a (1−x)^b / (a B(a, b)), without the difference of large `ln_gamma` values.
@@ -177,7 +188,9 @@ fn ln_binomial_term(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let n = a + b;
     let scale = 0.5 * ((n / a / b).ln() - LN_TWO_PI);
     let errors = stirling_error(n) - stirling_error(a) - stirling_error(b);
-    errors - deviance(a, n * x) - deviance(b, n * y) + scale
+    // What a has above its mean, b has below: taken from the rarer side, whose share is exact.
+    let above = if x <= y { a - n * x } else { n * y - b };
+    errors - deviance(a, n * x, above) - deviance(b, n * y, -above) + scale
 }
 
 /// ln Γ(z+1) − (z+½) ln z + z − ½ ln 2π.
@@ -191,13 +204,13 @@ fn stirling_error(z: f64) -> f64 {
     (1.0 / 12.0 - s * (1.0 / 360.0 - s * inner)) / z
 }
 
-/// Loader's deviance term x ln(x/m) + m − x, exact where x is close to m.
-fn deviance(x: f64, m: f64) -> f64 {
-    if (x - m).abs() >= 0.1 * (x + m) {
-        return x * (x / m).ln() + m - x;
+/// Loader's deviance term x ln(x/m) + m − x, exact where `gap`, x − m, is small.
+fn deviance(x: f64, m: f64, gap: f64) -> f64 {
+    if gap.abs() >= 0.1 * (x + m) {
+        return x * (x / m).ln() - gap;
     }
-    let v = (x - m) / (x + m);
-    let mut sum = (x - m) * v;
+    let v = gap / (x + m);
+    let mut sum = gap * v;
     let mut term = 2.0 * x * v;
     for j in 1..1000_u32 {
         term *= v * v;

@@ -150,6 +150,8 @@ fn tiny_rates_keep_their_digits() {
     // Computed with mpmath, 40 digits.
     close_to(jeffreys(1., 1e9, 0.05).low, 1.07897641333102e-10, 1e-9);
     close_to(jeffreys(3., 1e6, 0.05).low, 8.44935289550683e-7, 1e-10);
+    close_to(clopper_pearson_one_sided(1., 1., 1e-9).low, 1e-9, 1e-12);
+    close_to(failure_rate_upper(1., 474_260_284., 0.01), 1.399727586831418e-8, 1e-11);
     close_to(failure_rate_upper(3., 1e4, 1e-12), 0.0036671118846059, 1e-10);
     close_to(jeffreys(3., 1e4, 1e-12).high, 0.00361020338390881, 1e-10);
     close_to(wilson(1e-4, 100., 0.05).low, 2.60304219447298e-11, 1e-10);
@@ -172,5 +174,22 @@ fn a_bound_on_the_target_is_decided_as_in_exact_arithmetic() {
     for (x, target) in [(0., 0.9), (1., 0.1)] {
         let bounds = clopper_pearson_one_sided(x, 1., 0.1);
         assert_eq!(target_answer_of(bounds, target), target_answer(x, 1., target, 0.1));
+    }
+}
+
+#[test]
+fn upper_bounds_of_rare_failures_join_up() {
+    // By scipy (beta.isf), across the shapes at which the fraction changes sides.
+    for (x, n, expected) in [
+        (1000., 1e6, 0.0010535748774543),
+        (9_000., 1e9, 9.157618906458932e-06),
+        (11_000., 1e9, 1.1174087213449389e-05),
+        (1e5, 1e9, 0.00010052169265961484),
+        (900., 1e6, 0.00095091073652049),
+        (999., 999_999., 0.001052549966792271),
+    ] {
+        close_to(failure_rate_upper(x, n, 0.05), expected, 1e-9);
+        let bound = failure_rate_upper(x, n, 0.05);
+        close_to(inc_beta(bound, x + 1.0, n - x), 0.95, 1e-6);
     }
 }
