@@ -186,6 +186,7 @@ fn two_providers_with_prices() {
     near(&cost["saving_usd_per_request"]["low"], 270e-6);
     let text = project.run(["compare", "plain", "tiny-2", "tiny-1"]).exits(0);
     assert!(text.stdout().contains("B saves $0.000270"), "{}", text.stdout());
+    project.run(["compare", "plain", "tiny-1", "tiny-2"]).exits(0).says("B costs $0.000270 more");
     assert!(text.stdout().contains("broke e03") && text.stdout().contains("NOT ENOUGH EVIDENCE"), "{}", text.stdout());
 }
 
