@@ -148,6 +148,15 @@ fn one_variant_in_two_runs() {
 }
 
 #[test]
+fn a_run_that_may_stop_early_says_so() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    project.run(LIVE.iter().chain(&["--stop-when-decided"])).exits(0);
+    let found = compare(&project, &["plain", "schema"]);
+    assert!(found["warnings"][0].as_str().unwrap().contains("too sure"), "{}", found["warnings"]);
+}
+
+#[test]
 fn a_prompt_that_changed_between_runs_is_noticed() {
     let server = ScriptedServer::start(|request, _| right(request));
     let project = Project::new().suite("tiny").live(&server);
