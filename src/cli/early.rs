@@ -24,6 +24,12 @@ pub(super) fn option(seed: u64) -> (&'static str, Value) {
     (OPTION, json!({"seed": seed}))
 }
 
+/// Whether variants of a run with these options may have stopped before the last example.
+pub(super) fn may_stop(options: &str) -> bool {
+    let options: Value = serde_json::from_str(options).unwrap_or_default();
+    options.get(OPTION).is_some()
+}
+
 /// The order in which examples are asked.
 pub(super) struct Order {
     places: HashMap<Digest, u32>,

@@ -106,12 +106,15 @@ fn change(a: &[(u32, f32)], b: &[(u32, f32)], clusters: &[u32], q: f64, draw: Dr
     };
     let point = difference(&(0..kept.len()).collect::<Vec<_>>())?;
     let groups = group_indices(&kept.iter().map(|index| clusters[*index as usize]).collect::<Vec<_>>());
-    let level = 1.0 - draw.alpha;
-    let n = kept.len() as u64;
-    let interval = bootstrap_statistic(&groups, draw.seed, RESAMPLES, draw.alpha, difference);
-    let method = if interval.is_some() { Method::Bootstrap } else { Method::None };
-    let Interval { low, high } = interval.unwrap_or(Interval { low: f64::NEG_INFINITY, high: f64::INFINITY });
-    low.is_finite().then_some(Estimate { point: Some(point), low, high, level, n, method })
+    let Interval { low, high } = bootstrap_statistic(&groups, draw.seed, RESAMPLES, draw.alpha, difference)?;
+    Some(Estimate {
+        point: Some(point),
+        low,
+        high,
+        level: 1.0 - draw.alpha,
+        n: kept.len() as u64,
+        method: Method::Bootstrap,
+    })
 }
 
 /// The `q` quantile of ascending times, each counted as often as its example was drawn.

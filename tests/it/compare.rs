@@ -148,6 +148,15 @@ fn one_variant_in_two_runs() {
 }
 
 #[test]
+fn a_run_that_may_stop_early_says_so() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    project.run(LIVE.iter().chain(&["--stop-when-decided"])).exits(0);
+    let found = compare(&project, &["plain", "schema"]);
+    assert!(found["warnings"][0].as_str().unwrap().contains("too sure"), "{}", found["warnings"]);
+}
+
+#[test]
 fn a_prompt_that_changed_between_runs_is_noticed() {
     let server = ScriptedServer::start(|request, _| right(request));
     let project = Project::new().suite("tiny").live(&server);
@@ -186,6 +195,7 @@ fn two_providers_with_prices() {
     near(&cost["saving_usd_per_request"]["low"], 270e-6);
     let text = project.run(["compare", "plain", "tiny-2", "tiny-1"]).exits(0);
     assert!(text.stdout().contains("B saves $0.000270"), "{}", text.stdout());
+    project.run(["compare", "plain", "tiny-1", "tiny-2"]).exits(0).says("B costs $0.000270 more");
     assert!(text.stdout().contains("broke e03") && text.stdout().contains("NOT ENOUGH EVIDENCE"), "{}", text.stdout());
 }
 

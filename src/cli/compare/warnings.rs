@@ -1,6 +1,7 @@
 //! What a reader must know before trusting a comparison.
 
 use super::sides::Sides;
+use crate::cli::early;
 use crate::error::Error;
 use crate::measure::RunProvenance;
 use crate::measure::contrast::FEWEST_CLUSTERS;
@@ -35,13 +36,23 @@ pub(super) fn warnings(sides: &Sides, facts: &[SideFacts], comparisons: &[Compar
             ));
         }
     }
-    let mut unfinished: Vec<&str> = Vec::new();
-    for run in sides.all.iter().map(|read| &read.name.run).filter(|run| run.state != RunState::Finished) {
-        if !unfinished.contains(&run.name.as_str()) {
-            unfinished.push(&run.name);
+    let mut seen: Vec<&str> = Vec::new();
+    for run in sides.all.iter().map(|read| &read.name.run) {
+        if seen.contains(&run.name.as_str()) {
+            continue;
+        }
+        seen.push(&run.name);
+        if run.state != RunState::Finished {
+            found.push(format!("run {} is not finished: what it lacks is left out", run.name));
+        }
+        if early::may_stop(&run.options) {
+            found.push(format!(
+                "run {} ended variants once their targets were settled: the intervals here are those of a number of \
+                 examples that was fixed before, and too sure where that was not so",
+                run.name
+            ));
         }
     }
-    found.extend(unfinished.into_iter().map(|run| format!("run {run} is not finished: what it lacks is left out")));
     let first = sides.graded(&sides.all[0])?;
     for read in &sides.all[1..] {
         let other = sides.graded(read)?;

@@ -133,7 +133,7 @@ fn cost_and_time(detail: &Detail, width: usize) -> String {
         (Some(a), Some(b)) => {
             let saving = cost.saving_usd_per_request.map_or_else(
                 || "one cluster gives no interval of the saving".to_owned(),
-                |saving| format!("B saves {}, paired", money(&saving)),
+                |saving| format!("{}, paired", saved(&saving)),
             );
             format!("A {}, B {}: {saving}", format_usd(a), format_usd(b))
         }
@@ -149,11 +149,19 @@ fn cost_and_time(detail: &Detail, width: usize) -> String {
     text
 }
 
-/// `$0.00022 [$0.00010 to $0.00034] (95%)`.
-fn money(estimate: &Estimate) -> String {
+/// `B saves $0.00022 [$0.00010 to $0.00034] (95%)`, or what it costs more.
+fn saved(saving: &Estimate) -> String {
     let usd = |usd: f64| if usd < 0.0 { format!("-{}", format_usd(-usd)) } else { format_usd(usd) };
-    let point = estimate.point.map_or(NOTHING.into(), usd);
-    format!("{point} [{} to {}] ({})", usd(estimate.low), usd(estimate.high), super::super::level(Some(estimate.level)))
+    let level = super::super::level(Some(saving.level));
+    match saving.point {
+        Some(point) if point < 0.0 => {
+            format!("B costs {} more [{} to {}] ({level})", usd(-point), usd(-saving.high), usd(-saving.low))
+        }
+        point => {
+            let point = point.map_or(NOTHING.into(), usd);
+            format!("B saves {point} [{} to {}] ({level})", usd(saving.low), usd(saving.high))
+        }
+    }
 }
 
 fn time(latency: &Latency, width: usize) -> String {
