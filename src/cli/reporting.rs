@@ -10,7 +10,7 @@ use super::{assemble, measuring};
 use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::grade::Grader;
-use crate::replay::{LatencyClaim, Recording};
+use crate::replay::{self, LatencyClaim};
 use crate::store::{RunRow, Store};
 use crate::suite::Suite;
 
@@ -43,5 +43,5 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
 /// What the suite's recording, if there is one, declares of its times (DESIGN.md 13.6).
 fn recorded_times_are_comparable(suite: &Suite) -> Result<bool, Error> {
     let Some(path) = &suite.recording else { return Ok(true) };
-    Ok(Recording::load(path)?.header().latency == LatencyClaim::Comparable)
+    Ok(replay::header(path)?.latency == LatencyClaim::Comparable)
 }

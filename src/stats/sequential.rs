@@ -119,13 +119,18 @@ fn betting_low(y: &[f64], bets: &[f64], alpha: f64, c: f64) -> f64 {
         });
         blocks.sum::<f64>() - 2.0_f64.ln() >= limit
     };
-    if !reached(0.0) {
+    largest_excluded(reached)
+}
+
+/// The largest mean that is excluded, where those below it are too; 0 where none is.
+fn largest_excluded(is_excluded: impl Fn(f64) -> bool) -> f64 {
+    if !is_excluded(0.0) {
         return 0.0;
     }
     let (mut outside, mut inside) = (0.0, 1.0);
     for _ in 0..BISECTIONS {
         let middle = f64::midpoint(outside, inside);
-        if reached(middle) {
+        if is_excluded(middle) {
             outside = middle;
         } else {
             inside = middle;

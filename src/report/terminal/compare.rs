@@ -247,16 +247,7 @@ fn runs_rows(comparison: &Comparison, rate: &str, level: &str, p: &'static str) 
         let found = &compared.contrast;
         let variant = comparison.sides.get(compared.a).map_or(String::new(), |side| side.variant.to_string());
         let name = if many { format!("{variant} in {}", run(compared.b)) } else { variant };
-        vec![
-            name,
-            found.n.to_string(),
-            percent_interval(&found.a),
-            percent_interval(&found.b),
-            points(&found.difference),
-            adjusted(found),
-            counts(found),
-            verdict(found),
-        ]
+        contrast_row(name, found)
     });
     let second = if many { "it" } else { "B" };
     let header = vec![
@@ -270,6 +261,20 @@ fn runs_rows(comparison: &Comparison, rate: &str, level: &str, p: &'static str) 
         "verdict".into(),
     ];
     (header, rows.collect())
+}
+
+/// A contrast as a row of a table: both sides, the difference, p, counts, verdict.
+fn contrast_row(name: String, contrast: &Contrast) -> Vec<String> {
+    vec![
+        name,
+        contrast.n.to_string(),
+        percent_interval(&contrast.a),
+        percent_interval(&contrast.b),
+        points(&contrast.difference),
+        adjusted(contrast),
+        counts(contrast),
+        verdict(contrast),
+    ]
 }
 
 fn adjusted(contrast: &Contrast) -> String {

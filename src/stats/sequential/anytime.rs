@@ -16,7 +16,7 @@
 //! values: it is the largest cluster of the plan. Taken from the clusters seen so far it is right
 //! only where one of the largest is among them, or where size tells nothing of the score.
 
-use super::{BISECTIONS, cs_end, evalue_discordant};
+use super::{cs_end, evalue_discordant, largest_excluded};
 use crate::stats::cluster::{all_singletons, check_lengths, check_range, cluster_sums};
 use crate::stats::{Interval, is_open_unit};
 
@@ -270,19 +270,7 @@ fn betting_low(bets: &[Bet], alpha: f64) -> f64 {
             wealth >= limit
         })
     };
-    if !reached(0.0) {
-        return 0.0;
-    }
-    let (mut outside, mut inside) = (0.0, 1.0);
-    for _ in 0..BISECTIONS {
-        let middle = f64::midpoint(outside, inside);
-        if reached(middle) {
-            outside = middle;
-        } else {
-            inside = middle;
-        }
-    }
-    f64::midpoint(outside, inside)
+    largest_excluded(reached)
 }
 
 #[cfg(test)]

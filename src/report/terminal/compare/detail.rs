@@ -1,7 +1,7 @@
 //! Two sides in detail.
 
 use super::words::{counts, dropped, headline, not_worse, p_value, verdict};
-use super::{COUNTS, GRADED, adjusted, fitted, level, rate, tests};
+use super::{COUNTS, GRADED, contrast_row, fitted, level, rate, tests};
 use crate::measure::contrast::Contrast;
 use crate::measure::latency_change::{LatencyChange, Quantiles};
 use crate::measure::side::Metric;
@@ -305,16 +305,7 @@ fn sliced(slices: &Slices, width: usize) -> String {
     heads[4] = change.into();
     let rows = slices.rows.iter().take(MOST_SLICES).map(|row| {
         let found = &row.contrast;
-        vec![
-            format!("{} {}", text::one_line(&row.tag, 30), text::one_line(&row.value, 30)),
-            found.n.to_string(),
-            percent_interval(&found.a),
-            percent_interval(&found.b),
-            points(&found.difference),
-            adjusted(found),
-            counts(found),
-            verdict(found),
-        ]
+        contrast_row(format!("{} {}", text::one_line(&row.tag, 30), text::one_line(&row.value, 30)), found)
     });
     let shown = if count > MOST_SLICES { format!(", the largest {MOST_SLICES} of {count}") } else { String::new() };
     let mut text = format!("\nBy slice, for exploring{shown}\n");
