@@ -65,17 +65,35 @@ pub struct ClusteredMean {
 
 /// Sums within each cluster, in order of the cluster number, and each cluster's size.
 pub fn cluster_sums(values: &[f64], clusters: &[u32]) -> Vec<(f64, u64)> {
+    let pairs = || values.iter().zip(clusters.iter().copied());
+    let room = clusters.iter().max().map_or(0, |highest| *highest as usize + 1);
+    if room <= values.len().saturating_mul(SPARSE) {
+        let mut sums = vec![(0.0, 0); room];
+        for (value, cluster) in pairs() {
+            let entry: &mut (f64, u64) = &mut sums[cluster as usize];
+            entry.0 += value;
+            entry.1 += 1;
+        }
+        sums.retain(|(_, size)| *size > 0);
+        return sums;
+    }
     let mut sums: BTreeMap<u32, (f64, u64)> = BTreeMap::new();
-    for (value, cluster) in values.iter().zip(clusters) {
-        let entry = sums.entry(*cluster).or_default();
+    for (value, cluster) in pairs() {
+        let entry = sums.entry(cluster).or_default();
         entry.0 += value;
         entry.1 += 1;
     }
     sums.into_values().collect()
 }
 
+/// Cluster numbers up to this many times the values are counted in a table.
+const SPARSE: usize = 8;
+
 /// Whether no two examples share a cluster.
 pub(crate) fn all_singletons(clusters: &[u32]) -> bool {
+    if clusters.is_sorted_by(|a, b| a < b) {
+        return true;
+    }
     let mut sorted = clusters.to_vec();
     sorted.sort_unstable();
     sorted.windows(2).all(|pair| pair[0] != pair[1])

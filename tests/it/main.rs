@@ -7,6 +7,7 @@
 mod architecture;
 mod batch;
 mod calc;
+mod calibration;
 mod check;
 mod compare;
 mod conformance;
