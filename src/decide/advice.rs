@@ -38,7 +38,19 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
         }
         Rule::Better(rung) => format!("Ship {}: it helps, but does not reach the target.", noun(rung)),
         Rule::NothingHelps => "Keep prompting: nothing measured helps or pays.".to_owned(),
+        Rule::OtherPrompt(RungStatus::Pass) => format!(
+            "Keep prompting: the prompt in use misses a target, but {} meets every one; ship that.",
+            other_prompt(findings)
+        ),
+        Rule::OtherPrompt(_) => format!(
+            "Not enough evidence: {}, which is prompted too, may meet every target; settle that before any training.",
+            other_prompt(findings)
+        ),
     }
+}
+
+fn other_prompt(findings: &Findings<'_>) -> String {
+    findings.any_prompt.variant.as_ref().map_or_else(String::new, |id| format!("`{id}`"))
 }
 
 fn no_targets(findings: &Findings<'_>) -> bool {
@@ -89,6 +101,7 @@ fn deciding(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     };
     match rule {
         Rule::SelfHosted(_) => vec![findings.self_hosted_prompt.explanation.clone()],
+        Rule::OtherPrompt(_) => vec![findings.any_prompt.explanation.clone()],
         Rule::LabelCeiling => vec![findings.label.explanation.clone()],
         Rule::Next(rung, _) if rung.trains() => told(rung).into_iter().chain([findings.payback_why.clone()]).collect(),
         Rule::Next(rung, _) => told(rung).into_iter().collect(),
@@ -163,6 +176,7 @@ pub(super) fn next_step(findings: &Findings<'_>, rule: Rule) -> Option<NextStep>
     let report = rung.and_then(|rung| findings.rungs.get(&rung));
     let report = match rule {
         Rule::SelfHosted(_) => Some(&findings.self_hosted_prompt),
+        Rule::OtherPrompt(_) => Some(&findings.any_prompt),
         _ => report,
     };
     Some(NextStep {
@@ -181,7 +195,7 @@ pub(super) fn next_step(findings: &Findings<'_>, rule: Rule) -> Option<NextStep>
 /// Another prompt or few-shot costs working time alone.
 fn usual_cost(rule: Rule) -> Option<Range> {
     match rule {
-        Rule::Iterate | Rule::NotPlateaued => Some(Range { low: 0.0, high: 0.0 }),
+        Rule::Iterate | Rule::NotPlateaued | Rule::OtherPrompt(_) => Some(Range { low: 0.0, high: 0.0 }),
         _ => rule.rung().map(economics::usual_cost),
     }
 }
@@ -199,6 +213,8 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
         Rule::NoData => "mend the run and repeat it".to_owned(),
         Rule::Iterate | Rule::NotPlateaued => iterate(findings),
         Rule::TriggerUnknown | Rule::SelfHosted(RungStatus::Unknown) => more(n, "examples"),
+        Rule::OtherPrompt(RungStatus::Pass) => format!("ship {}", other_prompt(findings)),
+        Rule::OtherPrompt(_) => more(n, "examples"),
         Rule::NoTrigger => return None,
         Rule::SelfHosted(RungStatus::Pass) => "ship the self-hosted prompt".to_owned(),
         Rule::SelfHosted(_) => "measure a self-hosted prompted model".to_owned(),
@@ -249,6 +265,7 @@ pub(super) fn n_to_settle(findings: &Findings<'_>, rule: Rule) -> Option<u64> {
         Rule::Iterate => findings.triggers.t2.n_to_settle,
         Rule::TriggerUnknown => findings.triggers.in_order().into_iter().filter_map(|t| t.n_to_settle).max(),
         Rule::SelfHosted(RungStatus::Unknown) => of(&findings.self_hosted_prompt),
+        Rule::OtherPrompt(RungStatus::Unknown) => of(&findings.any_prompt),
         Rule::LabelCeiling => findings.label.n_to_settle,
         Rule::Next(rung, RungStatus::Unknown) => findings.rungs.get(&rung).and_then(of),
         _ => None,

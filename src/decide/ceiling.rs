@@ -85,6 +85,9 @@ pub struct CeilingTest {
     pub reference: Option<VariantId>,
     /// Each prompt of the window against the reference.
     pub gains: Vec<WindowGain>,
+    /// The last prompt against the one before it: a climb back from a revision that broke things is
+    /// still a climb, though nothing of it shows against the reference.
+    pub last_step: Option<WindowGain>,
     /// The smallest gain that matters.
     pub delta_min: f64,
     /// C1: whether there are enough rounds.
@@ -176,6 +179,7 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
         window: WINDOW as u32,
         reference: None,
         gains: Vec::new(),
+        last_step: None,
         delta_min: delta,
         enough_rounds: rounds.len() > WINDOW,
         few_shot: few_shot(evidence),
@@ -191,9 +195,8 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
     };
     let reference = firsts[split].1;
     test.reference = Some(id(reference));
-    let window = rounds.values().skip(split + 1).flatten();
-    for &place in window {
-        let pair = evidence.pair(reference, place, Metric::Accuracy, 2.0 * alpha);
+    let mut gain_over = |from: usize, place: usize| {
+        let pair = evidence.pair(from, place, Metric::Accuracy, 2.0 * alpha);
         let gain = pair.difference.estimate(2.0 * alpha);
         let excluded = gain.high < delta;
         if !excluded {
@@ -202,12 +205,20 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
         if gain.low > 0.0 {
             test.improving = Some(id(place));
         }
-        test.most_gain = Some(test.most_gain.map_or(gain.high, |most: f64| most.max(gain.high)));
-        test.gains.push(WindowGain { variant: id(place), gain, excluded });
-    }
-    test.levelled_off = if test.gains.iter().all(|gain| gain.excluded) {
+        WindowGain { variant: id(place), gain, excluded }
+    };
+    let window = rounds.values().skip(split + 1).flatten();
+    let gains: Vec<WindowGain> = window.map(|&place| gain_over(reference, place)).collect();
+    let last_step = match firsts[..] {
+        [.., (_, before), (_, last)] => Some(gain_over(before, last)),
+        _ => None,
+    };
+    test.most_gain = gains.iter().map(|gain| gain.gain.high).reduce(f64::max);
+    (test.gains, test.last_step) = (gains, last_step);
+    let mut tested = test.gains.iter().chain(&test.last_step);
+    test.levelled_off = if tested.clone().all(|gain| gain.excluded) {
         Answer3::Yes
-    } else if test.gains.iter().any(|gain| gain.gain.low > delta) {
+    } else if tested.any(|gain| gain.gain.low > delta) {
         Answer3::No
     } else {
         Answer3::NotEnoughEvidence

@@ -1,6 +1,6 @@
 //! What would change the verdict: the rules, asked again with one open question answered.
 
-use super::ladder::{LabelCeiling, LadderState, Payback, Rung, RungStatus, TriggerState, VerdictKind, ladder};
+use super::ladder::{LabelCeiling, LadderState, Payback, Rung, RungStatus, TriggerState, VerdictKind, guarded};
 use super::{Findings, prose};
 
 /// Sentences, one for each answer that leads to another verdict.
@@ -9,11 +9,12 @@ pub(super) fn flips(findings: &Findings<'_>) -> Vec<String> {
     if !state.data_usable {
         return vec!["the run is repeated until at most 1% of the answers are missing".to_owned()];
     }
-    let (kind, _) = ladder(&state);
+    let any_prompt = findings.any_prompt.status;
+    let (kind, _) = guarded(&state, any_prompt);
     let answers = [triggers(&state), label(findings, &state), payback(&state), rungs(&state)].concat();
     let mut flips: Vec<String> = Vec::new();
     for (what, other) in answers {
-        let (then, rule) = ladder(&other);
+        let (then, rule) = guarded(&other, any_prompt);
         if then != kind {
             let sentence = format!("{what}: then {} ({rule})", words(then));
             if !flips.contains(&sentence) {

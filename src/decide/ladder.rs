@@ -195,6 +195,8 @@ pub enum Rule {
     BetterPaybackUnknown,
     /// L11: nothing measured helps or pays.
     NothingHelps,
+    /// Beside METHODS.md 12.3: another prompted variant than the one in use meets every target, or may.
+    OtherPrompt(RungStatus),
 }
 
 impl Rule {
@@ -202,7 +204,10 @@ impl Rule {
     pub fn phase(self) -> Phase {
         match self {
             Self::SelfHosted(RungStatus::Untried) | Self::Next(_, RungStatus::Untried) => Phase::Try,
-            Self::SelfHosted(RungStatus::Pass) | Self::Next(_, RungStatus::Pass) | Self::Better(_) => Phase::Ship,
+            Self::SelfHosted(RungStatus::Pass)
+            | Self::OtherPrompt(RungStatus::Pass)
+            | Self::Next(_, RungStatus::Pass)
+            | Self::Better(_) => Phase::Ship,
             _ => Phase::None,
         }
     }
@@ -243,6 +248,8 @@ impl fmt::Display for Rule {
             Self::Better(rung) => return write!(f, "L10_{}_better", rung.name()),
             Self::BetterPaybackUnknown => "L10_payback_unknown",
             Self::NothingHelps => "L11_nothing_helps",
+            Self::OtherPrompt(RungStatus::Pass) => "L8_other_prompt_meets_targets",
+            Self::OtherPrompt(_) => "L8_other_prompt_unknown",
         })
     }
 }
@@ -288,7 +295,26 @@ impl LadderState {
     }
 }
 
-/// The next action and the rule that says so.
+/// [`ladder`], with one guard more: the triggers of validity, time and money read the variant in use
+/// alone, so where one has fired, another prompted variant that meets every target is shipped before
+/// anything is tried or trained, and one that may meet them all is measured before anything is trained.
+pub fn guarded(state: &LadderState, any_prompt: RungStatus) -> (VerdictKind, Rule) {
+    let (kind, rule) = ladder(state);
+    let fired = state.data_usable && (0..5).any(|place| state.fired(place));
+    let trains = rule.rung().is_some_and(Rung::trains);
+    let cheaper_ships = rule.phase() == Phase::Ship && !trains;
+    match any_prompt {
+        RungStatus::Pass if fired && !cheaper_ships => {
+            (VerdictKind::KeepPrompting, Rule::OtherPrompt(RungStatus::Pass))
+        }
+        RungStatus::Unknown if fired && trains && kind == rule.rung().map_or(kind, Rung::verdict) => {
+            (VerdictKind::NotEnoughEvidence, Rule::OtherPrompt(RungStatus::Unknown))
+        }
+        _ => (kind, rule),
+    }
+}
+
+/// The next action and the rule that says so (METHODS.md 12.3).
 pub fn ladder(state: &LadderState) -> (VerdictKind, Rule) {
     use VerdictKind::{KeepPrompting, NotEnoughEvidence};
     if !state.data_usable {

@@ -138,6 +138,8 @@ pub struct Verdict {
     pub rungs: BTreeMap<Rung, RungReport>,
     /// A self-hosted prompted model (rule L5).
     pub self_hosted_prompt: RungReport,
+    /// Whether any prompted variant meets every target, be it in use or not.
+    pub any_prompt: RungReport,
     /// Whether training pays back, as the rules read it.
     pub payback: Payback,
     /// What to do next, if anything.
@@ -169,6 +171,8 @@ struct Findings<'a> {
     rungs: BTreeMap<Rung, RungReport>,
     gains: Vec<rungs::Gain>,
     self_hosted_prompt: RungReport,
+    /// Whether any prompted variant meets every target.
+    any_prompt: RungReport,
     payback: Payback,
     payback_why: String,
     break_even: Option<BreakEven>,
@@ -177,6 +181,10 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
+    fn rule(&self) -> (VerdictKind, Rule) {
+        ladder::guarded(&self.state(), self.any_prompt.status)
+    }
+
     fn state(&self) -> LadderState {
         let status = |rung: Rung| self.rungs.get(&rung).map_or(RungStatus::Untried, |r| r.status);
         LadderState {
@@ -205,7 +213,7 @@ pub fn explain(facts: &SuiteFacts<'_>, measured: &Measurements) -> (Verdict, Vec
 /// The same on evidence from anywhere.
 fn explained(evidence: &Evidence<'_>) -> (Verdict, Vec<Derivation>) {
     let findings = assess(evidence);
-    let (kind, rule) = ladder::ladder(&findings.state());
+    let (kind, rule) = findings.rule();
     let derivations = trace::all(&findings, kind, rule);
     (conclude(findings), derivations)
 }
@@ -224,6 +232,7 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
         rungs,
         gains,
         self_hosted_prompt: rungs::self_hosted_prompt(evidence),
+        any_prompt: rungs::any_prompt(evidence),
         label: labels::ceiling(evidence),
         tuned: tuned::report(evidence),
         ceiling,
@@ -239,7 +248,7 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
 /// The rules, and what they say in words.
 fn conclude(findings: Findings<'_>) -> Verdict {
     let evidence = findings.evidence;
-    let (kind, rule) = ladder::ladder(&findings.state());
+    let (kind, rule) = findings.rule();
     let id = |place: usize| evidence.at(place).variant.id.clone();
     Verdict {
         kind,
@@ -260,6 +269,7 @@ fn conclude(findings: Findings<'_>) -> Verdict {
         tuned: findings.tuned,
         rungs: findings.rungs,
         self_hosted_prompt: findings.self_hosted_prompt,
+        any_prompt: findings.any_prompt,
         payback: findings.payback,
         break_even: findings.break_even,
         paired: findings.paired,

@@ -5,6 +5,7 @@ use super::evidence::{Evidence, Metric};
 use super::ladder::TriggerState;
 use super::prose;
 use super::triggers::Trigger;
+use crate::stats::proportion::failure_rate_upper;
 use crate::stats::{Answer3, Interval};
 
 /// T2 and the ceiling test behind it; `None` without an accuracy target.
@@ -76,14 +77,17 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
         return (TriggerState::Open, None, format!("{all_miss}, but {}", not_enough_tried(test)));
     }
     let reference = test.reference.as_ref().map_or_else(String::new, |id| format!("`{id}`"));
-    let window = format!("the last {WINDOW} rounds against {reference}");
+    let window = format!("the last {WINDOW} rounds (against {reference}, and the last against the one before)");
     let most_gain = test.most_gain.unwrap_or(1.0);
     if test.levelled_off == Answer3::Yes {
         let gain = prose::points(most_gain.max(0.0));
         let upper = prose::percent(1.0 - evidence.alpha());
         let flat = format!("{all_miss}, and no prompt in {window} gained more than {gain} ({upper} bound)");
         return match test.extrapolation.as_ref().filter(|_| test.foresees_gain()) {
-            None => (TriggerState::Fired, None, flat),
+            None => match hidden_by_labels(evidence, prompted, target) {
+                None => (TriggerState::Fired, None, flat),
+                Some(hidden) => (TriggerState::Unknown, None, format!("{flat}, but {hidden}")),
+            },
             Some(curve) => {
                 let foreseen = prose::points(curve.predicted_gain);
                 let why = format!("{flat}, but the curve over the rounds foresees {foreseen} in the next three");
@@ -95,7 +99,9 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
         let why = format!("{all_miss}, but in {window} `{name}` still gained");
         return (TriggerState::Open, test.n_to_settle, why);
     }
-    let seen = test.gains.iter().filter_map(|gain| gain.gain.point).fold(f64::NEG_INFINITY, f64::max);
+    let tested = test.gains.iter().chain(&test.last_step);
+    let seen = tested.clone().filter_map(|gain| gain.gain.point).fold(f64::NEG_INFINITY, f64::max);
+    let most_gain = tested.map(|gain| gain.gain.high).fold(most_gain, f64::max);
     let tail = if seen >= evidence.delta() {
         format!("; {} were seen, so that more examples would show a gain rather than exclude it", prose::points(seen))
     } else {
@@ -107,6 +113,26 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
         prose::points(evidence.delta()),
     );
     (TriggerState::Unknown, test.n_to_settle, why)
+}
+
+/// Whether wrong labels alone could keep a prompt below the target: a system that is right on a share a
+/// of the inputs scores about a·(1 − ε), so its true share is at most U / (1 − U(ε)). From an audit, the
+/// only source that counts wrong labels.
+fn hidden_by_labels(evidence: &Evidence<'_>, prompted: &[usize], target: f64) -> Option<String> {
+    let audit = evidence.facts.audit.filter(|audit| audit.checked > 0 && audit.wrong <= audit.checked)?;
+    let alpha = evidence.alpha();
+    let wrong = failure_rate_upper(audit.wrong as f64, audit.checked as f64, alpha);
+    let high = |&place: &usize| evidence.bounds(place, Metric::Accuracy, alpha).interval.high;
+    let best = prompted.iter().map(high).fold(0.0, f64::max);
+    let true_share = (best / (1.0 - wrong)).min(1.0);
+    (audit.wrong > 0 && true_share >= target).then(|| {
+        format!(
+            "up to {} of the labels are wrong, and against right ones a prompt could reach {}: mend the labels, or set \
+             the target to what they can show",
+            prose::percent(wrong),
+            prose::percent(true_share)
+        )
+    })
 }
 
 /// What question 1 still asks for.

@@ -103,7 +103,7 @@ pub(super) fn all(findings: &Findings<'_>, rule: Rule) -> Vec<Question> {
 /// The question that the verdict is about.
 fn next(rule: Rule) -> Option<u8> {
     match rule {
-        Rule::Iterate | Rule::NotPlateaued | Rule::SelfHosted(_) => Some(1),
+        Rule::Iterate | Rule::NotPlateaued | Rule::SelfHosted(_) | Rule::OtherPrompt(_) => Some(1),
         Rule::Next(rung, _) | Rule::Better(rung) => Some(number_of(rung)),
         Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => Some(5),
         Rule::NoData | Rule::TriggerUnknown | Rule::NoTrigger | Rule::LabelCeiling | Rule::NothingHelps => None,

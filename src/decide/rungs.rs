@@ -60,6 +60,21 @@ pub(super) fn self_hosted_prompt(evidence: &Evidence<'_>) -> RungReport {
         let why = "no self-hosted prompted variant was measured";
         return RungReport::without_variant(RungStatus::Untried, why);
     }
+    one_that_suffices(evidence, &places)
+}
+
+/// Whether any prompted variant meets every target, whatever else it does; the triggers of time and
+/// money read the one in use alone.
+pub(super) fn any_prompt(evidence: &Evidence<'_>) -> RungReport {
+    let places: Vec<usize> = evidence.prompted().into_iter().filter(|&place| evidence.usable(place)).collect();
+    if places.is_empty() {
+        return RungReport::without_variant(RungStatus::Untried, "no prompted variant was measured");
+    }
+    one_that_suffices(evidence, &places)
+}
+
+/// The first of these that meets every target, else one that is not shown to miss any.
+fn one_that_suffices(evidence: &Evidence<'_>, places: &[usize]) -> RungReport {
     let met_alpha = evidence.alpha() / places.len() as f64;
     let reports = places.iter().map(|&place| {
         let states = on_variant(evidence, place, met_alpha);
@@ -318,16 +333,16 @@ impl<'a> Judge<'a> {
         let (status, why) = match (&rest, missed, gain) {
             (Rest::Worse(what), ..) => (RungStatus::Fail, what.clone()),
             (Rest::NoWorse, ..) if clears => over_light,
-            (Rest::NoWorse, _, Some(gain)) => {
-                let left = reached.iter().find(|t| t.state != TriggerState::Clear);
-                let left = left.map_or("", |trigger| trigger.explanation.as_str());
-                (RungStatus::Better, format!("{gain}; {left}"))
+            // Better, and still short: a step that may suffice is not passed over for a dearer one.
+            (Rest::NoWorse, Some(missed), Some(gain)) => {
+                (RungStatus::Better, format!("{gain}; {}", missed.explanation))
             }
             (_, Some(missed), _) => (RungStatus::Fail, missed.explanation.clone()),
             (Rest::Unknown(what, _), ..) => (RungStatus::Unknown, what.clone()),
-            (Rest::NoWorse, None, None) => {
-                let open = reached.iter().find(|t| t.state == TriggerState::Unknown);
-                (RungStatus::Unknown, open.map_or_else(String::new, |t| t.explanation.clone()))
+            (Rest::NoWorse, None, gain) => {
+                let open = reached.iter().find(|t| !matches!(t.state, TriggerState::Clear | TriggerState::Na));
+                let open = open.map_or_else(String::new, |trigger| trigger.explanation.clone());
+                (RungStatus::Unknown, prose::sentences(&[gain.unwrap_or_default(), open]))
             }
         };
         report.status = status;

@@ -73,7 +73,7 @@ fn object(value: Value) -> Map<String, Value> {
 /// Every derivation of a verdict, in the order in which the ladder reads the figures.
 pub(super) fn all(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Vec<Derivation> {
     if findings.unusable.is_some() {
-        return vec![ladder(findings, kind, rule)];
+        return ladder(findings, kind, rule);
     }
     [
         quality::validity(findings),
@@ -85,7 +85,7 @@ pub(super) fn all(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Vec
         money::headroom(findings),
         money::break_even(findings),
         quality::rival(findings),
-        vec![ladder(findings, kind, rule)],
+        ladder(findings, kind, rule),
     ]
     .concat()
 }
@@ -194,7 +194,7 @@ fn to_settle(about: &str, what: &str, (x, n): (f64, f64), target: f64, alpha: f6
 }
 
 /// The rule that matched.
-fn ladder(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Derivation {
+fn ladder(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Vec<Derivation> {
     let state: LadderState = findings.state();
     let word = |value: &dyn erased::Word| value.word();
     let triggers: Map<String, Value> =
@@ -207,8 +207,18 @@ fn ladder(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Derivation 
         "data": data, "triggers": triggers, "label": word(&state.label), "interventions": rungs,
         "payback": word(&state.payback), "selfhosted_prompt": self_hosted,
     });
-    let used = json!({"verdict": word(&kind), "rule": rule.to_string()});
-    Derivation::new("ladder", "the first rule that matches", "ladder", input, used)
+    let (by_table, table_rule) = super::ladder::ladder(&state);
+    let used = json!({"verdict": word(&by_table), "rule": table_rule.to_string()});
+    let table = Derivation::new("ladder", "the first rule that matches", "ladder", input, used);
+    let guard = (rule != table_rule).then(|| {
+        let judged = format!(
+            "the table reads validity, time and money of the variant in use alone; {}: so {} ({rule})",
+            findings.any_prompt.explanation,
+            word(&kind).as_str().unwrap_or_default()
+        );
+        Derivation::formula("ladder", "another prompted variant", judged)
+    });
+    std::iter::once(table).chain(guard).collect()
 }
 
 /// A state's kebab-case word.

@@ -96,10 +96,13 @@ fn window(evidence: &Evidence<'_>, test: &CeilingTest) -> Vec<Derivation> {
     };
     let (alpha, delta) = (evidence.alpha(), evidence.delta());
     let mut steps = Vec::new();
-    for gain in &test.gains {
+    let before = test.rounds.len().checked_sub(2).and_then(|last| place_of(evidence, &test.rounds[last].variant));
+    let last = test.last_step.iter().filter_map(|step| Some((before?, step)));
+    let over_reference = test.gains.iter().map(|gain| (reference, gain));
+    for (from, gain) in over_reference.chain(last) {
         let Some(place) = place_of(evidence, &gain.variant) else { continue };
-        let difference = evidence.pair(reference, place, Metric::Accuracy, 2.0 * alpha);
-        let what = format!("gain of `{}` over {} (C2)", gain.variant, evidence.name(reference));
+        let difference = evidence.pair(from, place, Metric::Accuracy, 2.0 * alpha);
+        let what = format!("gain of `{}` over {} (C2)", gain.variant, evidence.name(from));
         let end = if gain.excluded { "is excluded" } else { "is not excluded" };
         let judged = format!("each end at one-sided alpha; a gain of {} {end}", prose::points(delta));
         let step = pair("t2", &what, &difference, 2.0 * alpha);
