@@ -70,13 +70,14 @@ impl fmt::Display for Usd {
 /// A dollar figure for people: two decimals from ten cents up, three significant digits below.
 pub fn format_usd(usd: f64) -> String {
     let size = usd.abs();
+    let sign = if usd < 0.0 { "-" } else { "" };
     if size >= 1000.0 {
-        format!("${}", group_thousands(usd.round() as i128))
+        format!("{sign}${}", group_thousands(size.round() as i128))
     } else if usd == 0.0 || size >= 0.1 {
-        format!("${usd:.2}")
+        format!("{sign}${size:.2}")
     } else {
         let decimals = (2 - size.log10().floor() as i32).clamp(2, 12) as usize;
-        format!("${usd:.decimals$}")
+        format!("{sign}${size:.decimals$}")
     }
 }
 

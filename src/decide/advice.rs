@@ -18,7 +18,7 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
         Rule::NoTrigger if no_targets(findings) => {
             "Keep prompting: no target is configured, so nothing asks for more.".to_owned()
         }
-        Rule::NoTrigger => "Keep prompting: every configured target is met.".to_owned(),
+        Rule::NoTrigger => no_trigger(findings),
         Rule::SelfHosted(RungStatus::Pass) => "Keep prompting: ship the self-hosted prompt, which meets every target.".to_owned(),
         Rule::SelfHosted(RungStatus::Untried) => "Keep prompting: measure a self-hosted prompted model before any training.".to_owned(),
         Rule::SelfHosted(_) => "Not enough evidence: whether the self-hosted prompt meets the targets is not shown.".to_owned(),
@@ -46,6 +46,17 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
             "Not enough evidence: {}, which is prompted too, may meet every target; settle that before any training.",
             other_prompt(findings)
         ),
+    }
+}
+
+/// Quality may be met by one prompt, and time and money by the one in use: then no single one is shown to
+/// meet them all.
+fn no_trigger(findings: &Findings<'_>) -> String {
+    let incumbent = findings.evidence.incumbent.map(|place| &findings.evidence.at(place).variant.id);
+    match (findings.any_prompt.status, findings.any_prompt.variant.as_ref()) {
+        (RungStatus::Pass, other) if other == incumbent => "Keep prompting: every configured target is met.".to_owned(),
+        (RungStatus::Pass, Some(other)) => format!("Keep prompting: `{other}` meets every configured target."),
+        _ => "Keep prompting: each target is met by a prompt, but no single one is shown to meet them all.".to_owned(),
     }
 }
 
@@ -215,7 +226,7 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
         Rule::TriggerUnknown | Rule::SelfHosted(RungStatus::Unknown) => more(n, "examples"),
         Rule::OtherPrompt(RungStatus::Pass) => format!("ship {}", other_prompt(findings)),
         Rule::OtherPrompt(_) => more(n, "examples"),
-        Rule::NoTrigger => return None,
+        Rule::NoTrigger => return one_for_all(findings),
         Rule::SelfHosted(RungStatus::Pass) => "ship the self-hosted prompt".to_owned(),
         Rule::SelfHosted(_) => "measure a self-hosted prompted model".to_owned(),
         Rule::LabelCeiling if findings.label.state == LabelCeiling::Unreachable => {
@@ -227,9 +238,28 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
         ),
         Rule::Next(_, RungStatus::Unknown) => more(n, "examples"),
         Rule::Next(rung, _) | Rule::Better(rung) => action(rung, rule.phase()),
-        Rule::NoPayback | Rule::NothingHelps => "stay with the prompt in use".to_owned(),
+        Rule::NoPayback => match findings.evidence.facts.economics.and_then(|e| e.value_per_error_usd) {
+            Some(_) => "stay with the prompt in use".to_owned(),
+            None => "stay with the prompt in use; if a wrong answer costs money, state it as `value_per_error_usd`".to_owned(),
+        },
+        Rule::NothingHelps => "stay with the prompt in use".to_owned(),
         Rule::PaybackUnknown | Rule::BetterPaybackUnknown => "find out what a request costs with and without tuning, and how many there are a month".to_owned(),
     })
+}
+
+/// What is to be done where nothing has fired, and the prompt in use is not the one that meets the targets.
+fn one_for_all(findings: &Findings<'_>) -> Option<String> {
+    let evidence = findings.evidence;
+    let incumbent = evidence.incumbent.map(|place| &evidence.at(place).variant.id);
+    match (findings.any_prompt.status, findings.any_prompt.variant.as_ref()) {
+        (RungStatus::Pass, other) if other == incumbent => None,
+        (RungStatus::Pass, Some(other)) => Some(format!("ship `{other}`")),
+        _ if no_targets(findings) => None,
+        _ => Some(format!(
+            "name the prompt that meets the accuracy target as `incumbent` and decide again: {}",
+            findings.any_prompt.explanation
+        )),
+    }
 }
 
 /// What question 1 still asks for.

@@ -10,7 +10,7 @@ use super::evidence::{Evidence, Metric};
 use crate::stats::curve::{error_weight, power_law_fit};
 use crate::stats::rng::Rng;
 use crate::stats::{Answer3, Estimate, Interval};
-use crate::variant::VariantId;
+use crate::variant::{Intervention, VariantId};
 
 /// The last rounds that must have brought nothing, W.
 pub(super) const WINDOW: usize = 3;
@@ -36,12 +36,14 @@ pub struct CeilingRound {
     pub accuracy: Estimate,
 }
 
-/// What a prompt of the window gained over the reference.
+/// What a prompt gained over an earlier one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowGain {
     /// The variant.
     pub variant: VariantId,
-    /// Its accuracy minus the reference's; each end of the interval is one-sided at 1 − alpha.
+    /// The earlier one: of the window, the reference.
+    pub over: VariantId,
+    /// Its accuracy minus the earlier one's; each end of the interval is one-sided at 1 − alpha.
     pub gain: Estimate,
     /// Whether a gain of `delta_min` or more is excluded.
     pub excluded: bool,
@@ -85,9 +87,11 @@ pub struct CeilingTest {
     pub reference: Option<VariantId>,
     /// Each prompt of the window against the reference.
     pub gains: Vec<WindowGain>,
-    /// The last prompt against the one before it: a climb back from a revision that broke things is
-    /// still a climb, though nothing of it shows against the reference.
-    pub last_step: Option<WindowGain>,
+    /// What must be flat as well. The last prompt against the one before it: a climb back from a revision
+    /// that broke things is still a climb, though nothing of it shows against the reference. And the same
+    /// of every other model and set of interventions with several rounds: plain prompts that cannot be
+    /// parsed are flat at nothing, while those with a schema climb.
+    pub further: Vec<WindowGain>,
     /// The smallest gain that matters.
     pub delta_min: f64,
     /// C1: whether there are enough rounds.
@@ -179,7 +183,7 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
         window: WINDOW as u32,
         reference: None,
         gains: Vec::new(),
-        last_step: None,
+        further: Vec::new(),
         delta_min: delta,
         enough_rounds: rounds.len() > WINDOW,
         few_shot: few_shot(evidence),
@@ -205,17 +209,15 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
         if gain.low > 0.0 {
             test.improving = Some(id(place));
         }
-        WindowGain { variant: id(place), gain, excluded }
+        WindowGain { variant: id(place), over: id(from), gain, excluded }
     };
     let window = rounds.values().skip(split + 1).flatten();
     let gains: Vec<WindowGain> = window.map(|&place| gain_over(reference, place)).collect();
-    let last_step = match firsts[..] {
-        [.., (_, before), (_, last)] => Some(gain_over(before, last)),
-        _ => None,
-    };
+    let further: Vec<WindowGain> =
+        further_pairs(evidence, &firsts).into_iter().map(|(from, place)| gain_over(from, place)).collect();
     test.most_gain = gains.iter().map(|gain| gain.gain.high).reduce(f64::max);
-    (test.gains, test.last_step) = (gains, last_step);
-    let mut tested = test.gains.iter().chain(&test.last_step);
+    (test.gains, test.further) = (gains, further);
+    let mut tested = test.gains.iter().chain(&test.further);
     test.levelled_off = if tested.clone().all(|gain| gain.excluded) {
         Answer3::Yes
     } else if tested.any(|gain| gain.gain.low > delta) {
@@ -226,9 +228,41 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
     test
 }
 
+/// The pairs beyond the window and its reference: the last step of the rounds, and window and last step of
+/// every other family of variants, that is those of one model with the same interventions.
+fn further_pairs(evidence: &Evidence<'_>, rounds: &[(u32, usize)]) -> Vec<(usize, usize)> {
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    let places: Vec<usize> = rounds.iter().map(|round| round.1).collect();
+    pairs.extend(places.windows(2).last().map(|step| (step[0], step[1])));
+    let mut families: BTreeMap<(String, Vec<Intervention>), BTreeMap<u32, usize>> = BTreeMap::new();
+    for place in evidence.prompted_with(Metric::Accuracy) {
+        let variant = evidence.at(place).variant;
+        if let Some(round) = evidence.at(place).round {
+            let family = families.entry((variant.endpoint.to_string(), variant.interventions())).or_default();
+            family.entry(round).or_insert(place);
+        }
+    }
+    for family in families.into_values().map(|family| family.into_values().collect::<Vec<usize>>()) {
+        if family == places {
+            continue;
+        }
+        if let Some(split) = family.len().checked_sub(WINDOW + 1) {
+            pairs.extend(family[split + 1..].iter().map(|&place| (family[split], place)));
+        }
+        pairs.extend(family.windows(2).last().map(|step| (step[0], step[1])));
+    }
+    let mut known: Vec<(usize, usize)> = Vec::new();
+    pairs.retain(|pair| {
+        let fresh = !known.contains(pair);
+        known.push(*pair);
+        fresh
+    });
+    pairs
+}
+
 /// C3: each prompted variant's upper bound is under the target; each at alpha (METHODS.md 0.2).
 fn target_missed(evidence: &Evidence<'_>, target: f64) -> Answer3 {
-    let prompted = evidence.prompted();
+    let prompted = evidence.prompted_with(Metric::Accuracy);
     let bounds = |place: usize| evidence.bounds(place, Metric::Accuracy, evidence.alpha()).interval;
     let missed = |&place: &usize| evidence.usable(place) && bounds(place).high < target;
     let among = prompted.len() as f64;

@@ -98,8 +98,14 @@ fn at_volume(economics: &Economics, horizon_months: f64, volume: f64, saving: &E
     cost::break_even(&input(economics, horizon_months, volume, saving)).ok()
 }
 
-/// The payback for the rules, and the break-even for people; `waived` where T3 or T5 has fired.
-pub(super) fn payback(evidence: &Evidence<'_>, waived: bool) -> (Payback, Option<BreakEven>, String) {
+/// The payback for the rules, and the break-even for people; `waived` where T3 or T5 has fired. `of` is
+/// the tuned variant that is to be shipped; without one, the measured one that saves most stands for
+/// what tuning saves.
+pub(super) fn payback(
+    evidence: &Evidence<'_>,
+    waived: bool,
+    of: Option<usize>,
+) -> (Payback, Option<BreakEven>, String) {
     let when_waived = |answer: Payback| if waived { Payback::Waived } else { answer };
     let unknown = |why: &str| (when_waived(Payback::Unknown), None, why.to_owned());
     let Some(economics) = evidence.facts.economics else {
@@ -112,7 +118,7 @@ pub(super) fn payback(evidence: &Evidence<'_>, waived: bool) -> (Payback, Option
     let Some(incumbent) = evidence.incumbent else {
         return unknown("no variant in use was measured");
     };
-    let known = match best_saving(evidence, incumbent, economics) {
+    let known = match best_saving(evidence, (incumbent, of), economics) {
         Ok(Some(best)) => from_saving(evidence, economics, volumes, best),
         Ok(None) => at_most(evidence, economics, volumes, incumbent),
         Err(why) => nothing(economics, volumes, why),
@@ -155,9 +161,15 @@ struct Saving {
 /// The measured tuned variant that saves most until the horizon, those first whose saving is not
 /// bought with errors; `None` when no tuned variant was measured, and the reason when one was but says
 /// nothing.
-fn best_saving(evidence: &Evidence<'_>, incumbent: usize, economics: &Economics) -> Result<Option<Saving>, String> {
-    let tuned =
-        |&place: &usize| place != incumbent && evidence.at(place).variant.tuned.is_some() && evidence.usable(place);
+fn best_saving(
+    evidence: &Evidence<'_>,
+    (incumbent, of): (usize, Option<usize>),
+    economics: &Economics,
+) -> Result<Option<Saving>, String> {
+    let tuned = |&place: &usize| {
+        let tuned = place != incumbent && evidence.at(place).variant.tuned.is_some() && evidence.usable(place);
+        tuned && of.is_none_or(|of| of == place)
+    };
     let tuned: Vec<usize> = evidence.eligible.iter().copied().filter(tuned).collect();
     if tuned.is_empty() {
         return Ok(None);
@@ -172,9 +184,13 @@ fn best_saving(evidence: &Evidence<'_>, incumbent: usize, economics: &Economics)
             }
             continue;
         };
-        let caveat = match rivals::no_worse(evidence, incumbent, place, evidence.alpha()) {
-            Rest::Worse(what) | Rest::Unknown(what, _) if value.is_none() => Some(what),
-            _ => None,
+        let rest = match value {
+            None => rivals::no_worse(evidence, incumbent, place, evidence.alpha()),
+            Some(_) => rivals::no_worse_but_accuracy(evidence, incumbent, place, evidence.alpha()),
+        };
+        let caveat = match rest {
+            Rest::Worse(what) | Rest::Unknown(what, _) => Some(what),
+            Rest::NoWorse => None,
         };
         // What it saves until the horizon: one that retires soon saves little, however cheap it is.
         let in_all = each.point.unwrap_or(each.low) * horizon(evidence, economics, place).0;
@@ -221,11 +237,9 @@ fn from_saving(
     let until = retires.as_ref().map_or_else(String::new, |day| format!(" (it stops answering on {day})"));
     let each = saving.point.unwrap_or(saving.low);
     let explanation = format!(
-        "{name} saves {} a request and pays back in {} ({} to {}), against a horizon of {}{until}{tail}",
+        "{name} saves {} a request and {}, against a horizon of {}{until}{tail}",
         prose::usd(each),
-        prose::months(expected.months),
-        prose::months(cheap.months_low),
-        prose::months(dear.months_high),
+        pays_back(expected.months, cheap.months_low, dear.months_high),
         prose::months(Some(horizon)),
     );
     let volume = Interval { low: volumes.0, high: volumes.1 };
@@ -245,6 +259,16 @@ fn from_saving(
         retires,
         caveat,
         ..nothing(economics, volumes, explanation)
+    }
+}
+
+fn pays_back(months: Option<f64>, low: Option<f64>, high: Option<f64>) -> String {
+    match (months, low) {
+        (_, None) => "never pays back".to_owned(),
+        (None, Some(_)) => format!("pays back in {} at the soonest, or never", prose::months(low)),
+        (Some(_), Some(_)) => {
+            format!("pays back in {} ({} to {})", prose::months(months), prose::months(low), prose::months(high))
+        }
     }
 }
 
@@ -268,9 +292,12 @@ fn at_most(evidence: &Evidence<'_>, economics: &Economics, volumes: (f64, f64), 
     let never = best.is_none_or(|best| best > horizon);
     let explanation = if never {
         format!(
-            "even a tuned model that costs nothing saves at most {} a request and pays back in {}, beyond {}",
+            "even a tuned model that costs nothing saves at most {} a request and {}, beyond {}",
             prose::usd(most),
-            prose::months(best),
+            best.map_or_else(
+                || "never pays back".to_owned(),
+                |best| format!("pays back in {}", prose::months(Some(best)))
+            ),
             prose::months(Some(horizon))
         )
     } else {

@@ -123,6 +123,11 @@ impl<'a> Evidence<'a> {
         &self.subjects[place]
     }
 
+    /// The variant of this name.
+    pub(super) fn place_of(&self, id: &VariantId) -> Option<usize> {
+        (0..self.subjects.len()).find(|&place| self.at(place).variant.id == *id)
+    }
+
     /// Its name in backticks.
     pub(super) fn name(&self, place: usize) -> String {
         format!("`{}`", self.at(place).variant.id)
@@ -132,6 +137,13 @@ impl<'a> Evidence<'a> {
     pub(super) fn prompted(&self) -> Vec<usize> {
         let untuned = |&place: &usize| self.at(place).variant.tuned.is_none();
         self.eligible.iter().copied().filter(untuned).collect()
+    }
+
+    /// The prompted set where this rate is known. In a run that is all of it; a variant of which a file
+    /// states other figures alone says nothing of the rate.
+    pub(super) fn prompted_with(&self, metric: Metric) -> Vec<usize> {
+        let stated = self.setting.source == Source::Stated;
+        self.prompted().into_iter().filter(|&place| !stated || self.has(place, metric)).collect()
     }
 
     /// Whether a variant has scores (or, of stated figures, any at all) and at most 1% of its answers
@@ -153,7 +165,7 @@ impl<'a> Evidence<'a> {
     /// The smallest difference that matters.
     pub(super) fn delta(&self) -> f64 {
         let delta = self.facts.statistics.delta_min;
-        if (0.0..1.0).contains(&delta) { delta } else { 0.02 }
+        if (0.0..=1.0).contains(&delta) { delta } else { 0.02 }
     }
 
     pub(super) fn rates(&self, place: usize, metric: Metric) -> Rates<'a> {

@@ -33,7 +33,7 @@ fn of_errors(evidence: &Evidence<'_>, of_class: u64, checked: u64, class: &str) 
     let reach = accuracy + share * (1.0 - accuracy);
     (reach < target).then(|| {
         format!(
-            "cannot help: {} of {} checked errors are {class}, so at most {} of them all; without them accuracy would \
+            "{} of {} checked errors are {class}, so at most {} of them all; without them accuracy would \
              be {} at most, below the target {}",
             prose::count(of_class),
             prose::count(checked),
@@ -56,7 +56,7 @@ fn of_cache(evidence: &Evidence<'_>, triggers: &Triggers) -> Option<String> {
     let least = volume * subject.per_request?.low * factor;
     (least > budget).then(|| {
         format!(
-            "cannot help: input is {} of the cost, and with {} of the prompt read from the cache in {} of the requests a \
+            "input is {} of the cost, and with {} of the prompt read from the cache in {} of the requests a \
              request costs {} of what it does; that is still {} a month or more, over the budget of {}",
             prose::percent(caching.input_share),
             prose::percent(caching.prefix_share),

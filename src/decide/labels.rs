@@ -53,7 +53,8 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> LabelReport {
     if let Some(audit) = evidence.facts.audit.filter(|audit| audit.checked > 0) {
         let wrong = audit.wrong.min(audit.checked);
         let ceiling = label_ceiling_from_audit(wrong, audit.checked, alpha);
-        let found = format!("{} of {} audited labels were wrong", prose::count(wrong), prose::count(audit.checked));
+        let were = if wrong == 1 { "was" } else { "were" };
+        let found = format!("{} of {} audited labels {were} wrong", prose::count(wrong), prose::count(audit.checked));
         let right = (audit.checked - wrong) as f64;
         let n = n_to_settle_target(right, audit.checked as f64, target, alpha, POWER);
         let report = judged(target, ceiling, &found, n);

@@ -222,12 +222,9 @@ fn explained(evidence: &Evidence<'_>) -> (Verdict, Vec<Derivation>) {
 fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
     let (quality, ceiling) = quality::ceiling(evidence);
     let triggers = triggers::all(evidence, quality);
-    let states = triggers.states();
-    let waived = states[2] == TriggerState::Fired || states[4] == TriggerState::Fired;
-    let (payback, break_even, payback_why) = economics::payback(evidence, waived);
     let rival = evidence.best(evidence.incumbent);
     let (rungs, gains) = rungs::all(evidence, &triggers);
-    Findings {
+    let mut findings = Findings {
         unusable: unusable(evidence),
         rungs,
         gains,
@@ -239,9 +236,36 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
         paired: evidence.incumbent.zip(rival).map(|(a, b)| evidence.comparison(a, b)),
         evidence,
         triggers,
-        payback,
-        payback_why,
-        break_even,
+        payback: Payback::Yes,
+        payback_why: String::new(),
+        break_even: None,
+    };
+    settle_payback(&mut findings);
+    findings
+}
+
+/// Payback is asked of the variant that would be shipped: of the training rung at which the rules arrive
+/// if it pays. One that merely improves and does not pay is passed over for the next (L10).
+fn settle_payback(findings: &mut Findings<'_>) {
+    let evidence = findings.evidence;
+    let states = findings.triggers.states();
+    let waived = states[2] == TriggerState::Fired || states[4] == TriggerState::Fired;
+    loop {
+        let optimistic = LadderState { payback: Payback::Yes, ..findings.state() };
+        let (_, rule) = ladder::ladder(&optimistic);
+        let rung = rule.rung().filter(|rung| rung.trains());
+        let shipped = rung.filter(|_| rule.phase() == Phase::Ship).and_then(|rung| findings.rungs.get(&rung));
+        let place = shipped.and_then(|report| evidence.place_of(report.variant.as_ref()?));
+        (findings.payback, findings.break_even, findings.payback_why) = economics::payback(evidence, waived, place);
+        match (rule, findings.payback) {
+            (Rule::Better(rung), Payback::No) if rung.trains() => {
+                let Some(report) = findings.rungs.get_mut(&rung) else { return };
+                report.status = RungStatus::Fail;
+                report.explanation =
+                    format!("{}; it helps and does not pay back: {}", report.explanation, findings.payback_why);
+            }
+            _ => return,
+        }
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn count(number: u64) -> String {
     group_thousands(i128::from(number))
 }
 
-/// "; n examples would settle it", or that none can be named.
+/// "; n examples would settle it" four times in five, or that none can be named.
 pub(super) fn settle(n: Option<u64>, what: &str) -> String {
     n.map_or_else(
         || format!("; too close to call, so no number of {what} can be named"),
@@ -88,7 +88,14 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
 
 /// Months with one decimal, or "never".
 pub(super) fn months(months: Option<f64>) -> String {
-    months.map_or_else(|| "never".to_owned(), |months| format!("{} months", number(months, 1)))
+    months.map_or_else(
+        || "never".to_owned(),
+        |months| {
+            let text = number(months, 1);
+            let unit = if text == "1" { "month" } else { "months" };
+            format!("{text} {unit}")
+        },
+    )
 }
 
 /// Clauses one after another.

@@ -19,7 +19,7 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> (Trigger, Option<CeilingTest>)
 }
 
 fn trigger(evidence: &Evidence<'_>, target: f64, test: &CeilingTest) -> Trigger {
-    let prompted = evidence.prompted();
+    let prompted = evidence.prompted_with(Metric::Accuracy);
     let usable: Vec<usize> = prompted.iter().copied().filter(|&place| evidence.usable(place)).collect();
     let Some(best) = evidence.best_of(&usable) else {
         let why = "no eligible prompted variant with enough answers was measured";
@@ -35,12 +35,15 @@ fn trigger(evidence: &Evidence<'_>, target: f64, test: &CeilingTest) -> Trigger 
         high: evidence.bounds(shown, Metric::Accuracy, alpha).interval.high,
     };
     let (state, n_to_settle, explanation) = if winner.is_some() {
+        let corrected = match prompted.len() {
+            1 => String::new(),
+            n => format!(", corrected for {n} prompted variants"),
+        };
         let why = format!(
-            "{} meets the target {}: {}, corrected for {} prompted variants",
+            "{} meets the target {}: {}{corrected}",
             evidence.name(shown),
             prose::percent(target),
             prose::rate(&finding),
-            prompted.len()
         );
         (TriggerState::Clear, None, why)
     } else {
@@ -77,7 +80,7 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
         return (TriggerState::Open, None, format!("{all_miss}, but {}", not_enough_tried(test)));
     }
     let reference = test.reference.as_ref().map_or_else(String::new, |id| format!("`{id}`"));
-    let window = format!("the last {WINDOW} rounds (against {reference}, and the last against the one before)");
+    let window = format!("the last {WINDOW} rounds against {reference} and in the last step");
     let most_gain = test.most_gain.unwrap_or(1.0);
     if test.levelled_off == Answer3::Yes {
         let gain = prose::points(most_gain.max(0.0));
@@ -99,7 +102,7 @@ fn below_target(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: 
         let why = format!("{all_miss}, but in {window} `{name}` still gained");
         return (TriggerState::Open, test.n_to_settle, why);
     }
-    let tested = test.gains.iter().chain(&test.last_step);
+    let tested = test.gains.iter().chain(&test.further);
     let seen = tested.clone().filter_map(|gain| gain.gain.point).fold(f64::NEG_INFINITY, f64::max);
     let most_gain = tested.map(|gain| gain.gain.high).fold(most_gain, f64::max);
     let tail = if seen >= evidence.delta() {
@@ -154,8 +157,19 @@ fn not_enough_tried(test: &CeilingTest) -> String {
 fn not_excluded(evidence: &Evidence<'_>, prompted: &[usize], target: f64, best: &str) -> Finding {
     let alpha = evidence.alpha();
     let bounds = |place: usize| evidence.bounds(place, Metric::Accuracy, alpha);
-    let missed = |place: &usize| evidence.usable(*place) && bounds(*place).interval.high < target;
-    let in_doubt: Vec<usize> = prompted.iter().copied().filter(|place| !missed(place)).collect();
+    let missed = |place: &usize| bounds(*place).interval.high < target;
+    let torn: Vec<String> =
+        prompted.iter().filter(|&&place| !evidence.usable(place)).map(|&place| evidence.name(place)).collect();
+    let usable = prompted.iter().copied().filter(|&place| evidence.usable(place));
+    let in_doubt: Vec<usize> = usable.filter(|place| !missed(place)).collect();
+    if in_doubt.is_empty() {
+        let why = format!(
+            "no prompted variant is shown to reach the target {} (best {best}), but too many answers of {} are missing",
+            prose::percent(target),
+            torn.join(", ")
+        );
+        return (TriggerState::Unknown, None, why);
+    }
     let n = in_doubt.iter().filter_map(|&place| bounds(place).n_to_settle(target, alpha)).max();
     let names: Vec<String> = in_doubt.iter().map(|&place| evidence.name(place)).collect();
     let why = format!(

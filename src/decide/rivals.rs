@@ -23,12 +23,31 @@ pub(super) enum Rest {
     Unknown(String, Option<u64>),
 }
 
-/// Non-inferiority on everything that both were measured at. "No worse" is shown at `met_alpha`,
-/// corrected where one of several variants may show it.
+/// Non-inferiority on everything that matters. "No worse" is shown at `met_alpha`, corrected where one
+/// of several variants may show it.
 pub(super) fn no_worse(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64) -> Rest {
+    no_worse_in(evidence, (a, b), &[(Metric::Accuracy, "accuracy"), (Metric::Validity, "schema validity")], met_alpha)
+}
+
+/// The same where accuracy is put into money, and counted there.
+pub(super) fn no_worse_but_accuracy(evidence: &Evidence<'_>, a: usize, b: usize, met_alpha: f64) -> Rest {
+    no_worse_in(evidence, (a, b), &[(Metric::Validity, "schema validity")], met_alpha)
+}
+
+fn no_worse_in(
+    evidence: &Evidence<'_>,
+    (a, b): (usize, usize),
+    metrics: &[(Metric, &'static str)],
+    met_alpha: f64,
+) -> Rest {
     let mut all = Rest::NoWorse;
-    for (metric, what) in [(Metric::Accuracy, "accuracy"), (Metric::Validity, "schema validity")] {
+    for &(metric, what) in metrics {
         if metric == Metric::Validity && !(evidence.has(a, metric) && evidence.has(b, metric)) {
+            // Unknown is not "no worse"; where nobody asks for validity there is nothing to compare.
+            let asked = evidence.facts.targets.schema_validity.is_some() || evidence.has(a, metric);
+            if asked && !evidence.has(b, metric) && all == Rest::NoWorse {
+                all = Rest::Unknown(format!("{what} of {} was not measured", evidence.name(b)), None);
+            }
             continue;
         }
         match rate_no_worse(evidence, (a, b), (metric, what), met_alpha) {
@@ -166,13 +185,22 @@ pub(super) fn saving(evidence: &Evidence<'_>, a: usize, b: usize, value_per_erro
         let n = paired.n;
         return Some(Estimate { point: Some(paired.point), low: paired.low, high: paired.high, level, n, method });
     }
+    // Interval ends add up: wider than need be, and never too sure.
+    let gained = match value_per_error {
+        0.0 => Some((0.0, 0.0, 0.0)),
+        value => {
+            let known = evidence.pair(a, b, Metric::Accuracy, evidence.alpha()).difference;
+            known.mean.map(|mean| (value * mean, value * known.interval.low, value * known.interval.high))
+        }
+    };
+    let (gain, gain_low, gain_high) = gained?;
     let (a, b) = (evidence.at(a).per_request?, evidence.at(b).per_request?);
     let finite = a.low.is_finite() && a.high.is_finite() && b.low.is_finite() && b.high.is_finite();
-    let (Some(point_a), Some(point_b), true) = (a.point, b.point, finite && value_per_error == 0.0) else {
+    let (Some(point_a), Some(point_b), true) = (a.point, b.point, finite) else {
         return None;
     };
-    let point = Some(point_a - point_b);
-    Some(Estimate { point, low: a.low - b.high, high: a.high - b.low, n: a.n.min(b.n), ..a })
+    let point = Some(point_a - point_b + gain);
+    Some(Estimate { point, low: a.low - b.high + gain_low, high: a.high - b.low + gain_high, n: a.n.min(b.n), ..a })
 }
 
 struct Money {

@@ -248,14 +248,14 @@ impl<'a> Judge<'a> {
         let rate = self.evidence.estimate(bound, Metric::Accuracy, self.evidence.alpha());
         let name = self.evidence.name(bound);
         Some(format!(
-            "; with the right documents given ({name}) accuracy is {}, a bound on any retrieval",
+            "; with the right documents given ({name}) accuracy is {}, a bound on retrieving them",
             prose::rate(&rate)
         ))
     }
 
     fn status(&self, rung: Rung) -> RungReport {
         if self.evidence.facts.impossible.iter().any(|name| name == rung.name()) {
-            return RungReport::without_variant(RungStatus::Na, "declared impossible in the suite");
+            return RungReport::without_variant(RungStatus::Na, "declared impossible");
         }
         let places = self.candidates.get(&rung).map_or(&[][..], Vec::as_slice);
         let incumbent = self.evidence.incumbent;

@@ -5,6 +5,7 @@ use crate::provider::EndpointId;
 use crate::stats::{Estimate, Interval, Method};
 use crate::variant::{Retrieve, RetrieveFrom, Select, Shots, Structured, Tuning, TuningMethod, Variant};
 
+mod guards;
 mod random;
 
 /// `right` of `n` examples right, the first ones; all valid.
@@ -232,7 +233,7 @@ fn an_oracle_is_a_bound_and_nothing_to_ship() {
     assert!(why.starts_with("not measured; with the right documents given (`told`) accuracy is 99.64%"), "{why}");
     let both = with_documents(vec![retrieving("rag", RetrieveFrom::Bm25, 200, 280), oracle()]);
     assert_eq!(both.rungs[&Rung::Rag].variant, Some(VariantId("rag".to_owned())));
-    assert!(both.rungs[&Rung::Rag].explanation.contains("a bound on any retrieval"));
+    assert!(both.rungs[&Rung::Rag].explanation.contains("a bound on retrieving them"));
     let mut last = oracle();
     last.round = Some(9);
     assert_eq!(with_documents(vec![last]).incumbent, Some(VariantId("v4".to_owned())));

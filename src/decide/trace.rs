@@ -177,6 +177,11 @@ fn pair(about: &str, what: &str, pair: &Pair, alpha: f64) -> Derivation {
 fn p_value(about: &str, what: &str, evidence: &Evidence<'_>, pair: &Pair) -> Option<Derivation> {
     let p = pair.p(evidence.facts.statistics.seed);
     let known = &pair.difference;
+    if pair.independent().is_some() {
+        let shown = if p <= 2e-12 { "2e-12 or less".to_owned() } else { prose::number(p, 10) };
+        let judged = format!("counts alone: the level at which the interval's nearer end reaches 0, twice: {shown}");
+        return Some(Derivation::formula(about, what, judged));
+    }
     let (values, clusters) = pair.examples()?;
     if known.method == Method::Tango {
         let input = json!({"wins": known.wins.round(), "losses": known.losses.round()});

@@ -151,7 +151,7 @@ impl RawSuite {
             section.finish();
         }
         if let Some(section) = root.section("statistics") {
-            self.statistics.alpha = section.number_in("alpha", 0.000_001, 0.5).unwrap_or(self.statistics.alpha);
+            self.statistics.alpha = section.number_in("alpha", 0.000_001, 0.49).unwrap_or(self.statistics.alpha);
             self.statistics.delta_min = section.number_in("delta_min", 0.0, 1.0).unwrap_or(self.statistics.delta_min);
             self.statistics.seed = section.whole("seed", 0).map_or(self.statistics.seed, Spanned::into_inner);
             section.finish();

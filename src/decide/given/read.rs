@@ -82,7 +82,7 @@ fn refuse_contradictions(root: &Section<'_>, given: &Given, not_tried: &[Spanned
 fn read_statistics(section: Section<'_>) -> Statistics {
     let default = Statistics::default();
     let statistics = Statistics {
-        alpha: section.number_in("alpha", 0.000_001, 0.5).unwrap_or(default.alpha),
+        alpha: section.number_in("alpha", 0.000_001, 0.49).unwrap_or(default.alpha),
         delta_min: section.number_in("delta_min", 0.0, 1.0).unwrap_or(default.delta_min),
         seed: section.whole("seed", 0).map_or(default.seed, Spanned::into_inner),
     };

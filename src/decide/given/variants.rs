@@ -56,7 +56,7 @@ pub(super) struct RawGiven {
     k: Option<u32>,
     method: TuningMethod,
     interventions: Option<Vec<Kind>>,
-    model: EndpointId,
+    model: Option<EndpointId>,
     self_hosted: bool,
     retires: Option<String>,
     training_examples: Option<u64>,
@@ -86,8 +86,8 @@ impl RawGiven {
         }
         let n = section.whole("n", 1).map(Spanned::into_inner);
         let validity_n = section.whole("validity_n", 1).map(Spanned::into_inner).or(n);
-        let model = section.text("model").map_or_else(|| "prompted".to_owned(), Spanned::into_inner);
-        let of_model = EndpointId { provider: "stated".to_owned(), model: model.clone() };
+        let model = section.text("model").map(Spanned::into_inner);
+        let named = |model: String| EndpointId::parse(&model).unwrap_or_else(|| stated(&model));
         let interventions = section
             .has("interventions")
             .then(|| section.choices("interventions", INTERVENTIONS).into_iter().map(Spanned::into_inner).collect());
@@ -97,7 +97,7 @@ impl RawGiven {
             k: section.whole_u32("k", 1),
             method: method.unwrap_or(TuningMethod::Lora),
             interventions,
-            model: EndpointId::parse(&model).unwrap_or(of_model),
+            model: model.map(named),
             self_hosted: section.flag("self_hosted").unwrap_or(false),
             retires: section.day("retires"),
             training_examples: section.whole("training_examples", 1).map(Spanned::into_inner),
@@ -111,8 +111,33 @@ impl RawGiven {
             caching: section.section("caching").and_then(read_caching),
             name: name.unwrap_or_else(|| Spanned::new(0..0, String::new())),
         };
+        raw.refuse_both(&section);
         section.finish();
         (kind.is_some() && !raw.name.get_ref().is_empty()).then_some(raw)
+    }
+}
+
+/// A model by a name that has no provider.
+fn stated(model: &str) -> EndpointId {
+    EndpointId { provider: "stated".to_owned(), model: model.to_owned() }
+}
+
+impl RawGiven {
+    /// Outcomes by example say how many were right: a count beside them may say otherwise.
+    fn refuse_both(&self, section: &Section<'_>) {
+        let Some(outcomes) = &self.outcomes else { return };
+        let of = |key: [&'static str; 2], stated: bool, known: bool| (key, stated && known);
+        let scored = outcomes.rows.iter().any(|row| row.score.is_some());
+        let judged = outcomes.rows.iter().any(|row| row.valid.is_some());
+        let both = [
+            of(["right", "accuracy"], self.accuracy.is_some(), scored),
+            of(["valid", "schema_validity"], self.validity.is_some(), judged),
+        ];
+        for (keys, _) in both.into_iter().filter(|(_, both)| *both) {
+            let span = keys.iter().find_map(|key| section.key_span(key)).unwrap_or_else(|| section.span());
+            let message = format!("`outcomes` and `{}` state the same thing; leave one out", keys.join("` or `"));
+            section.report(section.error(CONTRADICTION, span, message));
+        }
     }
 }
 
@@ -287,7 +312,7 @@ fn variant(given: &RawGiven, round: Option<u32>, base: Option<&Variant>) -> Vari
         base.filter(|_| given.interventions.is_none() && given.kind != Kind::Prompt && given.kind != Kind::Tuned);
     let mut built = start.cloned().unwrap_or_else(|| Variant {
         id: VariantId(String::new()),
-        endpoint: given.model.clone(),
+        endpoint: given.model.clone().unwrap_or_else(|| stated("prompted")),
         prompt: base.map_or(0, |base| base.prompt),
         shots: None,
         structured: Structured::Text,
@@ -297,6 +322,9 @@ fn variant(given: &RawGiven, round: Option<u32>, base: Option<&Variant>) -> Vari
         params: Map::new(),
     });
     built.id = VariantId(given.name.get_ref().clone());
+    if let Some(model) = &given.model {
+        built.endpoint = model.clone();
+    }
     if let Some(round) = round {
         built.prompt = round as usize;
     }

@@ -10,7 +10,6 @@ use crate::decide::ladder::TriggerState;
 use crate::decide::{Findings, Rung, prose, triggers};
 use crate::stats::curve::error_weight;
 use crate::stats::labels::label_error_from_agreement;
-use crate::variant::VariantId;
 
 /// T1.
 pub(super) fn validity(findings: &Findings<'_>) -> Vec<Derivation> {
@@ -55,10 +54,6 @@ fn against_target(
     steps
 }
 
-fn place_of(evidence: &Evidence<'_>, id: &VariantId) -> Option<usize> {
-    (0..evidence.subjects.len()).find(|&place| evidence.at(place).variant.id == *id)
-}
-
 /// T2: every prompted variant's bounds, and each prompt of the window against the reference.
 pub(super) fn ceiling(findings: &Findings<'_>) -> Vec<Derivation> {
     let evidence = findings.evidence;
@@ -66,7 +61,7 @@ pub(super) fn ceiling(findings: &Findings<'_>) -> Vec<Derivation> {
         return Vec::new();
     };
     let alpha = evidence.alpha();
-    let prompted = evidence.prompted();
+    let prompted = evidence.prompted_with(Metric::Accuracy);
     let mut steps = Vec::new();
     for &place in &prompted {
         let mut of_place = against_target(evidence, "t2", (place, Metric::Accuracy), target, None);
@@ -91,16 +86,14 @@ pub(super) fn ceiling(findings: &Findings<'_>) -> Vec<Derivation> {
 
 /// C2: gains over the reference.
 fn window(evidence: &Evidence<'_>, test: &CeilingTest) -> Vec<Derivation> {
-    let Some(reference) = test.reference.as_ref().and_then(|id| place_of(evidence, id)) else {
+    if test.reference.is_none() {
         return Vec::new();
-    };
+    }
     let (alpha, delta) = (evidence.alpha(), evidence.delta());
     let mut steps = Vec::new();
-    let before = test.rounds.len().checked_sub(2).and_then(|last| place_of(evidence, &test.rounds[last].variant));
-    let last = test.last_step.iter().filter_map(|step| Some((before?, step)));
-    let over_reference = test.gains.iter().map(|gain| (reference, gain));
-    for (from, gain) in over_reference.chain(last) {
-        let Some(place) = place_of(evidence, &gain.variant) else { continue };
+    for gain in test.gains.iter().chain(&test.further) {
+        let ends = evidence.place_of(&gain.over).zip(evidence.place_of(&gain.variant));
+        let Some((from, place)) = ends else { continue };
         let difference = evidence.pair(from, place, Metric::Accuracy, 2.0 * alpha);
         let what = format!("gain of `{}` over {} (C2)", gain.variant, evidence.name(from));
         let end = if gain.excluded { "is excluded" } else { "is not excluded" };
@@ -125,7 +118,7 @@ fn window(evidence: &Evidence<'_>, test: &CeilingTest) -> Vec<Derivation> {
 fn curve(evidence: &Evidence<'_>, test: &CeilingTest) -> Option<Derivation> {
     let fitted = test.extrapolation.as_ref()?;
     let points = test.rounds.iter().filter_map(|round| {
-        let known = evidence.bounds(place_of(evidence, &round.variant)?, Metric::Accuracy, evidence.alpha()).known;
+        let known = evidence.bounds(evidence.place_of(&round.variant)?, Metric::Accuracy, evidence.alpha()).known;
         let error = 1.0 - known.mean?;
         Some((error, error_weight(error, known.n_eff?)))
     });
@@ -232,7 +225,7 @@ pub(super) fn rungs(findings: &Findings<'_>) -> Vec<Derivation> {
     let mut steps = Vec::new();
     for rung in Rung::ALL {
         let report = findings.rungs.get(&rung);
-        let place = report.and_then(|report| place_of(evidence, report.variant.as_ref()?));
+        let place = report.and_then(|report| evidence.place_of(report.variant.as_ref()?));
         let Some(place) = place.filter(|&place| place != incumbent) else { continue };
         let about = format!("rung-{}", rung.name());
         for metric in [Metric::Accuracy, Metric::Validity] {
@@ -286,7 +279,7 @@ pub(super) fn rival(findings: &Findings<'_>) -> Vec<Derivation> {
     let Some((paired, incumbent)) = findings.paired.as_ref().zip(evidence.incumbent) else {
         return Vec::new();
     };
-    let Some(place) = place_of(evidence, &paired.variant) else { return Vec::new() };
+    let Some(place) = evidence.place_of(&paired.variant) else { return Vec::new() };
     let alpha = evidence.alpha();
     let difference = evidence.pair(incumbent, place, Metric::Accuracy, alpha);
     let what = format!("the accuracy of {} minus that of {}", evidence.name(place), evidence.name(incumbent));

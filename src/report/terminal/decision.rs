@@ -77,6 +77,10 @@ fn ceiling_test(test: &CeilingTest, width: usize) -> String {
         let foreseen = number(curve.predicted_gain * 100.0);
         format!("the curve over the rounds foresees {foreseen}{range} points in the next three (advisory)")
     }));
+    lines.extend(test.further.iter().map(|step| {
+        let end = if step.excluded { "excluded" } else { "not excluded" };
+        format!("`{}` over `{}`: {} points, a gain that matters {end}", step.variant, step.over, points(&step.gain))
+    }));
     for line in lines {
         text.push_str(&wrap(&line, "  ", "    ", width));
     }
