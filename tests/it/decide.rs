@@ -113,7 +113,7 @@ fn stated_figures_can_be_computed_again() {
          [error_classes]\nchecked = 80\nknowledge = 2\n[economics]\ntraining_usd = [5_000, 15_000]\n\
          upkeep_usd_per_month = [0, 500]\nrequests_per_month = [800_000, 1_200_000]\n{}{}{}",
         plateau(1_500, 5_000, "valid = 4_990\nttft_over_limit = 400\nttft_n = 5000\nusd_per_million_requests = 11_485"),
-        variant("more", "schema", "n = 5000\nright = 1510\nvalid = 5000\noutcomes = [1, 0, 1]"),
+        variant("more", "schema", "n = 5000\nright = 1510\nvalid = 5000"),
         variant(
             "lora",
             "tuned",
