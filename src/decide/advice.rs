@@ -6,6 +6,7 @@ use super::ladder::{LabelCeiling, Phase, Rule, Rung, RungStatus, TriggerState};
 use super::rungs::RungReport;
 use super::subject::Source;
 use super::{Findings, NextStep, economics, prose};
+use crate::stats::Answer3;
 use crate::stats::paired::PairedVerdict;
 use crate::suite::Range;
 
@@ -14,6 +15,9 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
     match rule {
         Rule::NoData => "Not enough evidence: the data cannot be used.".to_owned(),
         Rule::Iterate => "Keep prompting: the prompts still miss the target, but have not levelled off.".to_owned(),
+        Rule::TriggerUnknown if every_prompt_misses(findings) => {
+            "Not enough evidence: every prompt that was tried misses the accuracy target, but whether they have levelled off is not shown.".to_owned()
+        }
         Rule::TriggerUnknown => "Not enough evidence: no target is shown to be missed, and not all are shown to be met.".to_owned(),
         Rule::NoTrigger if no_targets(findings) => {
             "Keep prompting: no target is configured, so nothing asks for more.".to_owned()
@@ -25,7 +29,7 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
         Rule::LabelCeiling if findings.label.state == LabelCeiling::Unreachable => {
             "Not enough evidence: the labels do not allow the accuracy target; mend them or lower it.".to_owned()
         }
-        Rule::LabelCeiling => "Not enough evidence: prompting has levelled off below the target, but whether the labels allow the target is not known.".to_owned(),
+        Rule::LabelCeiling => "Not enough evidence: the prompts that were tried have levelled off below the target, but whether the labels allow the target is not known.".to_owned(),
         Rule::Next(rung, RungStatus::Pass) => format!("Ship {}: it was measured to be enough.", noun(rung)),
         Rule::Next(rung, RungStatus::Unknown) => {
             format!("Not enough evidence: whether {} is enough is not shown.", noun(rung))
@@ -64,6 +68,33 @@ fn other_prompt(findings: &Findings<'_>) -> String {
     findings.any_prompt.variant.as_ref().map_or_else(String::new, |id| format!("`{id}`"))
 }
 
+fn every_prompt_misses(findings: &Findings<'_>) -> bool {
+    findings.ceiling.as_ref().is_some_and(|test| test.target_missed == Answer3::Yes)
+}
+
+/// Rounds whose answers mostly cannot be read are flat whatever they say.
+fn unreadable_rounds(findings: &Findings<'_>) -> Option<String> {
+    let evidence = findings.evidence;
+    let test = findings.ceiling.as_ref().filter(|_| findings.triggers.t2.state == TriggerState::Fired)?;
+    let valid = test.rounds.iter().map(|round| {
+        let place = evidence.place_of(&round.variant)?;
+        evidence
+            .has(place, Metric::Validity)
+            .then(|| evidence.estimate(place, Metric::Validity, evidence.alpha()).point)?
+    });
+    let most = valid.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)?;
+    (most < READABLE).then(|| {
+        format!(
+            "at most {} of the answers of any prompt round could be read, so the rounds are flat at a floor: measure them \
+             with a schema before calling it a ceiling",
+            prose::percent(most)
+        )
+    })
+}
+
+/// A round of which fewer answers than this can be used shows little of its prompt.
+const READABLE: f64 = 0.5;
+
 fn no_targets(findings: &Findings<'_>) -> bool {
     findings.triggers.states()[..4].iter().all(|&state| state == TriggerState::Na)
 }
@@ -88,6 +119,7 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let triggers = findings.triggers.in_order();
     let fired = triggers.iter().filter(|t| t.state == TriggerState::Fired);
     reasons.extend(fired.map(|t| t.explanation.clone()));
+    reasons.extend(unreadable_rounds(findings));
     reasons.extend(deciding(findings, rule));
     let open = |state: TriggerState| matches!(state, TriggerState::Open | TriggerState::Unknown);
     reasons.extend(triggers.iter().filter(|t| open(t.state)).map(|t| t.explanation.clone()));
@@ -158,13 +190,15 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
         ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
         ("no-targets", no_targets(findings)),
         ("few-shot-not-tried", few_shot_is_left(findings)),
+        ("prompt-rounds-not-readable", unreadable_rounds(findings).is_some()),
         ("few-clusters", (2..10).contains(&evidence.setting.groups())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
         ("stopped-early", evidence.setting.anytime.is_some()),
         ("recorded-answers", source == Source::Recorded),
         ("stated-figures", source == Source::Stated),
-        ("named-incumbent-not-measured", named_incumbent_is_absent(findings)),
+        ("named-incumbent-not-measured", named_incumbent_is_absent(findings) && !named_is_known(findings)),
+        ("named-incumbent-not-eligible", named_incumbent_is_absent(findings) && named_is_known(findings)),
     ];
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()
 }
@@ -173,6 +207,13 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
 fn few_shot_is_left(findings: &Findings<'_>) -> bool {
     let untried = findings.ceiling.as_ref().is_some_and(|test| test.few_shot == FewShot::NotTried);
     untried && findings.triggers.t2.state == TriggerState::Open
+}
+
+fn named_is_known(findings: &Findings<'_>) -> bool {
+    let named = findings.evidence.facts.incumbent;
+    named.is_some_and(|named| {
+        findings.evidence.place_of(named).is_some_and(|place| findings.evidence.at(place).was_asked())
+    })
 }
 
 fn named_incumbent_is_absent(findings: &Findings<'_>) -> bool {

@@ -123,7 +123,9 @@ pub(super) fn payback(
         Ok(None) => at_most(evidence, economics, volumes, incumbent),
         Err(why) => nothing(economics, volumes, why),
     };
-    let known = BreakEven { answer: when_waived(known.answer), ..known };
+    let note = if waived { "payback is waived, since time or law decides; " } else { "" };
+    let explanation = format!("{note}{}", known.explanation);
+    let known = BreakEven { answer: when_waived(known.answer), explanation, ..known };
     (known.answer, Some(known.clone()), known.explanation)
 }
 

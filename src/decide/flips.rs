@@ -1,50 +1,85 @@
 //! What would change the verdict: the rules, asked again with one open question answered.
 
 use super::ladder::{LabelCeiling, LadderState, Payback, Rung, RungStatus, TriggerState, VerdictKind, guarded};
+use super::subject::Source;
 use super::{Findings, prose};
 
-/// Sentences, one for each answer that leads to another verdict.
+/// Sentences, one for each answer that leads to another verdict; where the evidence is not enough, those
+/// too that lead to another question.
 pub(super) fn flips(findings: &Findings<'_>) -> Vec<String> {
     let state = findings.state();
     if !state.data_usable {
-        return vec!["the run is repeated until at most 1% of the answers are missing".to_owned()];
+        let mend = match findings.evidence.setting.source {
+            Source::Stated => "the figures are stated so that they can be used",
+            Source::Live | Source::Recorded => "the run is repeated until at most 1% of the answers are missing",
+        };
+        return vec![mend.to_owned()];
     }
     let any_prompt = findings.any_prompt.status;
-    let (kind, _) = guarded(&state, any_prompt);
-    let answers = [triggers(&state), label(findings, &state), payback(&state), rungs(&state)].concat();
-    let mut flips: Vec<String> = Vec::new();
+    let (kind, rule) = guarded(&state, any_prompt);
+    let answers = [triggers(findings, &state), label(findings, &state), payback(&state), rungs(&state)].concat();
+    let (mut flips, mut questions): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for (what, other) in answers {
-        let (then, rule) = guarded(&other, any_prompt);
+        let (then, other_rule) = guarded(&other, any_prompt);
         if then != kind {
-            let sentence = format!("{what}: then {} ({rule})", words(then));
-            if !flips.contains(&sentence) {
-                flips.push(sentence);
-            }
+            flips.push(format!("{what}: then {} ({other_rule})", words(then)));
+        } else if other_rule != rule {
+            questions.push(format!("{what}: then still {}, for another reason ({other_rule})", words(then)));
         }
     }
+    if kind == VerdictKind::NotEnoughEvidence || flips.is_empty() {
+        flips.extend(questions);
+    }
+    let mut seen: Vec<String> = Vec::new();
+    flips.retain(|sentence| {
+        let fresh = !seen.contains(sentence);
+        seen.push(sentence.clone());
+        fresh
+    });
     flips
 }
 
 type Answer = (String, LadderState);
 
-/// Each trigger that is unknown or open, and each that is settled, the other way round.
-fn triggers(state: &LadderState) -> Vec<Answer> {
-    let needs = ["schema validity", "accuracy", "time to the first token", "monthly cost"];
+/// What each trigger says where it is shown to be clear, to have fired, and where it comes to be clear.
+const ANSWERS: [[&str; 3]; 4] = [
+    [
+        "schema validity is shown to meet its target",
+        "schema validity is shown to miss its target",
+        "schema validity comes to meet its target (or the target is lowered)",
+    ],
+    [
+        "a prompt is shown to meet the accuracy target",
+        "prompting is shown to have levelled off below the accuracy target",
+        "a prompt comes to meet the accuracy target (or the target is lowered)",
+    ],
+    [
+        "the first token is shown to come within its limit",
+        "the first token is shown to come later than its limit",
+        "the first token comes to keep its limit (or the limit is raised)",
+    ],
+    [
+        "the monthly cost is shown to be within the budget",
+        "the monthly cost is shown to be over the budget",
+        "the monthly cost comes to be within the budget (or the budget is raised)",
+    ],
+];
+
+/// Each trigger that is unknown or open, and each that is settled, the other way round. Payback is waived
+/// where time or law decides, so it changes with them.
+fn triggers(findings: &Findings<'_>, state: &LadderState) -> Vec<Answer> {
     let mut answers = Vec::new();
-    for (place, need) in needs.into_iter().enumerate() {
-        let now = state.triggers[place];
-        let others: &[(TriggerState, &str)] = match now {
-            TriggerState::Unknown | TriggerState::Open => &[
-                (TriggerState::Clear, "is shown to meet its target"),
-                (TriggerState::Fired, "is shown to stay short of its target"),
-            ],
-            TriggerState::Fired => &[(TriggerState::Clear, "comes to meet its target (or the target is lowered)")],
+    for (place, [met, missed, comes]) in ANSWERS.into_iter().enumerate() {
+        let others: &[(TriggerState, &str)] = match state.triggers[place] {
+            TriggerState::Unknown | TriggerState::Open => &[(TriggerState::Clear, met), (TriggerState::Fired, missed)],
+            TriggerState::Fired => &[(TriggerState::Clear, comes)],
             TriggerState::Clear | TriggerState::Na => &[],
         };
         for (then, words) in others {
             let mut other = *state;
             other.triggers[place] = *then;
-            answers.push((format!("{need} {words}"), other));
+            other.payback = if other.fired(2) || other.fired(4) { Payback::Waived } else { findings.payback_unwaived };
+            answers.push(((*words).to_owned(), other));
         }
     }
     answers

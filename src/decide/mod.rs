@@ -174,6 +174,8 @@ struct Findings<'a> {
     /// Whether any prompted variant meets every target.
     any_prompt: RungReport,
     payback: Payback,
+    /// The same where neither time nor law decides.
+    payback_unwaived: Payback,
     payback_why: String,
     break_even: Option<BreakEven>,
     tuned: TunedReport,
@@ -237,6 +239,7 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
         evidence,
         triggers,
         payback: Payback::Yes,
+        payback_unwaived: Payback::Yes,
         payback_why: String::new(),
         break_even: None,
     };
@@ -256,6 +259,7 @@ fn settle_payback(findings: &mut Findings<'_>) {
         let rung = rule.rung().filter(|rung| rung.trains());
         let shipped = rung.filter(|_| rule.phase() == Phase::Ship).and_then(|rung| findings.rungs.get(&rung));
         let place = shipped.and_then(|report| evidence.place_of(report.variant.as_ref()?));
+        (findings.payback_unwaived, _, _) = economics::payback(evidence, false, place);
         (findings.payback, findings.break_even, findings.payback_why) = economics::payback(evidence, waived, place);
         match (rule, findings.payback) {
             (Rule::Better(rung), Payback::No) if rung.trains() => {
@@ -307,6 +311,9 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
         if !subjects.iter().any(Subject::is_known) {
             return Some("no figure is stated".to_owned());
         }
+        if evidence.setting.clusters.len() > 1 && evidence.setting.groups() < 2 {
+            return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
+        }
     } else {
         if !subjects.iter().any(|subject| subject.accuracy.is_known()) {
             return Some("no answer was scored".to_owned());
@@ -315,8 +322,8 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
             return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
         }
     }
-    let asked: u64 = subjects.iter().map(|subject| subject.asked).sum();
-    let missing: u64 = subjects.iter().map(|subject| subject.missing).sum();
+    let sum = |of: fn(&Subject<'_>) -> u64| subjects.iter().map(of).fold(0, u64::saturating_add);
+    let (asked, missing) = (sum(|subject| subject.asked), sum(|subject| subject.missing));
     if missing as f64 > evidence::MOST_MISSING * asked as f64 {
         return Some(too_many_missing(evidence, missing, asked));
     }

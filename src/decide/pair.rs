@@ -4,7 +4,7 @@ use super::evidence::{POWER, scale_up};
 use super::subject::Counts;
 use crate::stats::Method;
 use crate::stats::cluster::cluster_sums;
-use crate::stats::paired::{PairedDifference, cluster_signflip, mcnemar, paired_difference, tango_t};
+use crate::stats::paired::{PairedDifference, cluster_signflip, mcnemar, paired_difference, tango, tango_t};
 use crate::stats::power::n_non_inferiority;
 use crate::stats::sequential::{Outcomes, anytime_mean_difference, anytime_p};
 use crate::stats::special::normal_cdf;
@@ -139,8 +139,41 @@ impl Pair {
     /// Pairs needed to show that B gains less than `delta`, if it gains nothing more than so far.
     pub(super) fn n_to_exclude(&self, delta: f64, alpha: f64) -> Option<u64> {
         let known = &self.difference;
-        let needed = self.n_effective_to_exclude(delta, alpha)?;
+        let needed = self.n_effective_to_exclude(delta, alpha)?.max(self.n_effective_if_it_goes_on(delta, alpha)?);
         Some(scale_up(needed, known.n, known.n_eff?).max(known.n + 1))
+    }
+
+    /// Independent pairs at which the interval excludes `delta` if wins and losses go on as so far: where few
+    /// pairs differ, more than the power of a test asks for.
+    fn n_effective_if_it_goes_on(&self, delta: f64, alpha: f64) -> Option<u64> {
+        let known = &self.difference;
+        let (n, n_eff) = (known.n as f64, known.n_eff.filter(|&n| n > 0.0)?);
+        let high = |pairs: f64| match &self.basis {
+            Basis::Independent(rates) => {
+                let scale = pairs / n_eff;
+                let scaled = IndependentRates {
+                    right_a: rates.right_a * scale,
+                    n_a: rates.n_a * scale,
+                    right_b: rates.right_b * scale,
+                    n_b: rates.n_b * scale,
+                };
+                scaled.interval(2.0 * alpha).high
+            }
+            _ => tango(known.wins / n * pairs, known.losses / n * pairs, pairs, 2.0 * alpha).high,
+        };
+        let (mut short, mut enough) = (0.0, n_eff.max(1.0));
+        while high(enough) >= delta {
+            short = enough;
+            enough *= 2.0;
+            if enough > MOST_PAIRS {
+                return None;
+            }
+        }
+        while enough - short > 1.0 {
+            let middle = f64::midpoint(short, enough);
+            if high(middle) < delta { enough = middle } else { short = middle }
+        }
+        Some(enough.ceil() as u64)
     }
 
     /// The same in independent pairs (METHODS.md 9.3), at the discordance seen so far.
@@ -152,6 +185,9 @@ impl Pair {
         n_non_inferiority(psi, -mean, delta, alpha, POWER).ok()?
     }
 }
+
+/// More pairs than anybody collects.
+const MOST_PAIRS: f64 = 1e9;
 
 /// The stakes of the sequence whose p-value is shown.
 const SEQUENCE_ALPHA: f64 = 0.05;

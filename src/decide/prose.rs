@@ -3,10 +3,11 @@
 use crate::stats::Estimate;
 use crate::units::{format_usd, group_thousands};
 
-/// A share in percent: one decimal, two where the share is within 1% of none or all.
+/// A share in percent: one decimal, and within 1% of none or all as many as show how far from it.
 pub(super) fn percent(share: f64) -> String {
     let edge = share.min(1.0 - share);
-    let decimals = if edge > 0.0 && edge < 0.01 { 2 } else { 1 };
+    let decimals =
+        if edge > 1e-12 && edge < 0.01 { (1.0 - (edge * 100.0).log10().floor()).clamp(2.0, 9.0) as usize } else { 1 };
     format!("{}%", number(share * 100.0, decimals))
 }
 
@@ -74,7 +75,7 @@ pub(super) fn count(number: u64) -> String {
 /// "; n examples would settle it" four times in five, or that none can be named.
 pub(super) fn settle(n: Option<u64>, what: &str) -> String {
     n.map_or_else(
-        || format!("; too close to call, so no number of {what} can be named"),
+        || format!("; no number of {what} can be named that would settle it"),
         |n| format!("; about {} {what} would settle it", count(n)),
     )
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ceiling::FewShot;
-use super::ladder::{Payback, Rule, Rung, RungStatus, TriggerState};
+use super::ladder::{LadderState, Payback, Rule, Rung, RungStatus, TriggerState, ladder};
 use super::{Findings, prose};
 
 /// What is known of a question.
@@ -77,7 +77,7 @@ const OF_RUNGS: [(&str, &[Rung]); 5] = [
 
 /// All six.
 pub(super) fn all(findings: &Findings<'_>, rule: Rule) -> Vec<Question> {
-    let next = next(rule);
+    let next = next(findings, rule);
     let mut questions = vec![prompting(findings)];
     for (place, (question, rungs)) in OF_RUNGS.into_iter().enumerate() {
         questions.push(of_rungs(findings, place as u8 + 2, question, rungs));
@@ -101,11 +101,15 @@ pub(super) fn all(findings: &Findings<'_>, rule: Rule) -> Vec<Question> {
 }
 
 /// The question that the verdict is about.
-fn next(rule: Rule) -> Option<u8> {
+fn next(findings: &Findings<'_>, rule: Rule) -> Option<u8> {
     match rule {
         Rule::Iterate | Rule::NotPlateaued | Rule::SelfHosted(_) | Rule::OtherPrompt(_) => Some(1),
         Rule::Next(rung, _) | Rule::Better(rung) => Some(number_of(rung)),
-        Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => Some(5),
+        // The rung at which the rules would arrive if it paid.
+        Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
+            let paying = LadderState { payback: Payback::Yes, ..findings.state() };
+            Some(ladder(&paying).1.rung().map_or(5, number_of))
+        }
         Rule::NoData | Rule::TriggerUnknown | Rule::NoTrigger | Rule::LabelCeiling | Rule::NothingHelps => None,
     }
 }
@@ -178,8 +182,8 @@ fn answer(statuses: &[RungStatus]) -> QuestionAnswer {
     const ORDER: [(RungStatus, QuestionAnswer); 6] = [
         (RungStatus::Pass, QuestionAnswer::Yes),
         (RungStatus::Unknown, QuestionAnswer::NotEnoughEvidence),
-        (RungStatus::Untried, QuestionAnswer::NotTried),
         (RungStatus::Better, QuestionAnswer::Partly),
+        (RungStatus::Untried, QuestionAnswer::NotTried),
         (RungStatus::Fail, QuestionAnswer::No),
         (RungStatus::Na, QuestionAnswer::CannotHelp),
     ];

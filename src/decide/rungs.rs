@@ -188,9 +188,13 @@ impl<'a> Judge<'a> {
             return Vec::new();
         };
         let base = self.evidence.at(incumbent).variant;
+        let today = self.evidence.facts.today;
         let fits = |&place: &usize| {
-            let variant = self.evidence.at(place).variant;
-            let tuned = rung.trains() && uses(variant, rung);
+            let subject = self.evidence.at(place);
+            let variant = subject.variant;
+            // A model that has stopped answering cannot be shipped.
+            let gone = subject.retires.zip(today).is_some_and(|(retires, today)| retires <= today);
+            let tuned = rung.trains() && uses(variant, rung) && !gone;
             place != incumbent && (tuned || adds_only(base, variant, rung))
         };
         self.evidence.eligible.iter().copied().filter(fits).collect()
@@ -337,6 +341,10 @@ impl<'a> Judge<'a> {
             (Rest::NoWorse, Some(missed), Some(gain)) => {
                 (RungStatus::Better, format!("{gain}; {}", missed.explanation))
             }
+            // What it gains is shown; that it loses nothing elsewhere is not yet.
+            (Rest::Unknown(what, _), Some(_), Some(gain)) => {
+                (RungStatus::Unknown, prose::sentences(&[gain, what.clone()]))
+            }
             (_, Some(missed), _) => (RungStatus::Fail, missed.explanation.clone()),
             (Rest::Unknown(what, _), ..) => (RungStatus::Unknown, what.clone()),
             (Rest::NoWorse, None, gain) => {
@@ -387,7 +395,9 @@ impl<'a> Judge<'a> {
     /// A variant that passes; a full fine-tune must beat a measured light one as well.
     fn over_light_tuning(&self, rung: Rung, place: usize) -> (RungStatus, String) {
         let name = self.evidence.name(place);
-        let passes = format!("{name} meets the targets it is for and is no worse than the prompt in use");
+        let judged = self.evidence.setting.latency_comparable || self.evidence.facts.targets.ttft_p95_ms.is_none();
+        let but = if judged { "" } else { " (its times are not judged)" };
+        let passes = format!("{name} meets the targets it is for and is no worse than the one in use{but}");
         let light = self.candidates.get(&Rung::Lora).map_or(&[][..], Vec::as_slice);
         let (alpha, delta) = (self.evidence.alpha(), self.evidence.delta());
         if rung == Rung::Full {

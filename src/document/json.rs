@@ -25,8 +25,14 @@ pub fn as_toml(text: &str) -> Result<String, JsonFault> {
     if !whole.is_object() {
         return Err(JsonFault { offset: 0, message: "expected a JSON object".to_owned() });
     }
-    let mut rewriter = Rewriter { text: text.as_bytes(), out: text.as_bytes().to_vec(), at: 0 };
+    let mut rewriter = Rewriter { text: text.as_bytes(), out: text.as_bytes().to_vec(), at: 0, null_at: None };
     rewriter.value(0);
+    if let Some(offset) = rewriter.null_at {
+        return Err(JsonFault {
+            offset,
+            message: "null stands for a member that is absent, and not in a list".to_owned(),
+        });
+    }
     Ok(String::from_utf8_lossy(&rewriter.out).into_owned())
 }
 
@@ -43,6 +49,8 @@ struct Rewriter<'a> {
     text: &'a [u8],
     out: Vec<u8>,
     at: usize,
+    /// The first null in a list: TOML has none.
+    null_at: Option<usize>,
 }
 
 impl Rewriter<'_> {
@@ -72,6 +80,9 @@ impl Rewriter<'_> {
                 self.at += 1;
                 self.space(depth + 2);
                 while self.peek() != b']' && self.at < self.text.len() {
+                    if self.text[self.at..].starts_with(b"null") {
+                        self.null_at.get_or_insert(self.at);
+                    }
                     self.value(depth + 2);
                     self.space(depth + 2);
                     if self.peek() == b',' {

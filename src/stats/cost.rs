@@ -210,7 +210,7 @@ pub fn payback_share(input: &BreakEvenInput, volume: Interval) -> Option<f64> {
             for overhead in cut(input.overhead) {
                 let affords = (volume * saving - overhead) * input.horizon_months;
                 sum += if affords <= 0.0 {
-                    f64::from(u8::from(affords == 0.0 && fixed.high == 0.0))
+                    0.0
                 } else if fixed.width() > 0.0 {
                     ((affords - fixed.low) / fixed.width()).clamp(0.0, 1.0)
                 } else {

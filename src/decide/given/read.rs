@@ -27,8 +27,18 @@ pub(super) fn read(document: &Document<'_>) -> Option<Given> {
     let raw: Vec<RawGiven> =
         root.sections("variants").into_iter().filter_map(|section| RawGiven::read(section, &targets)).collect();
     root.required("variants", (!raw.is_empty()).then_some(()));
+    if raw.is_empty() && root.is_list("variants") {
+        let span = root.key_span("variants").unwrap_or_default();
+        root.report(root.error(super::FAMILY.missing_key, span, "no variant is stated"));
+    }
     let mut examples = Examples::default();
-    let built = variants::build(&root, &raw, incumbent.as_ref(), (design_effect, statistics.alpha), &mut examples);
+    let built = variants::build(
+        &root,
+        &raw,
+        (incumbent.as_ref(), targets.self_hosted),
+        (design_effect, statistics.alpha),
+        &mut examples,
+    );
     let given = Given {
         task: root.text("task").map(Spanned::into_inner).unwrap_or_default(),
         targets,
@@ -92,8 +102,8 @@ fn read_statistics(section: Section<'_>) -> Statistics {
 
 /// `part` of `whole`, the first no larger than the second.
 fn part_of(section: &Section<'_>, part: &str, whole: &str) -> Option<(u64, u64)> {
-    let all = section.required(whole, section.whole(whole, 1));
-    let some = section.required(part, section.whole(part, 0));
+    let all = section.required(whole, super::variants::count(section, whole, 1));
+    let some = section.required(part, super::variants::count(section, part, 0));
     let (all, some) = (all?, some?);
     if some.get_ref() > all.get_ref() {
         let message = format!("`{part}` is more than `{whole}`");
@@ -118,9 +128,9 @@ fn read_annotations(section: Section<'_>) -> Option<DoubleAnnotation> {
 }
 
 fn read_error_classes(section: Section<'_>) -> Option<ErrorClasses> {
-    let checked = section.required("checked", section.whole("checked", 1)).map(Spanned::into_inner);
+    let checked = section.required("checked", super::variants::count(&section, "checked", 1)).map(Spanned::into_inner);
     let count = |key: &str| {
-        let count = section.whole(key, 0)?;
+        let count = super::variants::count(&section, key, 0)?;
         if checked.is_some_and(|checked| *count.get_ref() > checked) {
             let message = format!("`{key}` is more than `checked`");
             section.report(section.error(super::FAMILY.out_of_range, count.span(), message));

@@ -170,3 +170,35 @@ fn json_is_read_the_same_and_its_faults_have_places() {
     assert!(found.iter().any(|(message, line)| message.contains("accuracy") && *line == 2), "{found:#?}");
     assert_eq!(faults("e.json", "{\"a\": }")[0].1, 1);
 }
+
+#[test]
+fn names_that_could_act_on_a_terminal_are_refused() {
+    let text =
+        "targets = { accuracy = 0.9 }\n[[variants]]\nname = \"a\\u001b[31m\"\nkind = \"prompt\"\nn = 5\nright = 1\n";
+    let found = faults("evidence.toml", text);
+    assert!(found.iter().any(|(message, line)| message.contains("control characters") && *line == 3), "{found:#?}");
+    let huge =
+        text.replace("a\\u001b[31m", "a").replace("n = 5", "n = 9223372036854775807\nmissing = 9223372036854775807");
+    let found = faults("evidence.toml", &huge);
+    assert_eq!(found.iter().filter(|(message, _)| message.contains("expected at most")).count(), 2, "{found:#?}");
+    let none = faults("e.json", "{\"variants\": []}");
+    assert_eq!(none.len(), 1, "{none:#?}");
+}
+
+#[test]
+fn few_shot_beside_a_tuned_model_in_use_is_prompted() {
+    let verdict = decided(
+        "targets = { accuracy = 0.9 }\nincumbent = \"lora\"\n[[variants]]\nname = \"lora\"\nkind = \"tuned\"\nmethod = \"lora\"\nn = 100\nright = 80\n[[variants]]\nname = \"fs\"\nkind = \"few-shot\"\nn = 100\nright = 50\n",
+    );
+    assert_eq!(verdict.ceiling_test.unwrap().few_shot, crate::decide::FewShot::Measured);
+}
+
+#[test]
+fn a_value_an_error_puts_stated_accuracy_into_money() {
+    let verdict = decided(
+        "targets = { monthly_requests = 1000000 }\n[economics]\ntraining_usd = [5000, 15000]\nvalue_per_error_usd = 0.01\n[[variants]]\nname = \"p\"\nkind = \"prompt\"\nn = 10000\nright = 5000\nusd_per_million_requests = 1000\n[[variants]]\nname = \"l\"\nkind = \"tuned\"\nmethod = \"lora\"\nn = 10000\nright = 9000\nusd_per_million_requests = 1000\n",
+    );
+    // 40 points more right, at a cent each: $0.004 a request.
+    let saving = verdict.break_even.unwrap().saving_usd.unwrap();
+    assert!((saving.point.unwrap() - 0.004).abs() < 1e-12 && saving.low < 0.004 && saving.high > 0.004, "{saving:?}");
+}

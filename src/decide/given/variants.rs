@@ -10,6 +10,7 @@ use crate::document::Section;
 use crate::provider::EndpointId;
 use crate::stats::cost::CacheShares;
 use crate::suite::{Range, Targets};
+use crate::text::one_line;
 use crate::variant::{
     PromptCache, Retrieve, RetrieveFrom, Select, Shots, Structured, Tuning, TuningMethod, Variant, VariantId,
 };
@@ -78,15 +79,15 @@ enum Times {
 
 impl RawGiven {
     pub(super) fn read(section: Section<'_>, targets: &Targets) -> Option<Self> {
-        let name = section.required("name", section.text("name"));
+        let name = section.required("name", section.text("name")).filter(|name| is_plain(&section, name));
         let kind = section.required("kind", section.choice("kind", KINDS)).map(Spanned::into_inner);
         let method = section.choice("method", METHODS).map(Spanned::into_inner);
         if kind == Some(Kind::Tuned) {
             section.required("method", method);
         }
-        let n = section.whole("n", 1).map(Spanned::into_inner);
-        let validity_n = section.whole("validity_n", 1).map(Spanned::into_inner).or(n);
-        let model = section.text("model").map(Spanned::into_inner);
+        let n = count(&section, "n", 1).map(Spanned::into_inner);
+        let validity_n = count(&section, "validity_n", 1).map(Spanned::into_inner).or(n);
+        let model = section.text("model").filter(|model| is_plain(&section, model)).map(Spanned::into_inner);
         let named = |model: String| EndpointId::parse(&model).unwrap_or_else(|| stated(&model));
         let interventions = section
             .has("interventions")
@@ -105,7 +106,7 @@ impl RawGiven {
             accuracy: read_rate(&section, ("right", "accuracy"), n, "n"),
             validity: read_rate(&section, ("valid", "schema_validity"), validity_n, "n` or `validity_n"),
             n: n.unwrap_or(0),
-            missing: section.whole("missing", 0).map_or(0, Spanned::into_inner),
+            missing: count(&section, "missing", 0).map_or(0, Spanned::into_inner),
             ttft: read_times(&section, targets),
             cost: read_cost(&section),
             caching: section.section("caching").and_then(read_caching),
@@ -115,6 +116,34 @@ impl RawGiven {
         section.finish();
         (kind.is_some() && !raw.name.get_ref().is_empty()).then_some(raw)
     }
+}
+
+/// More answers than anybody measures.
+const MOST: u64 = 1_000_000_000_000;
+/// Characters of a name.
+const LONGEST_NAME: usize = 120;
+
+/// A count that sums of counts can hold.
+pub(super) fn count(section: &Section<'_>, key: &str, low: u64) -> Option<Spanned<u64>> {
+    let count = section.whole(key, low)?;
+    if *count.get_ref() <= MOST {
+        return Some(count);
+    }
+    let message = format!("`{key}` is {}, expected at most {MOST}", count.get_ref());
+    section.report(section.error(FAMILY.out_of_range, count.span(), message));
+    None
+}
+
+/// Whether a name can be shown: names stand in terminals, where a control character could act.
+fn is_plain(section: &Section<'_>, name: &Spanned<String>) -> bool {
+    let text = name.get_ref();
+    let plain =
+        !text.trim().is_empty() && text.chars().count() <= LONGEST_NAME && one_line(text, LONGEST_NAME) == *text;
+    if !plain {
+        let message = format!("a name is one line of up to {LONGEST_NAME} characters, without control characters");
+        section.report(section.error(FAMILY.wrong_type, name.span(), message));
+    }
+    plain
 }
 
 /// A model by a name that has no provider.
@@ -189,8 +218,8 @@ fn read_times(section: &Section<'_>, targets: &Targets) -> Times {
         number.or_else(whole)?.ok().filter(|ms| ms.is_finite() && *ms >= 0.0)
     });
     let samples: Vec<f64> = samples.into_iter().map(Spanned::into_inner).collect();
-    let over = section.whole("ttft_over_limit", 0);
-    let n = section.whole("ttft_n", 1);
+    let over = count(section, "ttft_over_limit", 0);
+    let n = count(section, "ttft_n", 1);
     let at = |key: &str| section.key_span(key).unwrap_or_else(|| section.span());
     match (samples.is_empty(), over, n) {
         (false, None, None) => Times::Samples(samples),
@@ -249,7 +278,7 @@ fn read_caching(section: Section<'_>) -> Option<CacheShares> {
 pub(super) fn build(
     root: &Section<'_>,
     raw: &[RawGiven],
-    incumbent: Option<&Spanned<String>>,
+    (incumbent, self_hosted): (Option<&Spanned<String>>, bool),
     settings: (f64, f64),
     examples: &mut Examples,
 ) -> Vec<GivenVariant> {
@@ -269,7 +298,7 @@ pub(super) fn build(
     for outcomes in raw.iter().filter_map(|given| given.outcomes.as_ref()) {
         examples.add(outcomes);
     }
-    let base = base(raw, incumbent.map(|name| name.get_ref().as_str()));
+    let base = base(raw, incumbent.map(|name| name.get_ref().as_str()), self_hosted);
     raw.iter()
         .enumerate()
         .map(|(place, given)| {
@@ -291,10 +320,11 @@ fn round(raw: &[RawGiven], place: usize) -> Option<u32> {
     }
 }
 
-/// The variant in use: as named, else the prompt of the last round.
-fn base(raw: &[RawGiven], named: Option<&str>) -> Option<(usize, Variant)> {
-    let by_name = raw.iter().position(|given| Some(given.name.get_ref().as_str()) == named);
-    let untuned = |place: &usize| matches!(raw[*place].kind, Kind::Prompt | Kind::FewShot);
+/// The variant in use: as named, else the prompt of the last round; only what may serve the task.
+fn base(raw: &[RawGiven], named: Option<&str>, self_hosted: bool) -> Option<(usize, Variant)> {
+    let may_serve = |given: &RawGiven| given.self_hosted || !self_hosted;
+    let by_name = raw.iter().position(|given| Some(given.name.get_ref().as_str()) == named && may_serve(given));
+    let untuned = |place: &usize| matches!(raw[*place].kind, Kind::Prompt | Kind::FewShot) && may_serve(&raw[*place]);
     let last = || {
         (0..raw.len())
             .filter(untuned)
@@ -332,6 +362,10 @@ fn variant(given: &RawGiven, round: Option<u32>, base: Option<&Variant>) -> Vari
         match kind {
             Kind::Prompt => {}
             Kind::FewShot => {
+                // Few-shot on a tuned model is a tuned variant, and stated as one.
+                if given.kind == Kind::FewShot {
+                    built.tuned = None;
+                }
                 let k = given.k.unwrap_or(USUAL_SHOTS);
                 built.shots = Some(Shots { k, select: Select::Fixed, seed: 0 });
             }

@@ -136,3 +136,48 @@ fn a_rung_without_a_measured_validity_is_not_taken_to_be_valid() {
     assert_eq!(verdict.rungs[&Rung::Lora].status, RungStatus::Unknown);
     assert!(verdict.rungs[&Rung::Lora].explanation.contains("was not measured"));
 }
+
+#[test]
+fn a_gain_whose_price_is_not_shown_is_no_failure() {
+    // METHODS.md 12.4: 31% to 75% is a gain; at n = 100 a loss of validity is not excluded.
+    let targets = Targets { schema_validity: Some(0.9), ..accuracy(0.9) };
+    let mut variants = rounds(100, 31);
+    variants.push(tuned("lora", TuningMethod::Lora, 75, 100));
+    let verdict = decide(&facts(&targets), &measurements(variants));
+    let lora = &verdict.rungs[&Rung::Lora];
+    assert_eq!(lora.status, RungStatus::Unknown, "{}", lora.explanation);
+    assert!(lora.explanation.contains("is above `v4`") && lora.n_to_settle.is_some(), "{}", lora.explanation);
+}
+
+#[test]
+fn a_model_that_has_stopped_answering_is_nothing_to_ship() {
+    let targets = accuracy(0.9);
+    let mut variants = rounds(1_000, 600);
+    let mut gone = tuned("gone", TuningMethod::Lora, 990, 1_000);
+    gone.retires = Some("2026-01-01".parse().unwrap());
+    variants.push(gone);
+    let asked = SuiteFacts { audit: AUDITED, today: Some("2026-11-26".parse().unwrap()), ..facts(&targets) };
+    let verdict = decide(&asked, &measurements(variants));
+    assert_eq!(verdict.rungs[&Rung::Lora].status, RungStatus::Untried);
+}
+
+#[test]
+fn what_would_settle_a_flat_round_does_settle_it() {
+    let targets = accuracy(0.9);
+    let n_at = |n: usize| {
+        let found = decide(&facts(&targets), &measurements(rounds(n, n / 10)));
+        (found.triggers.t2.state, found.ceiling_test.unwrap().n_to_settle)
+    };
+    // METHODS.md 3: with no discordant pair a margin of 2 points takes 133 examples.
+    assert_eq!(n_at(100), (TriggerState::Unknown, Some(133)));
+    assert_eq!(n_at(133).0, TriggerState::Fired);
+}
+
+#[test]
+fn rounds_that_cannot_be_read_are_said_to_be_a_floor() {
+    let targets = accuracy(0.9);
+    let variants = rounds(1_000, 10).into_iter().map(|v| invalid(v, 99)).collect();
+    let verdict = decide(&facts(&targets), &measurements(variants));
+    assert!(verdict.notes.contains(&"prompt-rounds-not-readable".to_owned()), "{:?}", verdict.notes);
+    assert!(verdict.reasons.iter().any(|why| why.contains("flat at a floor")), "{:#?}", verdict.reasons);
+}
