@@ -114,11 +114,14 @@ pub(crate) const FAMILIES: &[Family] = &[
         let next = Arm { measured: false, ..Arm::prompt(5, TARGET) };
         world.tempted().and(next)
     }),
-    needless("right on 95%, 8% of labels wrong, 200 audited", LABELS, SIZES, |n, draw| {
+    needless("right on 95%, 8% of labels wrong, 200 audited", NEEDLESS, SIZES, |n, draw| {
         mislabelled(n, 0.95, 0.08, 200, draw)
     }),
-    needless("right on 95%, 7% of labels wrong, 2,000 audited", LABELS, SIZES, |n, draw| {
+    needless("right on 95%, 7% of labels wrong, 2,000 audited", NEEDLESS, SIZES, |n, draw| {
         mislabelled(n, 0.95, 0.07, 2000, draw)
+    }),
+    needless("right on 95%, 7% of labels wrong, 30 audited", FEW_AUDITED, SIZES, |n, draw| {
+        mislabelled(n, 0.95, 0.07, 30, draw)
     }),
     needless("prompts at 80%, and 11% of labels wrong: nobody can reach 90%", ONE_AUDIT, SIZES, |n, draw| {
         mislabelled(n, 0.8, 0.11, 300, draw)
@@ -133,11 +136,10 @@ pub(crate) const FAMILIES: &[Family] = &[
     }),
 ];
 
-const LABELS: Promise = Promise::OutOfReach(
+const FEW_AUDITED: Promise = Promise::OutOfReach(
     0.01,
-    1.0,
-    "the prompt is right more often than its score says, since wrong labels count against it; \
-     the ladder compares scores with the target",
+    0.15,
+    "an audit of thirty labels often finds none of the wrong ones, and is then read as if there were none",
 );
 
 const ONE_AUDIT: Promise =

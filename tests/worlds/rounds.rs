@@ -20,11 +20,6 @@ const BY_CHANCE: Promise = Promise::OutOfReach(
     1.0,
     "each revision is a draw of its own, so that past rounds say nothing of the next one",
 );
-const CLIMBING_BACK: Promise = Promise::OutOfReach(
-    0.05,
-    1.0,
-    "no round of the window beats the one before the window, which is what is tested; that they climb is not looked at",
-);
 const QUICKENING: Promise = Promise::OutOfReach(
     0.05,
     1.0,
@@ -86,7 +81,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     helps("gains that double each round: a quarter, a half, one, then two points", QUICKENING, |n, draw| {
         curve(n, REACHED, 0.02, 0.5, draw)
     }),
-    helps("a revision that broke things, then a climb back and beyond", CLIMBING_BACK, |n, draw| {
+    helps("a revision that broke things, then a climb back and beyond", TOO_SOON, |n, draw| {
         with_next(n, &[REACHED - 0.05, REACHED, REACHED - 0.06, REACHED - 0.03, REACHED], draw)
     }),
     helps("hit and miss: every revision a draw of its own, spread of 1.5 points", BY_CHANCE, |n, draw| {

@@ -24,18 +24,6 @@ const FOUR_LINES: Promise = Promise::OutOfReach(
     0.185,
     "the truth is all four limits at once, and missing any one, each tested at 5%, rules the prompt out",
 );
-const PASSED_BY: Promise = Promise::OutOfReach(
-    0.01,
-    1.0,
-    "a step that helps, and of which it is not yet shown whether it suffices, counts as one that helps but falls short, \
-     and the ladder goes on to the next",
-);
-const STRUCTURAL: Promise = Promise::OutOfReach(
-    0.01,
-    1.0,
-    "the ladder reads validity, time and cost of the prompt in use alone, so another prompt that meets every target \
-     is not seen",
-);
 const OTHERS_SAVING: Promise = Promise::OutOfReach(
     0.01,
     1.0,
@@ -103,17 +91,17 @@ fn paying_back_in(n: usize, share: f64, draw: &mut Draw) -> World {
 
 /// All of them.
 pub(crate) const FAMILIES: &[Family] = &[
-    needless("a schema makes 95% valid answers 99.9%, measured", PASSED_BY, |n, draw| {
+    needless("a schema makes 95% valid answers 99.9%, measured", NEEDLESS, |n, draw| {
         let world = asked_for_validity(n, 0.95, draw);
         let schema = Arm { validity: 0.999, ..world.last().with("schema", Adds::Schema) };
         world.and(schema).tempted()
     }),
-    needless("a schema makes 90% valid answers 99%, a point above the target", PASSED_BY, |n, draw| {
+    needless("a schema makes 90% valid answers 99%, a point above the target", NEEDLESS, |n, draw| {
         let world = asked_for_validity(n, 0.9, draw);
         let schema = Arm { validity: 0.99, ..world.last().with("schema", Adds::Schema) };
         world.and(schema).tempted()
     }),
-    needless("a schema makes 95% valid answers 98%, exactly the target", PASSED_BY, |n, draw| {
+    needless("a schema makes 95% valid answers 98%, exactly the target", ON_THE_LINE, |n, draw| {
         let world = asked_for_validity(n, 0.95, draw);
         let schema = Arm { validity: VALIDITY, ..world.last().with("schema", Adds::Schema) };
         world.and(schema).tempted()
@@ -135,12 +123,12 @@ pub(crate) const FAMILIES: &[Family] = &[
         let cached = Arm { cost_usd: 0.0007, ..world.last().with("cached", Adds::Cache) };
         world.and(cached).tempted()
     }),
-    needless("caching brings the cost down to 96% of the budget", PASSED_BY, |n, draw| {
+    needless("caching brings the cost down to 96% of the budget", NEEDLESS, |n, draw| {
         let world = asked_for_money(n, 0.5, draw);
         let cached = Arm { cost_usd: 0.00096, ..world.last().with("cached", Adds::Cache) };
         world.and(cached).tempted()
     }),
-    needless("caching brings the cost down to exactly the budget", PASSED_BY, |n, draw| {
+    needless("caching brings the cost down to exactly the budget", ON_THE_LINE, |n, draw| {
         let world = asked_for_money(n, 0.5, draw);
         let cached = Arm { cost_usd: 0.001, ..world.last().with("cached", Adds::Cache) };
         world.and(cached).tempted()
@@ -189,14 +177,14 @@ pub(crate) const FAMILIES: &[Family] = &[
     needless("too dear, and training pays back a day after the horizon", ON_THE_LINE, |n, draw| {
         paying_back_in(n, 1.003, draw)
     }),
-    needless("the prompt in use is too dear, the one before it meets every target", STRUCTURAL, |n, draw| {
+    needless("the prompt in use is too dear, the one before it meets every target", NEEDLESS, |n, draw| {
         let mut world = World::of_prompts(n, &[TARGET + 0.03, TARGET + 0.03], draw);
         world.targets.monthly_budget_usd = Some(SPENT);
         world.arms[0].cost_usd = 0.0015;
         world.arms[1].cost_usd = 0.004;
         ruled_out(world.tempted(), "cache")
     }),
-    needless("neither schema nor examples alone, both together meet the target", STRUCTURAL, |n, draw| {
+    needless("neither schema nor examples alone, both together meet the target", NEEDLESS, |n, draw| {
         let world = asked_for_validity(n, 0.9, draw);
         let schema = Arm { validity: 0.94, ..world.last().with("schema", Adds::Schema) };
         let both = Arm { validity: 0.999, ..world.last().with("both", Adds::SchemaAndShots) };
