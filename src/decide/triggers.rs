@@ -146,20 +146,22 @@ pub(super) fn validity(evidence: &Evidence<'_>, place: usize, met_alpha: f64) ->
         return Trigger::unknown(target, why);
     }
     let mut trigger = rate(evidence, place, Metric::Validity, target, met_alpha);
-    trigger.explanation.push_str(&at_volume(evidence, trigger.bounds, target));
+    let share = trigger.finding.and_then(|finding| finding.point);
+    trigger.explanation.push_str(&at_volume(evidence, share.zip(trigger.bounds), target));
     trigger
 }
 
-/// What the shares mean in answers a month, where the volume is known: by the bounds, not the point.
-fn at_volume(evidence: &Evidence<'_>, bounds: Option<Interval>, target: f64) -> String {
-    let Some(((low, high), valid)) = evidence.volume().zip(bounds) else {
+/// What the shares mean in answers a month, where the volume is known.
+fn at_volume(evidence: &Evidence<'_>, valid: Option<(f64, Interval)>, target: f64) -> String {
+    let Some(((low, high), (share, valid))) = evidence.volume().zip(valid) else {
         return String::new();
     };
     let requests = f64::midpoint(low, high);
     let invalid = |valid: f64| prose::count(((1.0 - valid) * requests).round() as u64);
     format!(
-        "; at {} requests a month that is {} to {} invalid answers, where the target allows {}",
+        "; at {} requests a month that is {} invalid answers ({} to {}), where the target allows {}",
         prose::count(requests.round() as u64),
+        invalid(share),
         invalid(valid.high),
         invalid(valid.low),
         invalid(target)
