@@ -128,7 +128,7 @@ fn hidden_by_labels(evidence: &Evidence<'_>, prompted: &[usize], target: f64) ->
     let high = |&place: &usize| evidence.bounds(place, Metric::Accuracy, alpha).interval.high;
     let best = prompted.iter().map(high).fold(0.0, f64::max);
     let true_share = (best / (1.0 - wrong)).min(1.0);
-    (audit.wrong > 0 && true_share >= target).then(|| {
+    (true_share >= target).then(|| {
         format!(
             "up to {} of the labels are wrong, and against right ones a prompt could reach {}: mend the labels, or set \
              the target to what they can show",

@@ -120,7 +120,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     needless("right on 95%, 7% of labels wrong, 2,000 audited", NEEDLESS, SIZES, |n, draw| {
         mislabelled(n, 0.95, 0.07, 2000, draw)
     }),
-    needless("right on 95%, 7% of labels wrong, 30 audited", FEW_AUDITED, SIZES, |n, draw| {
+    needless("right on 95%, 7% of labels wrong, 30 audited", NEEDLESS, SIZES, |n, draw| {
         mislabelled(n, 0.95, 0.07, 30, draw)
     }),
     needless("prompts at 80%, and 11% of labels wrong: nobody can reach 90%", ONE_AUDIT, SIZES, |n, draw| {
@@ -135,12 +135,6 @@ pub(crate) const FAMILIES: &[Family] = &[
         world
     }),
 ];
-
-const FEW_AUDITED: Promise = Promise::OutOfReach(
-    0.01,
-    0.15,
-    "an audit of thirty labels often finds none of the wrong ones, and is then read as if there were none",
-);
 
 const ONE_AUDIT: Promise =
     Promise::OutOfReach(0.01, ONE_TEST, "whether the labels allow the target rests on one audit, tested at 5%");

@@ -24,12 +24,6 @@ const FOUR_LINES: Promise = Promise::OutOfReach(
     0.185,
     "the truth is all four limits at once, and missing any one, each tested at 5%, rules the prompt out",
 );
-const OTHERS_SAVING: Promise = Promise::OutOfReach(
-    0.01,
-    1.0,
-    "payback is that of the tuned model that saves most, not of the one that is shipped",
-);
-
 const fn needless(name: &'static str, promise: Promise, world: fn(usize, &mut Draw) -> World) -> Family {
     Family { name, truth: Truth::TrainingIsNeedless, promise, sizes: SIZES, world }
 }
@@ -198,15 +192,11 @@ pub(crate) const FAMILIES: &[Family] = &[
         }
         world
     }),
-    needless(
-        "one tuned model meets the target and never pays, another pays and misses it",
-        OTHERS_SAVING,
-        |n, draw| {
-            let mut world = World::of_prompts(n, &[TARGET - 0.1; 4], draw).tempted();
-            let tuned = world.arms.iter().position(Arm::is_tuned).unwrap();
-            let good = Arm { accuracy: TARGET + 0.05, cost_usd: 0.003, ..world.arms[tuned].clone() };
-            world.arms[tuned].accuracy = TARGET - 0.1;
-            world.and(good.with("large", Adds::Tuning(TuningMethod::Lora)))
-        },
-    ),
+    needless("one tuned model meets the target and never pays, another pays and misses it", NEEDLESS, |n, draw| {
+        let mut world = World::of_prompts(n, &[TARGET - 0.1; 4], draw).tempted();
+        let tuned = world.arms.iter().position(Arm::is_tuned).unwrap();
+        let good = Arm { accuracy: TARGET + 0.05, cost_usd: 0.003, ..world.arms[tuned].clone() };
+        world.arms[tuned].accuracy = TARGET - 0.1;
+        world.and(good.with("large", Adds::Tuning(TuningMethod::Lora)))
+    }),
 ];
