@@ -25,6 +25,12 @@ pub(super) struct MeasuredRun {
 pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> Result<MeasuredRun, Error> {
     let run = store.run(name)?;
     let folder = folder.map_or_else(|| PathBuf::from(&run.folder), Path::to_owned);
+    if !folder.exists() {
+        return Err(Error::usage(
+            format!("the suite of run `{}` is not at `{}`", run.name, folder.display()),
+            "--suite FOLDER says where it is now; a run remembers the folder as it was named from where it was started",
+        ));
+    }
     let providers = assemble::providers(&folder)?;
     let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();

@@ -162,7 +162,7 @@ fn of_rungs(findings: &Findings<'_>, number: u8, question: &'static str, rungs: 
         .collect();
     if asked.is_empty() {
         why.insert(0, "nothing that it could clear has been shown to be missed".to_owned());
-    } else if rungs.iter().any(|rung| rung.trains()) && state.payback != Payback::Waived {
+    } else if rungs.contains(&Rung::Lora) {
         why.push(findings.payback_why.clone());
     }
     let statuses: Vec<RungStatus> = asked.iter().map(|rung| state.status(*rung)).collect();

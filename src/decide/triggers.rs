@@ -99,7 +99,7 @@ fn against_target(state: TriggerState, target: &str) -> String {
     match state {
         TriggerState::Clear => format!("the target {target} is met"),
         TriggerState::Fired => format!("the target {target} is excluded"),
-        _ => format!("neither met nor excluded is the target {target}"),
+        _ => format!("the target {target} is neither met nor excluded"),
     }
 }
 

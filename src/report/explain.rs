@@ -58,7 +58,7 @@ fn one(derivation: &Derivation, first: bool, width: usize) -> String {
             if first { format!("  [METHODS {}; {}]", method.section, short(method.source)) } else { String::new() };
         let _ = writeln!(text, "      {}{source}", method.name);
         for line in method.formula.lines().filter(|_| first) {
-            let _ = writeln!(text, "        {line}");
+            text.push_str(&wrap(line, "        ", "          ", width));
         }
         text.push_str(&wrap(&fields(&derivation.input), "      in   ", "           ", width));
         text.push_str(&wrap(&fields(&derivation.used), "      out  ", "           ", width));

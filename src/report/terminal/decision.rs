@@ -59,7 +59,7 @@ fn ceiling_test(test: &CeilingTest, width: usize) -> String {
     };
     let rounds = if test.enough_rounds { "yes" } else { "no" };
     let mut lines = vec![
-        format!("C1 enough tried: a first prompt and {} revisions {rounds}, few-shot {few_shot}", test.window),
+        format!("C1 a first prompt and {} revisions: {rounds}; few-shot: {few_shot}", test.window),
         format!(
             "C2 no revision gained {} points or more: {}{}",
             number(test.delta_min * 100.0),
