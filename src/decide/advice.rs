@@ -14,7 +14,10 @@ use crate::suite::Range;
 pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
     match rule {
         Rule::NoData => "Not enough evidence: the data cannot be used.".to_owned(),
-        Rule::Iterate => "Keep prompting: the prompts still miss the target, but have not levelled off.".to_owned(),
+        Rule::Iterate if findings.ceiling.as_ref().is_some_and(|test| !test.tried_enough()) => {
+            "Keep prompting: the prompts miss the target, and too little was tried to call that a ceiling.".to_owned()
+        }
+        Rule::Iterate => "Keep prompting: the prompts miss the target, and still gain.".to_owned(),
         Rule::TriggerUnknown if every_prompt_misses(findings) => {
             "Not enough evidence: every prompt that was tried misses the accuracy target, but whether they have levelled off is not shown.".to_owned()
         }
