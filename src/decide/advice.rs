@@ -75,28 +75,11 @@ fn every_prompt_misses(findings: &Findings<'_>) -> bool {
     findings.ceiling.as_ref().is_some_and(|test| test.target_missed == Answer3::Yes)
 }
 
-/// Rounds whose answers mostly cannot be read are flat whatever they say.
-fn unreadable_rounds(findings: &Findings<'_>) -> Option<String> {
-    let evidence = findings.evidence;
-    let test = findings.ceiling.as_ref().filter(|_| findings.triggers.t2.state == TriggerState::Fired)?;
-    let valid = test.rounds.iter().map(|round| {
-        let place = evidence.place_of(&round.variant)?;
-        evidence
-            .has(place, Metric::Validity)
-            .then(|| evidence.estimate(place, Metric::Validity, evidence.alpha()).point)?
-    });
-    let most = valid.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)?;
-    (most < READABLE).then(|| {
-        format!(
-            "at most {} of the answers of any prompt round could be read, so the rounds are flat at a floor: measure them \
-             with a schema before calling it a ceiling",
-            prose::percent(most)
-        )
-    })
+/// Whether the rounds are a floor: their answers mostly cannot be read.
+fn rounds_are_a_floor(findings: &Findings<'_>) -> bool {
+    let unreadable = findings.ceiling.as_ref().is_some_and(|test| test.unreadable().is_some());
+    unreadable && findings.triggers.t2.state == TriggerState::Open
 }
-
-/// A round of which fewer answers than this can be used shows little of its prompt.
-const READABLE: f64 = 0.5;
 
 fn no_targets(findings: &Findings<'_>) -> bool {
     findings.triggers.states()[..4].iter().all(|&state| state == TriggerState::Na)
@@ -122,7 +105,6 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let triggers = findings.triggers.in_order();
     let fired = triggers.iter().filter(|t| t.state == TriggerState::Fired);
     reasons.extend(fired.map(|t| t.explanation.clone()));
-    reasons.extend(unreadable_rounds(findings));
     reasons.extend(deciding(findings, rule));
     let open = |state: TriggerState| matches!(state, TriggerState::Open | TriggerState::Unknown);
     reasons.extend(triggers.iter().filter(|t| open(t.state)).map(|t| t.explanation.clone()));
@@ -193,7 +175,7 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
         ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
         ("no-targets", no_targets(findings)),
         ("few-shot-not-tried", few_shot_is_left(findings)),
-        ("prompt-rounds-not-readable", unreadable_rounds(findings).is_some()),
+        ("prompt-rounds-not-readable", rounds_are_a_floor(findings)),
         ("few-clusters", (2..10).contains(&evidence.setting.groups())),
         ("answers-missing", waits),
         ("latency-not-judged", unjudged),
@@ -311,12 +293,19 @@ fn iterate(findings: &Findings<'_>) -> String {
     let test = findings.ceiling.as_ref();
     let few_shot = test.is_some_and(|test| test.few_shot == FewShot::NotTried);
     let rounds = test.map_or(0, |test| (WINDOW + 1).saturating_sub(test.rounds.len()));
-    match (few_shot, rounds) {
-        (true, 0) => "measure three to five examples in the prompt (few-shot)".to_owned(),
-        (true, _) => "measure three to five examples in the prompt (few-shot), and further prompt revisions".to_owned(),
-        (false, 0 | 1) => "write and measure another prompt revision".to_owned(),
-        (false, rounds) => format!("write and measure {rounds} more prompt revisions"),
-    }
+    let steps = [
+        few_shot.then(|| "measure three to five examples in the prompt (few-shot)".to_owned()),
+        rounds_are_a_floor(findings).then(|| {
+            "measure the prompt rounds with a schema (native structured output), so that they can be read".to_owned()
+        }),
+        match rounds {
+            0 => None,
+            1 => Some("write and measure another prompt revision".to_owned()),
+            rounds => Some(format!("write and measure {rounds} more prompt revisions")),
+        },
+    ];
+    let steps: Vec<String> = steps.into_iter().flatten().collect();
+    if steps.is_empty() { "write and measure another prompt revision".to_owned() } else { steps.join(", and ") }
 }
 
 fn action(rung: Rung, phase: Phase) -> String {

@@ -18,6 +18,9 @@ pub(super) const WINDOW: usize = 3;
 /// Examples in a prompt from which few-shot counts as tried: question 1 asks for three to five.
 const FEW_SHOT_FROM: u32 = 3;
 
+/// A round of which fewer answers than this can be used shows little of its prompt.
+const READABLE: f64 = 0.5;
+
 /// Rounds ahead of which the fitted curve is asked.
 const ROUNDS_AHEAD: f64 = 3.0;
 /// Rounds from which the fitted curve has an interval.
@@ -98,6 +101,9 @@ pub struct CeilingTest {
     pub enough_rounds: bool,
     /// Whether few-shot with three to five examples was tried (question 1).
     pub few_shot: FewShot,
+    /// The largest share of schema-valid answers of a round, where all of them are known. Below a half the
+    /// rounds are flat at a floor, whatever they say.
+    pub most_readable: Option<f64>,
     /// C2: whether no prompt of the window gained `delta_min` or more.
     pub levelled_off: Answer3,
     /// C3: whether the target is missed by every prompted variant.
@@ -118,9 +124,14 @@ impl CeilingTest {
         self.extrapolation.as_ref().is_some_and(|curve| curve.predicted_gain > self.delta_min)
     }
 
-    /// Whether prompting was tried enough: rounds and few-shot.
+    /// Whether prompting was tried enough: rounds that can be read, and few-shot.
     pub(super) fn tried_enough(&self) -> bool {
-        self.enough_rounds && self.few_shot != FewShot::NotTried
+        self.enough_rounds && self.few_shot != FewShot::NotTried && self.unreadable().is_none()
+    }
+
+    /// The most that could be read of any round, where that is too little to show anything of a prompt.
+    pub(super) fn unreadable(&self) -> Option<f64> {
+        self.most_readable.filter(|share| *share < READABLE)
     }
 }
 
@@ -165,6 +176,11 @@ fn few_shot(evidence: &Evidence<'_>) -> FewShot {
     }
 }
 
+fn most_readable(evidence: &Evidence<'_>, rounds: &[(u32, usize)]) -> Option<f64> {
+    let valid = rounds.iter().map(|&(_, place)| evidence.bounds(place, Metric::Validity, evidence.alpha()).known.mean);
+    valid.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max)
+}
+
 /// C1 to C3 with their figures.
 pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
     let (delta, alpha) = (evidence.delta(), evidence.alpha());
@@ -187,6 +203,7 @@ pub(super) fn test(evidence: &Evidence<'_>, target: f64) -> CeilingTest {
         delta_min: delta,
         enough_rounds: rounds.len() > WINDOW,
         few_shot: few_shot(evidence),
+        most_readable: most_readable(evidence, &firsts),
         levelled_off: Answer3::NotEnoughEvidence,
         target_missed: target_missed(evidence, target),
         most_gain: None,

@@ -150,7 +150,13 @@ fn not_enough_tried(test: &CeilingTest) -> String {
     });
     let few_shot =
         (test.few_shot == FewShot::NotTried).then(|| "few-shot with three to five examples was not tried".to_owned());
-    [rounds, few_shot].into_iter().flatten().collect::<Vec<_>>().join(", and ")
+    let floor = test.unreadable().map(|most| {
+        format!(
+            "at most {} of the answers of any prompt round could be read, so that the rounds are flat at a floor",
+            prose::percent(most)
+        )
+    });
+    [rounds, few_shot, floor].into_iter().flatten().collect::<Vec<_>>().join(", and ")
 }
 
 /// UNKNOWN: the target is neither met nor excluded for some prompted variants.

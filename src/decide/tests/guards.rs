@@ -174,10 +174,12 @@ fn what_would_settle_a_flat_round_does_settle_it() {
 }
 
 #[test]
-fn rounds_that_cannot_be_read_are_said_to_be_a_floor() {
+fn rounds_that_cannot_be_read_are_a_floor_and_no_ceiling() {
     let targets = accuracy(0.9);
     let variants = rounds(1_000, 10).into_iter().map(|v| invalid(v, 99)).collect();
     let verdict = decide(&facts(&targets), &measurements(variants));
+    assert_eq!(verdict.rule.to_string(), "L2_iterate", "{:#?}", verdict.reasons);
     assert!(verdict.notes.contains(&"prompt-rounds-not-readable".to_owned()), "{:?}", verdict.notes);
     assert!(verdict.reasons.iter().any(|why| why.contains("flat at a floor")), "{:#?}", verdict.reasons);
+    assert!(verdict.next_step.unwrap().what.contains("with a schema"));
 }
