@@ -131,6 +131,7 @@ fn deciding(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
         Rule::SelfHosted(_) => vec![findings.self_hosted_prompt.explanation.clone()],
         Rule::OtherPrompt(_) => vec![findings.any_prompt.explanation.clone()],
         Rule::LabelCeiling => vec![findings.label.explanation.clone()],
+        Rule::Iterate | Rule::NotPlateaued => vec![findings.triggers.t2.explanation.clone()],
         Rule::Next(rung, _) if rung.trains() => told(rung).into_iter().chain([findings.payback_why.clone()]).collect(),
         Rule::Next(rung, _) => told(rung).into_iter().collect(),
         Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown => {
@@ -269,8 +270,23 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
             None => "stay with the prompt in use; if a wrong answer costs money, state it as `value_per_error_usd`".to_owned(),
         },
         Rule::NothingHelps => "stay with the prompt in use".to_owned(),
-        Rule::PaybackUnknown | Rule::BetterPaybackUnknown => "find out what a request costs with and without tuning, and how many there are a month".to_owned(),
+        Rule::PaybackUnknown | Rule::BetterPaybackUnknown => settle_payback(findings),
     })
+}
+
+/// What is missing for a break-even: the figures, proof that the saving is not bought with errors, or narrower ranges.
+fn settle_payback(findings: &Findings<'_>) -> String {
+    let known = findings.break_even.as_ref().filter(|known| known.saving_usd.is_some());
+    match known {
+        None => "find out what a request costs with and without tuning, and how many there are a month".to_owned(),
+        Some(known) if known.caveat.is_some() => {
+            "show on more examples that the tuned variant makes no more errors than the one in use".to_owned()
+        }
+        Some(known) => format!(
+            "narrow the saving, the volume or the fixed cost: the payback lies on both sides of {}",
+            prose::months(Some(known.horizon_months))
+        ),
+    }
 }
 
 /// What is to be done where nothing has fired, and the prompt in use is not the one that meets the targets.

@@ -130,7 +130,7 @@ impl CeilingTest {
     }
 
     /// The most that could be read of any round, where that is too little to show anything of a prompt.
-    pub(super) fn unreadable(&self) -> Option<f64> {
+    pub fn unreadable(&self) -> Option<f64> {
         self.most_readable.filter(|share| *share < READABLE)
     }
 }

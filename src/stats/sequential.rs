@@ -1,7 +1,7 @@
 //! Stopping early: e-values and confidence sequences (METHODS.md 11).
 //!
 //! Valid at every look. Once a run stopped on these, its report uses them, not the fixed-n intervals.
-//! They are about 1.7 to 1.9 times wider. [`anytime`] has the intervals of a run's figures, [`test`]
+//! They are about 1.7 to 1.9 times wider. [`anytime`] has the intervals of a run's figures, [`mod@test`]
 //! one figure against one target.
 
 pub mod anytime;

@@ -240,7 +240,7 @@ impl Store {
 
     fn check_and_migrate(&mut self) -> Result<(), StoreError> {
         let version = self.check()?;
-        self.connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| self.sqlite(error))?;
+        self.use_wal().map_err(|error| self.sqlite(error))?;
         self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(|error| self.sqlite(error))?;
         if version < MIGRATIONS.len() {
             self.migrate().map_err(|error| self.sqlite(error))?;
@@ -248,10 +248,28 @@ impl Store {
         Ok(())
     }
 
+    /// SQLite does not wait for others with a change of the journal's mode, so this does
+    /// (<https://www.sqlite.org/wal.html>, "Sometimes Queries Return SQLITE_BUSY").
+    fn use_wal(&self) -> rusqlite::Result<()> {
+        const PAUSE: Duration = Duration::from_millis(5);
+        let mut left = BUSY_TIMEOUT;
+        loop {
+            match self.connection.pragma_update(None, "journal_mode", "WAL") {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && !left.is_zero() => {
+                    std::thread::sleep(PAUSE);
+                    left = left.saturating_sub(PAUSE);
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// The version of the store's format, if this program can read it.
     fn check(&self) -> Result<usize, StoreError> {
         let shown = self.path.display().to_string();
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
+        // One view of all three figures: another process may be making this store.
+        let _view = self.connection.unchecked_transaction().map_err(sqlite)?;
         let pragma =
             |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         let version = pragma(&self.connection, "user_version").map_err(|error| match error.sqlite_error_code() {
@@ -377,6 +395,26 @@ mod tests {
         std::fs::write(&text, "this is no database, but a text of more than one hundred bytes, so that SQLite looks at its header and says no").unwrap();
         assert!(matches!(Store::open(&text), Err(StoreError::Foreign(_))));
         assert!(matches!(Store::open_existing(&folder.path().join("none.db")), Err(StoreError::Missing(_))));
+    }
+
+    #[test]
+    fn many_may_open_a_store_that_is_only_being_made() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("s.db");
+            let start = std::sync::Barrier::new(8);
+            let opened: Vec<_> = std::thread::scope(|scope| {
+                let one = || {
+                    start.wait();
+                    Store::open(&path).map(drop)
+                };
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            for one in opened {
+                one.unwrap();
+            }
+        }
     }
 
     #[test]

@@ -70,6 +70,9 @@ fn ceiling_test(test: &CeilingTest, width: usize) -> String {
         ),
         format!("C3 the target is missed by every prompted variant: {}", kebab(&test.target_missed).replace('-', " ")),
     ];
+    lines.extend(test.unreadable().map(|most| {
+        format!("the rounds can be read: no (at most {}% of a round's answers are valid)", number(most * 100.0))
+    }));
     lines.extend(test.extrapolation.as_ref().map(|curve| {
         let range = curve.predicted_gain_range.map_or(String::new(), |range| {
             format!(" [{} to {}]", number(range.low * 100.0), number(range.high * 100.0))
