@@ -5,7 +5,7 @@ use super::evidence::Metric;
 use super::ladder::{LabelCeiling, Phase, Rule, Rung, RungStatus, TriggerState};
 use super::rungs::RungReport;
 use super::subject::Source;
-use super::{Findings, NextStep, economics, prose};
+use super::{Findings, NextStep, Payback, economics, prose};
 use crate::stats::Answer3;
 use crate::stats::paired::PairedVerdict;
 use crate::suite::Range;
@@ -265,13 +265,18 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
         ),
         Rule::Next(_, RungStatus::Unknown) => more(n, "examples"),
         Rule::Next(rung, _) | Rule::Better(rung) => action(rung, rule.phase()),
-        Rule::NoPayback => match findings.evidence.facts.economics.and_then(|e| e.value_per_error_usd) {
-            Some(_) => "stay with the prompt in use".to_owned(),
-            None => "stay with the prompt in use; if a wrong answer costs money, state it as `value_per_error_usd`".to_owned(),
-        },
-        Rule::NothingHelps => "stay with the prompt in use".to_owned(),
+        Rule::NoPayback | Rule::NothingHelps => stay(findings),
         Rule::PaybackUnknown | Rule::BetterPaybackUnknown => settle_payback(findings),
     })
+}
+
+/// The prompt in use stays; where money alone spoke against a model that helps, what else may be said for it.
+fn stay(findings: &Findings<'_>) -> String {
+    let too_dear = findings.break_even.as_ref().is_some_and(|known| known.answer == Payback::No);
+    let priced = findings.evidence.facts.economics.is_some_and(|stated| stated.value_per_error_usd.is_some());
+    let hint =
+        if too_dear && !priced { "; if a wrong answer costs money, state it as `value_per_error_usd`" } else { "" };
+    format!("stay with the prompt in use{hint}")
 }
 
 /// What is missing for a break-even: the figures, proof that the saving is not bought with errors, or narrower ranges.

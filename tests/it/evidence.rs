@@ -6,9 +6,9 @@ use ceiling::decide::Given;
 use ceiling::diagnostic::{Diagnostics, Source};
 use serde_json::{Value, json};
 
-use crate::support::Project;
+use crate::support::{Output, Project};
 
-fn reference(name: &str) -> String {
+pub(crate) fn reference(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
     std::fs::read_to_string(path).unwrap()
 }
@@ -37,10 +37,22 @@ fn good(document: &Value) {
 }
 
 /// The first code block of a language after a heading of the page.
-fn block<'a>(page: &'a str, after: &str, language: &str) -> &'a str {
+pub(crate) fn block<'a>(page: &'a str, after: &str, language: &str) -> &'a str {
     let rest = page.split_once(after).unwrap_or_else(|| panic!("no `{after}`")).1;
     let rest = rest.split_once(&format!("```{language}\n")).unwrap_or_else(|| panic!("no {language} block")).1;
     rest.split_once("```").unwrap().0
+}
+
+/// Whether a page's extract is what the program said: the page wraps lines as it likes, and leaves out what stands
+/// between the dots.
+#[track_caller]
+pub(crate) fn prints(said: &Output, extract: &str) {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let stdout = plain(said.stdout());
+    let mut rest = stdout.as_str();
+    for part in extract.split('…').map(plain) {
+        rest = rest.split_once(part.as_str()).unwrap_or_else(|| panic!("`{part}` is not printed:\n{rest}")).1;
+    }
 }
 
 fn as_json(toml: &str) -> Value {
@@ -214,13 +226,7 @@ fn the_example_of_the_page_prints_what_the_page_says() {
     good(&as_json(toml));
     let project = Project::new().file("triage.toml", toml);
     let said = project.run(["decide", "--evidence", "triage.toml", "--as-of", "2026-11-26"]).exits(0);
-    // The page wraps lines as it likes, and leaves out what stands between the dots.
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let stdout = plain(said.stdout());
-    let mut rest = stdout.as_str();
-    for part in block(&page, "prints, in part", "text").split('…').map(plain) {
-        rest = rest.split_once(part.as_str()).unwrap_or_else(|| panic!("`{part}` is not printed:\n{rest}")).1;
-    }
+    prints(&said, block(&page, "prints, in part", "text"));
     let project = project.file("triage.json", &as_json(toml).to_string());
     let of =
         |file: &str| project.run(["decide", "--evidence", file, "--as-of", "2026-11-26", "--json"]).exits(0).json();

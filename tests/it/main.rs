@@ -16,6 +16,7 @@ mod docs;
 mod drive;
 mod evidence;
 mod fit;
+mod guide;
 mod plan;
 mod prompt_cache;
 mod providers;
