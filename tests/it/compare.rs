@@ -1,7 +1,7 @@
 //! Variants, runs, providers and prompts compared on the same examples.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -379,10 +379,11 @@ fn hostile_answers_are_shown_without_their_controls() {
 
 #[test]
 fn repeats_are_averaged() {
-    let server = ScriptedServer::start(|request, number| match wants_schema(request) {
+    let asked_plainly = AtomicUsize::new(0);
+    let server = ScriptedServer::start(move |request, _| match wants_schema(request) {
         true => right(request),
-        // Now right, now wrong.
-        false if number % 2 == 0 => right(request),
+        // Now right, now wrong, whatever is asked between.
+        false if asked_plainly.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => right(request),
         false => say("{\"label\":\"violet\"}"),
     });
     let project = Project::new().suite("tiny").live(&server);
