@@ -79,8 +79,26 @@ pub(super) fn ceiling(findings: &Findings<'_>) -> Vec<Derivation> {
             steps.push(last.judged(judged));
         }
     }
+    steps.extend(readable(evidence, test));
     steps.extend(window(evidence, test));
     steps.extend(curve(evidence, test));
+    steps
+}
+
+/// Of the round of which most could be read, how much that was; nothing where it was enough.
+fn readable(evidence: &Evidence<'_>, test: &CeilingTest) -> Vec<Derivation> {
+    let alpha = evidence.alpha();
+    let valid = |place: usize| evidence.bounds(place, Metric::Validity, alpha).known.mean;
+    let place = |id| evidence.subjects.iter().position(|subject| &subject.variant.id == id);
+    let mut rounds = test.rounds.iter().filter_map(|round| place(&round.variant));
+    let Some(place) = test.unreadable().and_then(|most| rounds.find(|place| valid(*place) == Some(most))) else {
+        return Vec::new();
+    };
+    let mut steps = rate(evidence, "t2", place, Metric::Validity, alpha);
+    if let Some(last) = steps.pop() {
+        let judged = "the most of any round; the mean is under 50%: the rounds cannot be read, so T2 is open";
+        steps.push(last.judged(judged.to_owned()));
+    }
     steps
 }
 
