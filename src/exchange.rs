@@ -113,6 +113,24 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
 }
 
+/// A count above it is none: no context holds a hundredth of it, and sums of such counts cannot overflow.
+pub(crate) const MOST_PLAUSIBLE_TOKENS: u64 = 1_000_000_000;
+
+impl Usage {
+    /// Without the counts that no answer can have: what is not known is not billed or averaged as if it were.
+    pub(crate) fn plausible(self) -> Self {
+        let count = |tokens: Option<u64>| tokens.filter(|count| *count <= MOST_PLAUSIBLE_TOKENS);
+        Self {
+            input_uncached_tokens: count(self.input_uncached_tokens),
+            cache_read_tokens: count(self.cache_read_tokens),
+            cache_write_5m_tokens: count(self.cache_write_5m_tokens),
+            cache_write_1h_tokens: count(self.cache_write_1h_tokens),
+            output_tokens: count(self.output_tokens),
+            reasoning_tokens: count(self.reasoning_tokens),
+        }
+    }
+}
+
 /// Why the model stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

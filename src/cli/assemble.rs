@@ -379,7 +379,7 @@ pub(super) fn most_output_tokens(variant: &Variant, provider: &Provider, model: 
     let most = highest(OUTPUT_LIMITS);
     // One wire always sends a limit, its own where none is set.
     let own = (provider.wire == WireKind::Anthropic).then(|| crate::wire::anthropic::default_max_tokens(&model.facts));
-    most.or(own).map(|most| most.saturating_mul(answers))
+    most.or(own).map(|most| most.saturating_mul(answers).min(crate::exchange::MOST_PLAUSIBLE_TOKENS))
 }
 
 /// Checks that a limit of money can be kept: every live request's worst case must be known.

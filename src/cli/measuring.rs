@@ -17,7 +17,6 @@ use crate::run::assist;
 use crate::score::Grade;
 use crate::store::{Store, StoreError, StoredTrial};
 use crate::suite::Suite;
-use crate::trial::Provenance;
 
 /// Questions that one scoring process is asked at a time.
 const BATCH: usize = 1000;
@@ -52,9 +51,7 @@ pub(super) fn measure(
         };
         let replies = replies(store, grader, variant, &trial)?;
         let graded = grader.grade(variant, &trial.example, &trial.exchange, replies.as_ref());
-        // The times of a recorded answer are the recorded ones, whenever it was read.
-        let reused = trial.reused && trial.exchange.provenance == Provenance::Live;
-        let facts = ExchangeFacts::of(&trial.exchange, reused);
+        let facts = ExchangeFacts::of(&trial.exchange, trial.reused);
         if let Some((k, found)) = retrieval.found(variant, &trial.example) {
             let score = graded.scores.first().and_then(Grade::score).filter(|_| !graded.counts_as_missing);
             accumulator.add_found(variant, k, index, found, score);

@@ -90,9 +90,6 @@ pub struct RunArgs {
     pub max_time: Option<u64>,
 }
 
-/// A run of which a larger share is missing could not finish.
-const MOST_MISSING: f64 = 0.01;
-
 /// The order of trials, as a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OrderChoice {

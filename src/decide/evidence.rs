@@ -7,17 +7,14 @@ use serde::Serialize;
 use super::SuiteFacts;
 use super::pair::Pair;
 use super::subject::{Counts, Rates, Setting, Source, Subject};
+use crate::measure::MOST_MISSING;
 use crate::measure::Measurements;
+use crate::stats::POWER;
 use crate::stats::cluster::{ClusteredMean, clustered_accuracy, clustered_mean, clustered_one_sided};
 use crate::stats::paired::{PairedVerdict, paired_verdict};
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, wilson};
 use crate::stats::{Estimate, Interval, Method};
 use crate::variant::VariantId;
-
-/// Power of every sample size (METHODS.md 0.5).
-pub(super) const POWER: f64 = 0.80;
-/// More than this share of missing answers leaves no verdict on quality (METHODS.md 0.4).
-pub(super) const MOST_MISSING: f64 = 0.01;
 
 /// A rate that differences are judged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, POWER};
+use super::evidence::Evidence;
 use super::ladder::LabelCeiling;
 use super::prose;
 use crate::stats::Interval;
+use crate::stats::POWER;
 use crate::stats::labels::{Reachability, label_ceiling_from_agreement, label_ceiling_from_audit, reachability};
 use crate::stats::proportion::n_to_settle_target;
 

@@ -259,8 +259,9 @@ fn settle_payback(findings: &mut Findings<'_>) {
         let rung = rule.rung().filter(|rung| rung.trains());
         let shipped = rung.filter(|_| rule.phase() == Phase::Ship).and_then(|rung| findings.rungs.get(&rung));
         let place = shipped.and_then(|report| evidence.place_of(report.variant.as_ref()?));
-        (findings.payback_unwaived, _, _) = economics::payback(evidence, false, place);
         (findings.payback, findings.break_even, findings.payback_why) = economics::payback(evidence, waived, place);
+        findings.payback_unwaived =
+            if waived { economics::payback(evidence, false, place).0 } else { findings.payback };
         match (rule, findings.payback) {
             (Rule::Better(rung), Payback::No) if rung.trains() => {
                 let Some(report) = findings.rungs.get_mut(&rung) else { return };
@@ -324,7 +325,7 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
     }
     let sum = |of: fn(&Subject<'_>) -> u64| subjects.iter().map(of).fold(0, u64::saturating_add);
     let (asked, missing) = (sum(|subject| subject.asked), sum(|subject| subject.missing));
-    if missing as f64 > evidence::MOST_MISSING * asked as f64 {
+    if missing as f64 > crate::measure::MOST_MISSING * asked as f64 {
         return Some(too_many_missing(evidence, missing, asked));
     }
     match evidence.incumbent {
@@ -352,6 +353,6 @@ fn too_many_missing(evidence: &Evidence<'_>, missing: u64, asked: u64) -> String
         "{} of {} answers are missing, more than {}{most}",
         prose::count(missing),
         prose::count(asked),
-        prose::percent(evidence::MOST_MISSING)
+        prose::percent(crate::measure::MOST_MISSING)
     )
 }

@@ -1,8 +1,9 @@
 //! The difference of two variants: paired on the same examples, or as near to it as the figures allow.
 
-use super::evidence::{POWER, scale_up};
+use super::evidence::scale_up;
 use super::subject::Counts;
 use crate::stats::Method;
+use crate::stats::POWER;
 use crate::stats::cluster::cluster_sums;
 use crate::stats::paired::{PairedDifference, cluster_signflip, mcnemar, paired_difference, tango, tango_t};
 use crate::stats::power::n_non_inferiority;
@@ -46,11 +47,10 @@ impl Pair {
 
     /// The same with intervals that hold wherever the run stopped.
     pub(super) fn of_sequence(values: Vec<f64>, clusters: Vec<u32>, largest: u64, alpha: f64) -> Self {
-        let fixed = Self::of_examples(values, clusters, 0, alpha);
-        let Basis::Examples(values, clusters) = fixed.basis else { return Self::nothing() };
+        let fixed = paired_difference(&values, &clusters, 0, alpha);
         let interval = anytime_mean_difference(Outcomes::Bounded { largest }, &values, &clusters, alpha);
         let method = Method::BettingConfidenceSequence;
-        let difference = PairedDifference { interval, method, ..fixed.difference };
+        let difference = PairedDifference { interval, method, ..fixed };
         Self { difference, calls: values.len() as u64, basis: Basis::Sequence(values, clusters, largest) }
     }
 

@@ -6,11 +6,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::evidence::{Evidence, Metric, POWER};
+use super::evidence::{Evidence, Metric};
 use super::ladder::{LadderState, Rung};
 use super::pair::Pair;
 use super::subject::{Counts, Rates};
 use super::{Findings, Rule, VerdictKind, prose};
+use crate::stats::POWER;
 use crate::stats::cluster::all_singletons;
 use crate::stats::{Interval, Method};
 
@@ -201,7 +202,6 @@ fn to_settle(about: &str, what: &str, (x, n): (f64, f64), target: f64, alpha: f6
 /// The rule that matched.
 fn ladder(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Vec<Derivation> {
     let state: LadderState = findings.state();
-    let word = |value: &dyn erased::Word| value.word();
     let triggers: Map<String, Value> =
         state.triggers.iter().enumerate().map(|(place, state)| (format!("T{}", place + 1), word(state))).collect();
     let rungs: Map<String, Value> =
@@ -227,16 +227,6 @@ fn ladder(findings: &Findings<'_>, kind: VerdictKind, rule: Rule) -> Vec<Derivat
 }
 
 /// A state's kebab-case word.
-mod erased {
-    use serde_json::Value;
-
-    pub(super) trait Word {
-        fn word(&self) -> Value;
-    }
-
-    impl<T: serde::Serialize> Word for T {
-        fn word(&self) -> Value {
-            serde_json::to_value(self).unwrap_or(Value::Null)
-        }
-    }
+fn word(state: &impl serde::Serialize) -> Value {
+    serde_json::to_value(state).unwrap_or(Value::Null)
 }

@@ -4,11 +4,13 @@
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, Metric, POWER, scale_up};
+use super::evidence::{Evidence, Metric, scale_up};
 use super::ladder::TriggerState;
 use super::prose;
 use super::subject::Subject;
+use crate::stats::POWER;
 use crate::stats::cluster::clustered_mean;
+use crate::stats::proportion::answer_by_failures;
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, target_answer_of};
 use crate::stats::sequential::cs_bernoulli;
 use crate::stats::{Estimate, Interval, Method, TargetAnswer};
@@ -267,14 +269,7 @@ pub(super) fn exceedance(evidence: &Evidence<'_>, place: usize, limit: f64, alph
     } else {
         (clopper_pearson_one_sided(over, n, alpha), n)
     };
-    let most = 1.0 - QUANTILE;
-    let answer = if bounds.high <= most {
-        TargetAnswer::Met
-    } else if bounds.low > most {
-        TargetAnswer::NotMet
-    } else {
-        TargetAnswer::NotEnoughEvidence
-    };
+    let answer = answer_by_failures(bounds.low, bounds.high, 1.0 - QUANTILE);
     Exceedance { answer, bounds, share: if n > 0.0 { over / n } else { 0.0 }, n_eff, minutes: known.groups }
 }
 

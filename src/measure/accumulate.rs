@@ -50,10 +50,11 @@ pub struct ExchangeFacts {
 }
 
 impl ExchangeFacts {
-    /// The facts of an exchange.
+    /// The facts of an exchange. The times of a recorded answer are the recorded ones, whenever it was read:
+    /// only a live answer of an earlier run counts as reused.
     pub fn of(exchange: &Exchange, reused: bool) -> Self {
         Self {
-            reused,
+            reused: reused && exchange.provenance == Provenance::Live,
             retries: exchange.attempts.len() as u32,
             in_flight: exchange.in_flight,
             provenance: exchange.provenance,
@@ -62,6 +63,11 @@ impl ExchangeFacts {
             took_ms: exchange.timing.total_ms,
         }
     }
+}
+
+/// Units of 1 in a [`Column`]: as fine as the repeats of an example leave room for.
+pub(super) fn fixed_point_scale(repeats: u32) -> f64 {
+    f64::from((u32::MAX / repeats.max(1)).min(1 << 24))
 }
 
 /// Means by example as exact sums of fixed-point numbers.
@@ -226,7 +232,7 @@ impl Accumulator {
             classes: HashMap::new(),
             slices: SliceBook::default(),
             ids: ExampleIds::default(),
-            scale: f64::from((u32::MAX / settings.repeats.max(1)).min(1 << 24)),
+            scale: fixed_point_scale(settings.repeats),
             settings,
             early: None,
         }

@@ -290,14 +290,7 @@ impl Context<'_> {
             return None;
         }
         let mean = mean_cost(&amounts, &clusters, self.alpha);
-        mean.mean.map(|point| Estimate {
-            point: Some(point),
-            low: mean.interval.map_or(0.0, |interval| interval.low),
-            high: mean.interval.map_or(f64::INFINITY, |interval| interval.high),
-            level: 1.0 - self.alpha,
-            n: mean.n,
-            method: if mean.interval.is_some() { Method::StudentT } else { Method::None },
-        })
+        mean.cost_estimate(self.alpha)
     }
 
     /// Requests that hit over those that say; an example's repeats are one cluster, like any other.

@@ -8,7 +8,7 @@ use crate::stats::paired::{PairedVerdict, cluster_signflip, mcnemar, paired_diff
 pub const SIGN_FLIP_SEED: u64 = 1;
 
 /// Differences below this are ties: scores are kept as `f32`.
-const NO_DIFFERENCE: f64 = 1e-6;
+pub(super) const NO_DIFFERENCE: f64 = 1e-6;
 
 /// How variant B differs from variant A.
 #[derive(Debug, Clone, PartialEq)]

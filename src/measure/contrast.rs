@@ -5,25 +5,20 @@
 //! own cluster; with clusters, repeats or graded scores the effective n and the sign-flip test stand
 //! in for them. Interval and p-value must agree for a verdict.
 
+use super::compare::NO_DIFFERENCE;
+use crate::stats::POWER;
 use serde::Serialize;
 
 use crate::stats::adjust::{benjamini_hochberg, holm};
 use crate::stats::cluster::{cluster_sums, clustered_accuracy};
 use crate::stats::equivalence::{NonInferiorityVerdict, non_inferiority_verdict};
 use crate::stats::paired::{
-    PairedDifference, PairedVerdict, cluster_signflip, clustered_paired, mcnemar, paired_difference,
+    FEWEST_CLUSTERS, PairedDifference, PairedVerdict, cluster_signflip, clustered_paired, mcnemar, paired_difference,
     paired_n_to_settle, paired_verdict, signflip_floor, tango_t,
 };
 use crate::stats::power::n_non_inferiority;
 use crate::stats::special::normal_cdf;
 use crate::stats::{Estimate, Interval, Method};
-
-/// Power of every sample size (METHODS.md 0.5).
-const POWER: f64 = 0.80;
-/// Differences below this are ties: scores are kept as `f32` and as fixed-point numbers.
-const NO_DIFFERENCE: f64 = 1e-6;
-/// Below so many clusters no sign-flip test can come out under 0.05 (METHODS.md 2.4).
-pub const FEWEST_CLUSTERS: u64 = 6;
 
 /// The scores of two sides on the examples that both have, in one order.
 #[derive(Debug, Clone, PartialEq, Default)]

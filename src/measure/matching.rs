@@ -2,6 +2,8 @@
 //! was changed between them, or lacks a score on one is dropped from all, and counted by reason
 //! (METHODS.md 0.4, 0.6, 2.5).
 
+use super::MOST_MISSING;
+use super::compare::NO_DIFFERENCE;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -11,8 +13,6 @@ use super::roster::Roster;
 use super::side::{Metric, Side};
 use super::slices::CLASS_TAG;
 
-/// More than this share of missing calls leaves no verdict (METHODS.md 0.4).
-const MOST_MISSING: f64 = 0.01;
 /// Slices that are compared at most, the largest first: each one more makes the others harder to see.
 const MAX_SLICES: usize = 200;
 
@@ -188,9 +188,6 @@ pub struct Flip {
     /// B's score.
     pub b: f64,
 }
-
-/// Differences below this are rounding.
-const NO_DIFFERENCE: f64 = 1e-6;
 
 /// The examples among `places` on which the scores differ, in no order.
 pub fn flips([a, b]: [&Side; 2], metric: Metric, places: &[u32]) -> Vec<Flip> {

@@ -301,6 +301,9 @@ impl Measurements {
     }
 }
 
+/// More than this share of missing answers leaves no verdict on quality (METHODS.md 0.4).
+pub const MOST_MISSING: f64 = 0.01;
+
 /// What a run measured.
 #[derive(Debug, Clone)]
 pub struct Measurements {

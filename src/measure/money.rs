@@ -231,14 +231,7 @@ fn fill_estimates(cost: &mut Cost, scores: &[Option<f32>], clusters: &[u32], alp
     let groups: Vec<u32> = known.iter().map(|row| row.1).collect();
     let mean = mean_cost(&costs, &groups, alpha);
     cost.heavy_tail = mean.heavy_tail;
-    cost.per_request = mean.mean.map(|point| Estimate {
-        point: Some(point),
-        low: mean.interval.map_or(0.0, |interval| interval.low),
-        high: mean.interval.map_or(f64::INFINITY, |interval| interval.high),
-        level: 1.0 - alpha,
-        n: mean.n,
-        method: if mean.interval.is_some() { Method::StudentT } else { Method::None },
-    });
+    cost.per_request = mean.cost_estimate(alpha);
     let scored = known.iter().filter_map(|(usd, cluster, score)| score.map(|score| (*usd, f64::from(score), *cluster)));
     let (mut costs, mut right, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     for (usd, score, cluster) in scored {

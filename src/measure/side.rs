@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::accumulate::{Column, ExchangeFacts, says_something_of_speed};
+use super::accumulate::{Column, ExchangeFacts, fixed_point_scale, says_something_of_speed};
 use super::grade::{Ending, EndpointFacts, GradedTrial};
 use super::money::CostTally;
 use super::{Cost, RunProvenance};
@@ -92,7 +92,7 @@ impl Side {
             sent: None,
             endpoints: BTreeMap::new(),
             served: BTreeMap::new(),
-            scale: f64::from((u32::MAX / repeats.max(1)).min(1 << 24)),
+            scale: fixed_point_scale(repeats),
         }
     }
 
@@ -109,7 +109,7 @@ impl Side {
         self.counts.trials += 1;
         self.counts.missing += u64::from(graded.counts_as_missing);
         self.counts.recorded += u64::from(facts.provenance == Provenance::Recorded);
-        self.counts.reused += u64::from(reused);
+        self.counts.reused += u64::from(facts.reused);
         self.counts.batched += u64::from(facts.delivery == Delivery::Batch);
         let sent = facts.sent_at_unix_ms;
         self.sent = Some(self.sent.map_or((sent, sent), |(first, last)| (first.min(sent), last.max(sent))));

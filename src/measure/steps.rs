@@ -297,14 +297,7 @@ fn cost_change(
     let differences: Vec<f64> = known.iter().map(|(a, b, _)| b - a).collect();
     let clusters: Vec<u32> = known.iter().map(|row| row.2).collect();
     let mean = mean_with_t(&differences, &clusters, alpha);
-    let difference = mean.mean.zip(mean.interval).map(|(point, interval)| Estimate {
-        point: Some(point),
-        low: interval.low,
-        high: interval.high,
-        level: 1.0 - alpha,
-        n: mean.n,
-        method: Method::StudentT,
-    });
+    let difference = mean.estimate(alpha);
     let sum = |place: fn(&(f64, f64, u32)) -> f64| known.iter().map(place).sum::<f64>();
     let before = sum(|row| row.0);
     (difference, (before > 0.0).then(|| sum(|row| row.1) / before))

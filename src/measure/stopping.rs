@@ -81,6 +81,8 @@ struct Lane {
     sums: Vec<Sum>,
     /// Examples of whole steps from the start.
     whole: usize,
+    /// Examples from the start of which every repeat is over; a part of a step beyond `whole` among them.
+    over: usize,
     steps: u64,
     trials: u64,
     stopped: Option<(Stop, u64)>,
@@ -111,6 +113,7 @@ impl Stopping {
             goals: goals.iter().map(test).collect(),
             sums: vec![Sum::default(); design.steps.len()],
             whole: 0,
+            over: 0,
             steps: 0,
             trials: 0,
             stopped: None,
@@ -211,11 +214,14 @@ impl Lane {
     fn advance(&mut self, design: &Design, step_count: u64) -> bool {
         let from = self.whole;
         let Some(step) = design.steps.get(from) else { return false };
-        let size = design.steps[from..].iter().take_while(|other| *other == step).count();
-        let sums = &self.sums[from..from + size];
-        if sums.iter().any(|sum| sum.over < design.repeats) {
+        while self.sums.get(self.over).is_some_and(|sum| sum.over >= design.repeats) {
+            self.over += 1;
+        }
+        if self.over == from || design.steps.get(self.over) == Some(step) {
             return false;
         }
+        let size = design.steps[from..].iter().take_while(|other| *other == step).count();
+        let sums = &self.sums[from..from + size];
         self.whole += size;
         self.steps += 1;
         for goal in &mut self.goals {

@@ -38,8 +38,8 @@ impl UsdSpan {
     pub fn times(self, requests: u64, of: u64) -> Self {
         let (requests, of) = (i128::from(requests), i128::from(of.max(1)));
         let scaled = |usd: Usd, up: bool| {
-            let (whole, rest) = ((usd.as_pico() * requests) / of, (usd.as_pico() * requests) % of);
-            Usd::from_pico(whole + i128::from(up && rest > 0))
+            let all = usd.as_pico().saturating_mul(requests);
+            Usd::from_pico(all / of + i128::from(up && all % of > 0))
         };
         Self(Span {
             low: scaled(self.0.low, false),
@@ -153,7 +153,7 @@ impl Bill<'_> {
     fn sum(&self, level: Level, meets: Meets, weight: fn(&RequestSize) -> u64) -> Option<Usd> {
         let one = |size: &RequestSize| {
             let usd = request_cost(&self.usage(size, level, meets)?, self.price)?;
-            Some(Usd::from_pico(usd.as_pico() * i128::from(weight(size))))
+            Some(Usd::from_pico(usd.as_pico().saturating_mul(i128::from(weight(size)))))
         };
         self.sizes.iter().filter(|size| weight(size) > 0).map(one).sum()
     }

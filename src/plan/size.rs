@@ -3,15 +3,14 @@
 use serde::Serialize;
 
 use crate::stats::Interval;
+use crate::stats::POWER;
 use crate::stats::cluster::design_effect;
 use crate::stats::labels::{Reachability, reachability};
+use crate::stats::paired::{FEWEST_CLUSTERS, signflip_floor};
 use crate::stats::power::{PairedTest, minimum_detectable_difference, n_non_inferiority, power_paired_exact};
 use crate::stats::proportion::{failure_rate_upper, n_to_prove_target, n_to_settle_target, wilson};
 use crate::stats::quantile::min_n_for_quantile;
 use crate::stats::special::normal_quantile;
-
-/// Power that everything is planned for.
-pub const POWER: f64 = 0.8;
 
 /// Shares of examples on which two variants differ, where none was measured.
 pub const DISCORDANCES: [f64; 4] = [0.05, 0.1, 0.2, 0.3];
@@ -21,9 +20,6 @@ const USUAL_DISCORDANCE: f64 = 0.1;
 
 /// Likeness within clusters that is assumed where none was measured.
 const ASSUMED_ICC: f64 = 0.2;
-
-/// Fewer clusters than this cannot give a p-value of 5% (METHODS.md 2.4).
-const LEAST_CLUSTERS: u64 = 6;
 
 /// Failures for which the n that still proves a target is listed.
 const FAILURES: [u64; 6] = [0, 1, 2, 3, 5, 10];
@@ -149,7 +145,7 @@ pub fn reach(sample: &Sample, beliefs: &Beliefs) -> Reach {
         icc_measured: beliefs.icc.is_some() && sample.is_clustered(),
         discordance_measured: beliefs.discordance.is_some(),
         shows: shows.collect(),
-        smallest_p: (clusters < LEAST_CLUSTERS).then(|| (2.0 / 2_f64.powi(clusters as i32)).min(1.0)),
+        smallest_p: (clusters < FEWEST_CLUSTERS).then(|| signflip_floor(clusters)),
     }
 }
 

@@ -4,9 +4,7 @@ use super::paired::{is_table, mcnemar_worse, tango, tango_t};
 use super::power::n_non_inferiority;
 use super::special::normal_cdf;
 use super::{Interval, StatsError, check_open_unit};
-
-/// Power that `n_to_settle` plans for.
-const POWER: f64 = 0.8;
+use crate::stats::POWER;
 
 /// The verdict on non-inferiority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

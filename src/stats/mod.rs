@@ -43,6 +43,9 @@ mod testing;
 /// Resamples of every Monte Carlo procedure (METHODS.md 0, rule 7).
 pub const RESAMPLES: u32 = 9_999;
 
+/// Power of every sample size: the chance to settle what is true (METHODS.md 0.5).
+pub const POWER: f64 = 0.8;
+
 /// A metric with its interval: the two cannot be separated on the way to a table.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Estimate {

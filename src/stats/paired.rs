@@ -9,7 +9,7 @@ use super::special::{binomial_cdf, binomial_pmf, normal_cdf, normal_quantile};
 use super::{Estimate, Interval, Method, is_open_unit, power};
 
 mod signflip;
-pub use signflip::{cluster_signflip, cluster_signflip_worse, signflip_floor};
+pub use signflip::{FEWEST_CLUSTERS, cluster_signflip, cluster_signflip_worse, signflip_floor};
 
 /// The p-values of McNemar's test.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -53,7 +53,10 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn times_scored(&self, suite: &str) -> Result<u64, StoreError> {
-        Ok(self.runs()?.iter().filter(|run| run.suite == suite && run.trials > 0).count() as u64)
+        let sql = "SELECT count(*) FROM run WHERE suite = ?1 AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id)";
+        let count: i64 =
+            self.connection.query_row(sql, [suite], |row| row.get(0)).map_err(|error| self.sqlite(error))?;
+        Ok(count.unsigned_abs())
     }
 
     /// A run by its name; `last` is the newest.

@@ -87,7 +87,10 @@ pub fn decode(body: &[u8], texts: usize) -> Result<Embedded, Failure> {
     if let Some(other) = vectors.iter().find(|vector| vector.len() != length) {
         return Err(unusable(format!("vectors of {length} and of {} dimensions came in one answer", other.len())));
     }
-    let input_tokens = answer.usage.and_then(|usage| usage.prompt_tokens.or(usage.total_tokens));
+    let input_tokens = answer
+        .usage
+        .and_then(|usage| usage.prompt_tokens.or(usage.total_tokens))
+        .filter(|count| *count <= crate::exchange::MOST_PLAUSIBLE_TOKENS);
     Ok(Embedded { vectors, input_tokens })
 }
 

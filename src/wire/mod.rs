@@ -167,6 +167,14 @@ pub fn wire(kind: WireKind) -> &'static dyn Wire {
 
 /// Reads what was received: an answer of any status, streamed or not, or a broken exchange.
 pub fn read(kind: WireKind, received: &Received) -> Reading {
+    let mut reading = as_sent(kind, received);
+    if let Outcome::Answered(said) | Outcome::Refused(said) | Outcome::Truncated(said) = &mut reading.outcome {
+        said.usage = said.usage.plausible();
+    }
+    reading
+}
+
+fn as_sent(kind: WireKind, received: &Received) -> Reading {
     match received {
         Received::Broken { failure, .. } => failed(failure.clone()),
         Received::Answer { status, body, .. } if !(200..300).contains(status) => {

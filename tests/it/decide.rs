@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::schemas::fits;
-use crate::support::Project;
 use crate::support::project::schema_helps;
+use crate::support::server::events;
+use crate::support::{Answer, Project, ScriptedServer};
 
 /// The decision on an evidence file.
 fn decided(evidence: &str) -> Value {
@@ -329,5 +330,39 @@ fn the_same_verdict_stands_in_both_schemas() {
     let (run, decide) = (read("run.schema.json"), read("decide.schema.json"));
     for (name, definition) in decide["$defs"].as_object().unwrap() {
         assert_eq!(*definition, run["$defs"][name], "{name}");
+    }
+}
+
+/// Counts that no answer can have: sums of them must not overflow, in any command that reads the store.
+#[test]
+fn a_server_may_count_as_many_tokens_as_it_likes() {
+    let usage = |cached: u64| {
+        json!({"prompt_tokens": u64::MAX, "completion_tokens": u64::MAX, "total_tokens": u64::MAX,
+               "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": u64::MAX},
+               "completion_tokens_details": {"reasoning_tokens": u64::MAX}})
+    };
+    for cached in [0, u64::MAX] {
+        let server = ScriptedServer::start(move |_, _| {
+            Answer::Stream(events(&["{\"label\":", "\"red\"}"], "stop", usage(cached)))
+        });
+        let project = Project::new().suite("tiny").live(&server);
+        let price = "[models.small]\nprice = { input = 100.0, cache_read = 10.0, output = 500.0 }\n";
+        project.edit("providers/live.toml", "[models.small]\n", price);
+        for command in [
+            "run suites/tiny --provider toy=live --json",
+            "runs --json",
+            "decide --explain --json",
+            "compare plain schema --json",
+            "plan suites/tiny --provider toy=live --json",
+            "plan suites/tiny --provider toy=live --fresh --repeats 1000 --json",
+        ] {
+            let said = project.run(command.split(' ')).exits(0).json();
+            // Such a count is no count: a sum or a bill of it would be a figure that nobody measured.
+            if command.starts_with("run ") {
+                let plain = said["variants"][0].as_object().unwrap();
+                assert_eq!(plain["usage"].get("output_tokens"), Some(&Value::Null), "{said:#}");
+                assert_eq!(plain.get("cost_usd_per_request"), Some(&Value::Null), "{said:#}");
+            }
+        }
     }
 }

@@ -11,7 +11,6 @@ use ceiling::measure::{
 use ceiling::stats::cluster::{clustered_accuracy, mean_cost};
 use ceiling::stats::quantile::quantile_estimate;
 use ceiling::stats::special::normal_quantile;
-use ceiling::stats::{Estimate, Method};
 
 use super::draw::Draw;
 use super::{Arm, World};
@@ -99,15 +98,7 @@ fn cost(world: &World, answers: &Answers, examples: &Examples) -> Cost {
     let alpha = world.statistics.alpha;
     let (values, clusters) = known(&answers.costs, &examples.clusters);
     let mean = mean_cost(&values, &clusters, alpha);
-    let per_request = mean.interval.zip(mean.mean).map(|(interval, point)| Estimate {
-        point: Some(point),
-        low: interval.low,
-        high: interval.high,
-        level: 1.0 - alpha,
-        n: mean.n,
-        method: Method::StudentT,
-    });
-    Cost { per_request, by_example: answers.costs.clone(), ..Cost::default() }
+    Cost { per_request: mean.estimate(alpha), by_example: answers.costs.clone(), ..Cost::default() }
 }
 
 /// One first token an example, late as often as the arm is and in its minute; only where somebody asks.

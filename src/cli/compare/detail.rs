@@ -9,7 +9,6 @@ use crate::measure::side::{Clock, Metric, Side};
 use crate::measure::{Cost, RunProvenance};
 use crate::report::compare::{CostChange, Detail, Difference, Flips, Latency, OtherRate, SideFacts, SliceRow, Slices};
 use crate::stats::cluster::mean_with_t;
-use crate::stats::{Estimate, Method};
 
 impl Comparing<'_> {
     /// Everything that stands below the difference itself.
@@ -95,10 +94,11 @@ impl Comparing<'_> {
     /// All are counted; those that are shown are read once more.
     fn flips(&self, both: [&Side; 2], matched: &Matching, for_machines: bool) -> Result<Flips, Error> {
         let found = matching::flips(both, self.metric, &matched.places);
+        let all = found.len() as u64;
         let fixed = found.iter().filter(|flip| flip.b > flip.a).count() as u64;
         let most = if for_machines { MAX_FLIPS } else { self.args.flips };
-        let examples = flips::read(self.store, self.sides, found.clone(), most as usize)?;
-        Ok(Flips { fixed, broken: found.len() as u64 - fixed, listed: examples.len() as u64, examples })
+        let examples = flips::read(self.store, self.sides, found, most as usize)?;
+        Ok(Flips { fixed, broken: all - fixed, listed: examples.len() as u64, examples })
     }
 
     /// By slice, corrected for their number.
@@ -122,19 +122,14 @@ fn saving(known: &[(f64, f64, u32)], alpha: f64) -> CostChange {
     let savings: Vec<f64> = known.iter().map(|(a, b, _)| a - b).collect();
     let clusters: Vec<u32> = known.iter().map(|row| row.2).collect();
     let mean = mean_with_t(&savings, &clusters, alpha);
-    let Some(point) = mean.mean else { return CostChange::default() };
+    if known.is_empty() {
+        return CostChange::default();
+    }
     let average = |cost: fn(&(f64, f64, u32)) -> f64| Some(known.iter().map(cost).sum::<f64>() / known.len() as f64);
     CostChange {
         a_usd_per_request: average(|row| row.0),
         b_usd_per_request: average(|row| row.1),
-        saving_usd_per_request: mean.interval.map(|interval| Estimate {
-            point: Some(point),
-            low: interval.low,
-            high: interval.high,
-            level: 1.0 - alpha,
-            n: mean.n,
-            method: Method::StudentT,
-        }),
+        saving_usd_per_request: mean.estimate(alpha),
         heavy_tail: mean.heavy_tail,
         ..CostChange::default()
     }

@@ -18,7 +18,6 @@ use crate::replay::{self, LatencyClaim};
 use crate::report::compare::SideFacts;
 use crate::store::{RunRow, Store};
 use crate::suite::Suite;
-use crate::trial::Provenance;
 use crate::variant::Variant;
 
 /// A run with what grades it.
@@ -109,9 +108,7 @@ impl Sides {
             let replies = measuring::replies(store, grader, place, &trial)?;
             let found = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
             let example = roster.place(&trial.example, found.expected_label.as_deref());
-            // The times of a recorded answer are the recorded ones, whenever it was read.
-            let reused = trial.reused && trial.exchange.provenance == Provenance::Live;
-            side.add(example, &trial.exchange, &found, reused, price.as_ref());
+            side.add(example, &trial.exchange, &found, trial.reused, price.as_ref());
             Ok(())
         })?;
         Ok(ReadSide { name: name.clone(), side, place })

@@ -4,9 +4,9 @@ use super::sides::Sides;
 use crate::cli::early;
 use crate::error::Error;
 use crate::measure::RunProvenance;
-use crate::measure::contrast::FEWEST_CLUSTERS;
 use crate::measure::matching::lacks_too_many;
 use crate::report::compare::{Compared, SideFacts};
+use crate::stats::paired::FEWEST_CLUSTERS;
 use crate::store::RunState;
 
 /// Everything that weakens the comparison.

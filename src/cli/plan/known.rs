@@ -17,7 +17,6 @@ use crate::stats::cluster::icc_deff;
 use crate::stats::proportion::wilson;
 use crate::store::{RunRow, Store};
 use crate::suite::Suite;
-use crate::trial::Provenance;
 
 /// What is known of one variant.
 #[derive(Debug, Clone, Default)]
@@ -88,8 +87,7 @@ fn read(
                 output_tokens: output,
             });
         }
-        let reused = trial.reused && trial.exchange.provenance == Provenance::Live;
-        let facts = ExchangeFacts::of(&trial.exchange, reused);
+        let facts = ExchangeFacts::of(&trial.exchange, trial.reused);
         if let Some((k, found)) = retrieval.found(place, &trial.example) {
             accumulator.add_found(place, k, index, found, None);
         }

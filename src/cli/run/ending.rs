@@ -1,7 +1,8 @@
 //! How a run ended, for people and as an exit code.
 
-use super::{MOST_MISSING, Prepared, batch};
+use super::{Prepared, batch};
 use crate::cli::exit::Exit;
+use crate::measure::MOST_MISSING;
 use crate::run::Summary;
 use crate::store::RunRow;
 

@@ -15,7 +15,7 @@ use crate::run::decided::Decided;
 use crate::run::feed::OpenExamples;
 use crate::store::Store;
 use crate::suite::{Example, ScorerKind, Suite};
-use crate::trial::{Exchange, Provenance, Trial, TrialRecord};
+use crate::trial::{Exchange, Trial, TrialRecord};
 
 /// Checks that there is something to decide, and that it can be seen while a run lasts.
 pub(super) fn check(args: &RunArgs, suite: &Suite) -> Result<(), Error> {
@@ -100,7 +100,7 @@ impl Live {
         (graded, exchange, reused): (&GradedTrial, &Exchange, bool),
     ) -> Option<Stop> {
         let place = self.order.place(&digest(example))?;
-        let facts = ExchangeFacts::of(exchange, reused && exchange.provenance == Provenance::Live);
+        let facts = ExchangeFacts::of(exchange, reused);
         let stop = self.rule.observe(variant, place, Observed::of(graded, facts, self.limit_ms));
         if stop.is_some() {
             self.decided.mark(variant);

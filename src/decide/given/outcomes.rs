@@ -63,7 +63,10 @@ fn outcome(number: usize, entry: &Value) -> Result<Outcome, String> {
             score(value).map(Some).ok_or_else(|| fault(&format!("`{key}` is true, false, or a number from 0 to 1")))
         }
     };
-    Ok(Outcome { id, score: share("score")?, valid: share("valid")?, cluster: fields.get("cluster").and_then(text) })
+    // One of another type must not pass for none: the example would count by itself.
+    let cluster =
+        fields.get("cluster").map(|value| text(value).ok_or_else(|| fault("`cluster` is a text or a number")));
+    Ok(Outcome { id, score: share("score")?, valid: share("valid")?, cluster: cluster.transpose()? })
 }
 
 const KNOWN: [&str; 4] = ["id", "score", "valid", "cluster"];

@@ -202,3 +202,17 @@ fn a_value_an_error_puts_stated_accuracy_into_money() {
     let saving = verdict.break_even.unwrap().saving_usd.unwrap();
     assert!((saving.point.unwrap() - 0.004).abs() < 1e-12 && saving.low < 0.004 && saving.high > 0.004, "{saving:?}");
 }
+
+#[test]
+fn a_cluster_of_another_type_does_not_pass_for_none() {
+    let of = |cluster: &str| {
+        format!(
+            "[[variants]]\nname = \"a\"\nkind = \"prompt\"\noutcomes = [{{ id = \"1\", score = 1, cluster = {cluster} }}]\n"
+        )
+    };
+    assert!(Given::read(&Source::new("evidence.toml", of("\"g\""))).is_ok());
+    for odd in ["true", "[\"g\"]"] {
+        let found = faults("evidence.toml", &of(odd));
+        assert!(found[0].0.contains("`cluster` is a text or a number"), "{found:?}");
+    }
+}

@@ -201,8 +201,9 @@ fn read_rate(section: &Section<'_>, (count, share): (&str, &str), n: Option<u64>
         return None;
     };
     let right = counted.map(Spanned::into_inner).or_else(|| shared.map(|share| share * n as f64))?;
-    // A share such as 0.311 of 280 is a rounded count.
-    let right = if shared.is_some() && (right - right.round()).abs() < 1e-6 * n as f64 { right.round() } else { right };
+    // A share of seven digits, such as 0.3107143 of 280, is a count; one of fewer stays what it is.
+    let near = (1e-6 * n as f64).min(1e-3);
+    let right = if shared.is_some() && (right - right.round()).abs() < near { right.round() } else { right };
     if !(0.0..=n as f64).contains(&right) {
         let message = format!("`{count}` is {right}, expected 0 to {n}");
         section.report(section.error(FAMILY.out_of_range, span, message));

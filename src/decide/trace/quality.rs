@@ -89,8 +89,7 @@ pub(super) fn ceiling(findings: &Findings<'_>) -> Vec<Derivation> {
 fn readable(evidence: &Evidence<'_>, test: &CeilingTest) -> Vec<Derivation> {
     let alpha = evidence.alpha();
     let valid = |place: usize| evidence.bounds(place, Metric::Validity, alpha).known.mean;
-    let place = |id| evidence.subjects.iter().position(|subject| &subject.variant.id == id);
-    let mut rounds = test.rounds.iter().filter_map(|round| place(&round.variant));
+    let mut rounds = test.rounds.iter().filter_map(|round| evidence.place_of(&round.variant));
     let Some(place) = test.unreadable().and_then(|most| rounds.find(|place| valid(*place) == Some(most))) else {
         return Vec::new();
     };

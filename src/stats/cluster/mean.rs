@@ -2,7 +2,7 @@
 
 use super::{check_lengths, mean_and_error};
 use crate::stats::special::t_upper;
-use crate::stats::{Interval, is_open_unit};
+use crate::stats::{Estimate, Interval, Method, is_open_unit};
 
 /// A mean in its own unit with a Student t interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +19,20 @@ pub struct MeanWithT {
     pub n: u64,
     /// Clusters.
     pub groups: u64,
+}
+
+impl MeanWithT {
+    /// The mean with its interval, made at `alpha`; `None` below two clusters.
+    pub fn estimate(&self, alpha: f64) -> Option<Estimate> {
+        let (point, Interval { low, high }) = self.mean.zip(self.interval)?;
+        Some(Estimate { point: Some(point), low, high, level: 1.0 - alpha, n: self.n, method: Method::StudentT })
+    }
+
+    /// The same of a cost: below two clusters it lies anywhere from 0 up; `None` without values.
+    pub fn cost_estimate(&self, alpha: f64) -> Option<Estimate> {
+        let anything = Estimate::nothing(Interval { low: 0.0, high: f64::INFINITY }, 1.0 - alpha);
+        self.estimate(alpha).or_else(|| self.mean.map(|mean| Estimate { point: Some(mean), n: self.n, ..anything }))
+    }
 }
 
 /// Mean of a quantity with unit (money, a saving) with t interval on clustered errors (METHODS.md 6).

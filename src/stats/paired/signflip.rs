@@ -27,6 +27,9 @@ pub fn cluster_signflip_worse(sums: &[f64], seed: u64) -> f64 {
     p_value(sums, seed, Side::Worse)
 }
 
+/// Below so many clusters no sign-flip test can come out under 0.05 (METHODS.md 2.4).
+pub const FEWEST_CLUSTERS: u64 = 6;
+
 /// The smallest two-sided p-value that this many clusters can give: 2/2^G, at most 1.
 pub fn signflip_floor(groups: u64) -> f64 {
     0.5_f64.powf(groups as f64 - 1.0).min(1.0)
