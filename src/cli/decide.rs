@@ -47,7 +47,7 @@ pub struct DecideArgs {
     pub store: StoreArgs,
 }
 
-fn parse_day(text: &str) -> Result<Date, String> {
+pub(super) fn parse_day(text: &str) -> Result<Date, String> {
     text.parse().map_err(|_| "expected a day such as 2027-01-14".to_owned())
 }
 
@@ -95,7 +95,8 @@ impl Decided {
 
 fn on_run(args: &DecideArgs, today: Date) -> Result<Decided, Error> {
     let store = Store::open_existing(&args.store.store)?;
-    let MeasuredRun { run, suite, measurements } = reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
+    let MeasuredRun { run, suite, measurements, .. } =
+        reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
     let facts = SuiteFacts::on(&suite, today);
     let (verdict, derivations) = match args.explain {
         true => explain(&facts, &measurements),

@@ -16,6 +16,7 @@ mod printer;
 mod progress;
 mod providers;
 mod record;
+mod report;
 mod reporting;
 mod retrieval;
 mod run;
@@ -66,6 +67,8 @@ pub enum Command {
     Show(show::ShowArgs),
     /// Compare variants or runs on the same examples: paired difference, flips, slices.
     Compare(compare::CompareArgs),
+    /// Report a run: for a terminal, a browser, a pull request, a notebook.
+    Report(report::ReportArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// The statistics as a calculator: one JSON object in, one out.
@@ -86,6 +89,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
+        Command::Report(args) => report::report(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),

@@ -61,6 +61,11 @@ impl Printer {
         }
     }
 
+    /// What a command makes, whoever reads it, on stdout.
+    pub(super) fn data(self, text: &str) {
+        write_stdout(text);
+    }
+
     /// Talk on stderr; nothing with -q.
     pub(super) fn note(self, text: &str) {
         if !self.quiet {

@@ -6,18 +6,27 @@ use serde_json::Value;
 
 use super::args::SelectionArgs;
 use super::retrieval::Retrieval;
-use super::{assemble, measuring};
+use super::{assemble, measuring, preflight};
+use crate::decide::{SuiteFacts, decide};
+use crate::diagnostic::Diagnostics;
 use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::grade::Grader;
+use crate::provider::load::Providers;
 use crate::replay::{self, LatencyClaim};
-use crate::store::{RunRow, Store};
+use crate::report::Report;
+use crate::report::schema_sent::SchemaChanges;
+use crate::store::{RunRow, RunState, Store};
 use crate::suite::Suite;
+use crate::variant::Variant;
 
 /// A run with what it showed.
 pub(super) struct MeasuredRun {
     pub(super) run: RunRow,
     pub(super) suite: Suite,
+    pub(super) providers: Providers,
+    pub(super) grader: Grader,
+    pub(super) retrieval: Retrieval,
     pub(super) measurements: Measurements,
 }
 
@@ -32,7 +41,7 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
         ));
     }
     let providers = assemble::providers(&folder)?;
-    let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
+    let options = options(&run);
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
     let variants: Option<Vec<String>> = serde_json::from_value(options["variants"].clone()).unwrap_or_default();
     let selection = SelectionArgs { variants, limit: None, examples: None, provider };
@@ -43,7 +52,60 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
     let retrieval = Retrieval::stored(&suite, &providers, store, None)?;
     let comparable = recorded_times_are_comparable(&suite)?;
     let measurements = measuring::measure(store, run.id, (&suite, &grader, &retrieval), comparable)?;
-    Ok(MeasuredRun { run, suite, measurements })
+    Ok(MeasuredRun { run, suite, providers, grader, retrieval, measurements })
+}
+
+fn options(run: &RunRow) -> Value {
+    serde_json::from_str(&run.options).unwrap_or_default()
+}
+
+impl MeasuredRun {
+    /// Everything that a report may show, decided on this day.
+    pub(super) fn report(&self, store: &Store, today: jiff::civil::Date) -> Result<Report, Error> {
+        let suite = &self.suite;
+        let header = suite.recording.as_ref().map(|path| replay::header(path)).transpose()?;
+        Ok(Report {
+            run: self.run.name.clone(),
+            suite: suite.name.clone(),
+            began_unix_ms: self.run.started_at_ms,
+            description: suite.description.clone(),
+            primary: suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
+            setting: header.map(|header| header.setting).filter(|setting| !setting.is_empty()),
+            left_out: self.left_out()?,
+            times_scored: store.times_scored(&suite.name)?,
+            embeddings: Vec::new(),
+            schema_changes: self.schema_changes(),
+            verdict: decide(&SuiteFacts::on(suite, today), &self.measurements),
+            measurements: self.measurements.clone(),
+        })
+    }
+
+    /// Trials that were not asked because no recording knows them: what a finished run lacks.
+    fn left_out(&self) -> Result<u64, Error> {
+        let options = options(&self.run);
+        if options["recorded_only"] != true || self.run.state != RunState::Finished {
+            return Ok(0);
+        }
+        let mut examples = 0;
+        for row in self.suite.examples.read() {
+            row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?;
+            examples += 1;
+        }
+        let limit = options["limit"].as_u64().unwrap_or(u64::MAX);
+        let named = options["examples"].as_array().map_or(u64::MAX, |ids| ids.len() as u64);
+        let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
+        Ok((examples.min(limit).min(named) * each).saturating_sub(self.run.trials))
+    }
+
+    /// What each variant's schema lost or got on its way to the endpoint.
+    fn schema_changes(&self) -> SchemaChanges {
+        let changes = |variant: &Variant| {
+            let (provider, model) = self.providers.endpoint(&variant.endpoint)?;
+            let (fitted, _) = preflight::fitted(&self.suite, variant, provider, model)?;
+            Some((variant.id.clone(), fitted.changes))
+        };
+        self.suite.variants.iter().filter_map(changes).collect()
+    }
 }
 
 /// What the suite's recording, if there is one, declares of its times (DESIGN.md 13.6).

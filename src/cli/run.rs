@@ -417,6 +417,7 @@ impl Prepared<'_> {
         let report = Report {
             run: row.name.clone(),
             suite: self.suite.name.clone(),
+            began_unix_ms: row.started_at_ms,
             description: self.suite.description.clone(),
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),

@@ -459,4 +459,4 @@ fn add_usage(totals: &mut UsageTotals, usage: &Usage) {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

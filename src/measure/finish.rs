@@ -62,6 +62,8 @@ pub(super) fn finish(all: &Accumulator, recording_comparable: bool) -> Measureme
         rounds: Vec::new(),
     };
     let alpha = all.settings.statistics.alpha;
+    let standings = super::standing::standings(&measurements, alpha);
+    measurements.variants.iter_mut().zip(standings).for_each(|(row, standing)| row.standing = standing);
     measurements.steps = super::steps::steps(&measurements, alpha);
     measurements.rounds = super::rounds::histories(&measurements, &all.ids, alpha);
     measurements
@@ -133,6 +135,7 @@ fn finish_variant(
         reused: tally.reused,
         batched: tally.batched,
         accuracy: means.estimate_of(0, primary, |_| true),
+        standing: None,
         accuracy_bounds: means.bounds(tally, primary),
         macro_f1,
         confusion,

@@ -19,6 +19,7 @@ pub mod roster;
 pub mod rounds;
 pub mod side;
 pub mod slices;
+pub mod standing;
 pub mod steps;
 pub mod stopping;
 
@@ -229,6 +230,8 @@ pub struct VariantMeasurements {
     pub valid: Vec<Option<f32>>,
     /// The primary scorer's mean.
     pub accuracy: Estimate,
+    /// How it stands to the highest accuracy of the run; `None` for one without answers, and for a bound.
+    pub standing: Option<standing::Standing>,
     /// Best and worst case of the accuracy if every missing trial were right, or wrong.
     pub accuracy_bounds: Option<(f64, f64)>,
     /// Macro-F1, for classification.

@@ -10,6 +10,7 @@ use crate::decide::Verdict;
 use crate::exchange::FailureKind;
 use crate::measure::anytime::Anytime;
 use crate::measure::rounds::History;
+use crate::measure::standing::Standing;
 use crate::measure::steps::Step;
 use crate::measure::{
     BatchCost, Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
@@ -28,6 +29,7 @@ struct Document<'a> {
     suite: &'a str,
     provenance: RunProvenance,
     setting: Option<&'a str>,
+    began_unix_ms: i64,
     trials_left_out: u64,
     times_scored: u64,
     embeddings: &'a [EmbeddingPurchase],
@@ -52,6 +54,7 @@ struct Row<'a> {
     delivery: &'static str,
     failures: Vec<FailureRow<'a>>,
     accuracy: Estimate,
+    standing: Option<Standing>,
     accuracy_bounds: Option<[f64; 2]>,
     macro_f1: Option<Estimate>,
     schema_validity_strict: Option<Estimate>,
@@ -127,6 +130,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         suite: &report.suite,
         provenance: measurements.provenance,
         setting: report.setting.as_deref(),
+        began_unix_ms: report.began_unix_ms,
         trials_left_out: report.left_out,
         times_scored: report.times_scored,
         embeddings: &report.embeddings,
@@ -156,6 +160,7 @@ fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
             .map(|(kind, count, message)| FailureRow { kind: *kind, count: *count, message })
             .collect(),
         accuracy: measured.accuracy,
+        standing: measured.standing,
         accuracy_bounds: measured.accuracy_bounds.map(|(low, high)| [low, high]),
         macro_f1: measured.macro_f1,
         schema_validity_strict: measured.validity_strict,

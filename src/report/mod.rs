@@ -1,7 +1,9 @@
 //! What people and machines read: measurements and verdict, rendered.
 
+pub mod brief;
 pub mod compare;
 pub mod explain;
+pub mod figure;
 pub mod json;
 pub mod plan;
 pub mod retrieval;
@@ -19,6 +21,8 @@ pub struct Report {
     pub run: String,
     /// The suite's name.
     pub suite: String,
+    /// When the run began, milliseconds since 1970-01-01 UTC.
+    pub began_unix_ms: i64,
     /// What the suite is about.
     pub description: String,
     /// What the primary scorer measures: its name.

@@ -16,6 +16,7 @@ pub use notes::scored_before;
 pub use verdict::verdict;
 
 use super::Report;
+use super::figure::{share, signed};
 use super::table::Table;
 use crate::measure::{Latency, RunProvenance, TokenSum, VariantMeasurements};
 use crate::stats::Estimate;
@@ -150,30 +151,10 @@ fn percent(estimate: Option<&Estimate>) -> String {
     }
 }
 
-/// A share in percent: with more decimals than wanted where it would read 0% or 100% and is not.
-fn share(share: f64, decimals: usize) -> String {
-    let end = |decimals| {
-        let shown = format!("{:.decimals$}", share * 100.0);
-        shown.parse::<f64>().is_ok_and(|shown| (shown == 100.0 && share < 1.0) || (shown == 0.0 && share > 0.0))
-    };
-    let decimals = (decimals..=6).find(|decimals| !end(*decimals)).unwrap_or(decimals);
-    format!("{:.decimals$}%", share * 100.0)
-}
-
 /// The level of an interval, such as `95%`.
 pub(super) fn level(level: Option<f64>) -> String {
     let percent = level.unwrap_or(0.95) * 100.0;
     format!("{}%", (percent * 1e4).round() / 1e4)
-}
-
-/// A number with its sign; what rounds to nothing has none but `+`.
-fn signed(number: f64, decimals: usize) -> String {
-    let text = format!("{number:+.decimals$}");
-    if text.trim_start_matches(['-', '+']).chars().all(|c| matches!(c, '0' | '.')) {
-        text.replace('-', "+")
-    } else {
-        text
-    }
 }
 
 /// What else tells two variants apart.

@@ -13,6 +13,7 @@ const COMMANDS: &[&[&str]] = &[
     &["compare"],
     &["decide"],
     &["record"],
+    &["report"],
     &["calc"],
     &["providers", "list"],
     &["providers", "check"],

@@ -140,6 +140,7 @@ fn measure(world: &World, arm: &Arm, examples: &Examples, draw: &mut Draw) -> Va
         reused: 0,
         batched: 0,
         accuracy: clustered_accuracy(&scores, &clusters, came, dependent, world.statistics.alpha),
+        standing: None,
         accuracy_bounds: None,
         macro_f1: None,
         confusion: None,

@@ -19,6 +19,7 @@ pub(crate) fn row(variant: Variant, scores: &str) -> VariantMeasurements {
         missing: 0,
         reused: 0,
         accuracy: clustered_accuracy(&known, &clusters, known.len() as u64, false, 0.05),
+        standing: None,
         accuracy_bounds: None,
         macro_f1: None,
         confusion: None,
