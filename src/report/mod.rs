@@ -5,8 +5,10 @@ pub mod compare;
 pub mod explain;
 pub mod figure;
 pub mod json;
+pub mod markdown;
 pub mod plan;
 pub mod retrieval;
+pub mod rows;
 pub mod schema_sent;
 pub mod table;
 pub mod terminal;
@@ -41,4 +43,12 @@ pub struct Report {
     pub measurements: Measurements,
     /// The ladder's answer.
     pub verdict: Verdict,
+}
+
+/// An enum's kebab-case name, as JSON writes it.
+fn kebab<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
 }
