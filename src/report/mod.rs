@@ -7,9 +7,11 @@ pub mod figure;
 pub mod json;
 pub mod markdown;
 pub mod plan;
+pub mod prose;
 pub mod retrieval;
 pub mod rows;
 pub mod schema_sent;
+pub mod show;
 pub mod table;
 pub mod terminal;
 
