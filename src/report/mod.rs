@@ -4,6 +4,7 @@ pub mod brief;
 pub mod compare;
 pub mod explain;
 pub mod figure;
+pub mod flips;
 pub mod json;
 pub mod markdown;
 pub mod plan;

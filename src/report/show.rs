@@ -17,6 +17,9 @@ use super::prose::{block, columns, cut, pretty, value_text};
 /// Characters of a text that are shown; `--raw` shows all.
 const MOST_SHOWN: usize = 4_000;
 
+/// The same of instructions, which every example of the variant shares.
+const MOST_INSTRUCTIONS: usize = 600;
+
 /// Columns before a value.
 const INDENT: usize = 13;
 
@@ -141,7 +144,7 @@ impl ShownTrial<'_> {
                 self.json_text(&completion.text, value, validity, width)
             }
             Some(Answer { validity: Validity::NotJson { offset, message }, .. }) => {
-                marked_text(shown, *offset, &one_line(message, 300))
+                marked_text(shown, *offset, &one_line(message, 300), width)
             }
             _ => if_empty(shown),
         };
@@ -252,7 +255,7 @@ fn if_empty(text: &str) -> String {
 }
 
 /// A text that is no JSON, with a mark below the line at which it stops being any.
-fn marked_text(text: &str, offset: usize, message: &str) -> String {
+fn marked_text(text: &str, offset: usize, message: &str, width: usize) -> String {
     let mut marked = String::new();
     let mut start = 0;
     let mut said = false;
@@ -261,10 +264,12 @@ fn marked_text(text: &str, offset: usize, message: &str) -> String {
         marked.push_str(line.trim_end_matches(['\n', '\r']));
         marked.push('\n');
         if !said && (offset < end || end == text.len()) {
-            // A mark far to the right would be wrapped away from its character.
             let before = text.get(start..offset.clamp(start, end)).unwrap_or_default().chars().count();
-            let blanks = if before <= 60 { " ".repeat(before) } else { String::new() };
-            let place = if before <= 60 { String::new() } else { format!("character {} of the line: ", before + 1) };
+            // Below a line that is wrapped, no mark can stand under its character.
+            let (blanks, place) = match line.trim_end().chars().count() <= width && before + 12 <= width {
+                true => (" ".repeat(before), String::new()),
+                false => (String::new(), format!("at character {} of this line: ", before + 1)),
+            };
             marked.push_str(&format!("{blanks}^ {place}not JSON: {message}\n"));
             said = true;
         }
@@ -282,7 +287,12 @@ fn turn(message: &Message, input: &str, wanted: Wanted) -> String {
     if message.text == input && !wanted.raw {
         return format!("    {role}\n      (the input)\n");
     }
-    let (shown, left) = cut(&message.text, if wanted.request || wanted.raw { usize::MAX } else { MOST_SHOWN });
+    let most = match message.role.as_str() {
+        _ if wanted.request || wanted.raw => usize::MAX,
+        "user" | "assistant" => MOST_SHOWN,
+        _ => MOST_INSTRUCTIONS,
+    };
+    let (shown, left) = cut(&message.text, most);
     let more =
         if left > 0 { format!("      … {left} more characters (--request shows all)\n") } else { String::new() };
     format!("    {role}\n{}{more}", block(&if_empty(shown), 6, wanted.width))
