@@ -99,15 +99,11 @@ fn summary(report: &FlipReport) -> String {
         report.fixed, report.broken, report.common, report.alike
     );
     for (letter, side) in ["A", "B"].iter().zip(&report.sides) {
-        let name = if side.name == side.variant.as_str() {
-            side.name.clone()
-        } else {
-            format!("{}:{}", side.run, side.variant)
-        };
         text.push_str(&format!(
-            " {letter}  {} · {}\n",
-            one_line(&name, 200),
-            one_line(&side.endpoints.join(", "), 200)
+            " {letter}  {} · {} · run {}\n",
+            one_line(side.variant.as_str(), 200),
+            one_line(&side.endpoints.join(", "), 200),
+            one_line(&side.run, 200)
         ));
     }
     if report.left_out > 0 {
@@ -137,7 +133,8 @@ fn one(report: &FlipReport, flip: &Flip, width: usize) -> String {
     text.push_str(&labelled("input", &value_text(&flip.input), width));
     text.push_str(&labelled("expected", &value_text(&flip.expected), width));
     let [a, b] = &report.sides;
-    let heads = [format!("A {}", one_line(&a.name, 60)), format!("B {}", one_line(&b.name, 60))];
+    let column = if width < WIDE { width.max(40) - 4 } else { (width - 7) / 2 };
+    let heads = [format!("A {}", one_line(&a.name, column - 4)), format!("B {}", one_line(&b.name, column - 4))];
     let answers = [&flip.a, &flip.b];
     if width < WIDE {
         for (head, answers) in heads.iter().zip(answers) {
@@ -145,7 +142,6 @@ fn one(report: &FlipReport, flip: &Flip, width: usize) -> String {
         }
         return text;
     }
-    let column = (width - 7) / 2;
     let [left, right] = [0, 1].map(|side| {
         let words = said(answers[side], column);
         let lines = std::iter::once(heads[side].clone());
