@@ -22,7 +22,7 @@ pub fn block(text: &str, indent: usize, width: usize) -> String {
     let mut block = String::new();
     for line in printable(text).lines() {
         for part in wrapped(&line.replace('\t', "    "), room) {
-            block.push_str(&format!("{:indent$}{part}", "").trim_end().to_owned());
+            block.push_str(format!("{:indent$}{part}", "").trim_end());
             block.push('\n');
         }
     }

@@ -76,6 +76,6 @@ fn hostile_text_moves_nothing() {
         let text = render(&hostile, width);
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{7}', '\r']), "{text:?}");
         let widest = text.lines().skip(3).filter(|line| line.starts_with("  ")).map(|line| line.chars().count()).max();
-        assert!(widest.unwrap() <= width.min(140).max(40), "{widest:?} of {width}:\n{text}");
+        assert!(widest.unwrap() <= width.clamp(40, 140), "{widest:?} of {width}:\n{text}");
     }
 }
