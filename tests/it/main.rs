@@ -6,6 +6,7 @@
 
 mod architecture;
 mod batch;
+mod browser;
 mod calc;
 mod calibration;
 mod check;
