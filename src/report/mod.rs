@@ -4,6 +4,7 @@ pub mod brief;
 pub mod compare;
 pub mod explain;
 pub mod figure;
+pub mod html;
 pub mod json;
 pub mod plan;
 pub mod retrieval;
