@@ -83,7 +83,7 @@ struct Column {
 const ACCURACY: &str = "accuracy";
 
 /// What stands where there is nothing to show.
-const NOTHING: &str = "–";
+pub(super) const NOTHING: &str = "–";
 
 fn columns_with_content(variants: &[VariantMeasurements]) -> Vec<Column> {
     let says =
@@ -207,7 +207,7 @@ pub(super) fn table_or_list(mut table: Table, width: usize) -> String {
 }
 
 /// `+8.2 [5.1 to 12.2]` in points.
-fn points(estimate: &Estimate) -> String {
+pub(super) fn points(estimate: &Estimate) -> String {
     estimate.point.map_or(NOTHING.into(), |point| {
         format!("{} [{:.1} to {:.1}]", signed(point * 100.0, 1), estimate.low * 100.0, estimate.high * 100.0)
     })
