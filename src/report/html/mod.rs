@@ -8,7 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+pub mod choose;
+pub mod compare;
 mod figure;
+mod frame;
+mod interval;
+pub mod message;
+pub mod runs;
 
 pub use figure::figure;
 
@@ -72,6 +78,12 @@ fn policy(scripts: &[&str]) -> String {
     )
 }
 
+/// The policy that a page carries, for whoever sends it in a header too.
+pub fn policy_of(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"")?;
+    Some(rest.split_once('"')?.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +95,7 @@ mod tests {
         assert!(!page.contains('\u{202e}') && page.contains("&lt;b&gt;"));
         assert!(page.contains("default-src 'none'") && !page.contains("unsafe-inline"));
         assert_eq!(page.matches("<script>").count(), 1);
+        assert_eq!(policy_of(&page), Some(policy(&[SCRIPT]).as_str()));
     }
 
     #[test]
