@@ -31,3 +31,4 @@ mod schemas;
 mod scorers;
 mod stopping;
 mod support;
+mod view;
