@@ -93,7 +93,7 @@ fn sides(comparison: &Comparison) -> Markup {
         h2 { @if runs { "The runs" } @else { "The sides" } }
         div.scroll { table {
             thead { tr {
-                @for head in ["", "run", "variant", "model", "served as", "prompt", "interventions", "repeats", "asked", "trials",
+                @for head in ["", "run", "variant", "model", "served as", "prompt", "interventions", "repeats", "when", "trials",
                     "missing"] { th.text scope="col" { (head) } }
             } }
             tbody { @for (place, side) in comparison.sides.iter().enumerate() {

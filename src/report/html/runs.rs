@@ -59,9 +59,9 @@ fn table(runs: &[RunLine]) -> Markup {
             table.sticky.sortable {
                 thead { tr {
                     @for name in ["run", "suite", "state", "trials", "began (UTC)", "folder"] {
-                        th scope="col" { button type="button" { (name) } }
+                        th.text[name != "trials"] scope="col" { button type="button" { (name) } }
                     }
-                    th scope="col" { "compare" }
+                    th.text scope="col" { "compare" }
                 } }
                 tbody { @for run in runs { (row(run)) } }
             }
