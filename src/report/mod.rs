@@ -13,7 +13,8 @@ pub mod table;
 pub mod terminal;
 
 use crate::decide::Verdict;
-use crate::measure::Measurements;
+use crate::measure::{Measurements, VariantMeasurements};
+use crate::variant::VariantId;
 
 /// Everything that a report may show.
 #[derive(Debug, Clone)]
@@ -42,4 +43,11 @@ pub struct Report {
     pub measurements: Measurements,
     /// The ladder's answer.
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// A variant's measurements and its place in the suite's order.
+    pub fn variant(&self, id: &VariantId) -> Option<(usize, &VariantMeasurements)> {
+        self.measurements.variants.iter().enumerate().find(|(_, row)| row.variant.id == *id)
+    }
 }
