@@ -6,8 +6,10 @@ pub mod explain;
 pub mod figure;
 pub mod html;
 pub mod json;
+pub mod markdown;
 pub mod plan;
 pub mod retrieval;
+pub mod rows;
 pub mod schema_sent;
 pub mod table;
 pub mod terminal;
@@ -49,5 +51,13 @@ impl Report {
     /// A variant's measurements and its place in the suite's order.
     pub fn variant(&self, id: &VariantId) -> Option<(usize, &VariantMeasurements)> {
         self.measurements.variants.iter().enumerate().find(|(_, row)| row.variant.id == *id)
+    }
+}
+
+/// An enum's kebab-case name, as JSON writes it.
+fn kebab<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
     }
 }

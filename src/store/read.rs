@@ -169,7 +169,7 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite or `each` says.
-    pub fn each_example<E: From<StoreError>>(
+    pub fn trials_by_example<E: From<StoreError>>(
         &self,
         run: i64,
         mut each: impl FnMut(Vec<StoredTrial>) -> Result<(), E>,

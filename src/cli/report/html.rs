@@ -13,7 +13,7 @@ use crate::store::StoredTrial;
 use crate::trial::{Delivery, Provenance, Received};
 use crate::variant::VariantId;
 
-/// Writes the page; of requests and responses it holds so many bytes, compressed.
+/// Writes the page, and says how long it is; of requests and responses it holds so many bytes, compressed.
 ///
 /// # Errors
 /// What the store or the writer says.
@@ -21,15 +21,16 @@ pub(in crate::cli) fn write(
     reporting: &Reporting<'_>,
     most_of_bodies: usize,
     to: &mut dyn Write,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let page = html::page(&reporting.report).map_err(bug)?;
-    put(to, &page.opening)?;
+    let mut to = Counted { to, bytes: 0 };
+    to.put(&page.opening)?;
     let rows = &reporting.report.measurements.variants;
     let names: Vec<&VariantId> = rows.iter().map(|row| &row.variant.id).collect();
     let mut packer = Packer::new(names.iter().map(ToString::to_string).collect(), most_of_bodies);
     let measured = reporting.measured;
     let places = measuring::places(&measured.suite);
-    reporting.store.each_example(measured.run.id, |trials| -> Result<(), Error> {
+    reporting.store.trials_by_example(measured.run.id, |trials| -> Result<(), Error> {
         let mut views = Vec::with_capacity(trials.len());
         let mut class = None;
         for trial in &trials {
@@ -42,18 +43,29 @@ pub(in crate::cli) fn write(
             views.push(view(&measured.grader, (place, own), trial, graded, documents));
         }
         let Some(first) = trials.first().filter(|_| !views.is_empty()) else { return Ok(()) };
-        put(to, &packer.add(&first.example, class.as_deref(), &views).map_err(bug)?)
+        to.put(&packer.add(&first.example, class.as_deref(), &views).map_err(bug)?)
     })?;
-    put(to, &packer.finish().map_err(bug)?)?;
-    put(to, &page.closing)
+    to.put(&packer.finish().map_err(bug)?)?;
+    to.put(&page.closing)?;
+    Ok(to.bytes)
 }
 
 fn bug(error: serde_json::Error) -> Error {
     RunError::Bug(error.to_string()).into()
 }
 
-fn put(to: &mut dyn Write, text: &str) -> Result<(), Error> {
-    to.write_all(text.as_bytes()).map_err(|error| Error::System { what: "failed to write the page".into(), error })
+/// A writer that knows how much went through it.
+struct Counted<'a> {
+    to: &'a mut dyn Write,
+    bytes: u64,
+}
+
+impl Counted<'_> {
+    fn put(&mut self, text: &str) -> Result<(), Error> {
+        self.bytes += text.len() as u64;
+        let written = self.to.write_all(text.as_bytes());
+        written.map_err(|error| Error::System { what: "failed to write the page".into(), error })
+    }
 }
 
 /// A trial as the page shows it; `place` is its variant's among those measured, `own` in the suite.
