@@ -1,5 +1,6 @@
 //! `ceiling view`: the store's runs in a browser, for who looks at many of them.
 
+mod out;
 mod pages;
 mod server;
 

@@ -12,7 +12,8 @@ mod steps;
 mod verdict;
 
 pub use decision::decision;
-pub use notes::scored_before;
+pub use notes::{lines as notes, scored_before};
+pub(super) use verdict::NAMES as TRIGGERS;
 pub use verdict::verdict;
 
 use super::Report;
@@ -214,7 +215,7 @@ pub(super) fn points(estimate: &Estimate) -> String {
 }
 
 /// An enum's kebab-case name, as JSON writes it.
-fn kebab<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn kebab<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),

@@ -3,15 +3,15 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use http::StatusCode;
 use maud::html;
 use url::form_urlencoded;
 
+use super::out::Out;
 use crate::cli::args::StoreArgs;
 use crate::cli::compare::{self, CompareArgs, Rate};
 use crate::cli::exit::Exit;
-use crate::cli::report::Reporting;
+use crate::cli::report::{self, Reporting};
 use crate::cli::{reporting, runs};
 use crate::diagnostic::Style;
 use crate::error::Error;
@@ -28,13 +28,8 @@ const MOST_CHOICES: usize = 200;
 /// Flips that a comparison shows.
 const MOST_FLIPS: u32 = 100;
 
-/// A page with its status.
-pub(super) struct Page {
-    pub(super) status: StatusCode,
-    pub(super) html: Bytes,
-    /// The content security policy that the page carries itself.
-    pub(super) policy: Option<String>,
-}
+/// Bytes of requests and responses that a report holds, compressed.
+const MOST_OF_BODIES: usize = 32 * 1024 * 1024;
 
 /// Makes pages of a store.
 pub(super) struct Pages {
@@ -70,17 +65,29 @@ impl Query {
 }
 
 impl Pages {
-    /// The page of an address: the path below the token, without its first slash.
-    pub(super) fn page(&self, path: &str, query: &str) -> Page {
+    /// Answers an address: the path below the token, without its first slash.
+    pub(super) fn answer(&self, path: &str, query: &str, out: &mut Out) {
         let home = if path.contains('/') { "../" } else { "./" };
         let query = Query::read(query);
         let made = match path.split('/').collect::<Vec<_>>().as_slice() {
-            [""] => self.list(&query),
-            ["runs", name] => self.report(&unescaped(name)),
-            ["compare"] => self.compare(&query),
-            _ => return page(StatusCode::NOT_FOUND, message::page("Not found", "There is no such page.", None, home)),
+            [""] => self.list(&query).map(Some),
+            ["runs", name] => self.report(&unescaped(name), out).map(|()| None),
+            ["compare"] => self.compare(&query).map(Some),
+            _ => {
+                let html = message::page("Not found", "There is no such page.", None, home);
+                return out.page(StatusCode::NOT_FOUND, &html);
+            }
         };
-        made.map_or_else(|error| fault(&error, home), |html| page(StatusCode::OK, html))
+        match made {
+            Ok(Some(html)) => out.page(StatusCode::OK, &html),
+            Ok(None) => out.end(),
+            // What was sent cannot be taken back: the page ends where it is, and the browser says so.
+            Err(_) if out.has_begun() => out.fail(),
+            Err(error) => {
+                let (status, html) = fault(&error, home);
+                out.page(status, &html);
+            }
+        }
     }
 
     fn store(&self) -> Result<Store, Error> {
@@ -97,11 +104,14 @@ impl Pages {
         Ok(html::runs::page(&lines, query.suite.as_deref(), found.len() - lines.len()))
     }
 
-    fn report(&self, run: &str) -> Result<String, Error> {
+    /// The report of a run, sent while it is read.
+    fn report(&self, run: &str, out: &mut Out) -> Result<(), Error> {
         let store = self.store()?;
         let measured = reporting::measured_run(&store, run, None)?;
         let report = measured.report(&store, crate::cli::today())?;
-        report_page(&Reporting { store: &store, measured: &measured, report })
+        let reporting = Reporting { store: &store, measured: &measured, report };
+        report::html::write(&reporting, MOST_OF_BODIES, out)?;
+        Ok(())
     }
 
     fn compare(&self, query: &Query) -> Result<String, Error> {
@@ -164,24 +174,13 @@ fn lines(store: &Store, found: &[RunRow], most: usize) -> Result<Vec<RunLine>, E
     found.iter().take(most).map(line).collect()
 }
 
-/// The report of a run as a page.
-fn report_page(reporting: &Reporting<'_>) -> Result<String, Error> {
-    // TODO-PLACEHOLDER: report/html.
-    let _ = reporting;
-    Ok(message::page("Report", &reporting.report.run, None, "../"))
-}
-
 fn unescaped(segment: &str) -> String {
     let whole = format!("name={segment}");
     form_urlencoded::parse(whole.as_bytes()).next().map_or_else(String::new, |(_, name)| name.into_owned())
 }
 
-fn page(status: StatusCode, html: String) -> Page {
-    Page { status, policy: html::policy_of(&html).map(str::to_owned), html: html.into() }
-}
-
 /// What went wrong, readable: what was asked for is not there, or something else failed.
-fn fault(error: &Error, home: &str) -> Page {
+fn fault(error: &Error, home: &str) -> (StatusCode, String) {
     let said = match error {
         Error::Input(faults) => faults.render(Style::Plain),
         error => error.to_string(),
@@ -190,7 +189,7 @@ fn fault(error: &Error, home: &str) -> Page {
         Exit::WrongInput => (StatusCode::NOT_FOUND, "This cannot be shown"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed"),
     };
-    page(status, message::page(title, &said, error.hint().as_deref(), home))
+    (status, message::page(title, &said, error.hint().as_deref(), home))
 }
 
 #[cfg(test)]
@@ -203,13 +202,5 @@ mod tests {
         assert_eq!((query.a.as_deref(), query.b.as_deref()), (Some("run-1:plain"), Some("x y")));
         assert!(query.validity && query.suite.is_none());
         assert_eq!(unescaped("a%20b%2Fc+d"), "a b/c d");
-    }
-
-    #[test]
-    fn a_store_that_is_gone_is_a_page_that_says_so() {
-        let shown = Pages { store: "no/such/store.db".into() }.page("", "");
-        let html = String::from_utf8_lossy(&shown.html).into_owned();
-        assert!(shown.status == StatusCode::NOT_FOUND && html.contains("there is no store"), "{html}");
-        assert!(shown.policy.is_some_and(|policy| policy.starts_with("default-src 'none'")));
     }
 }

@@ -12,13 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::pages::{Page, Pages};
+use super::out::{self, Head};
+use super::pages::Pages;
 use crate::digest::Digest;
 
 /// Pages that are made at once: each may grade a whole run.
@@ -39,6 +41,8 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
 
+type Body = BoxBody<Bytes, std::io::Error>;
+
 /// A server that listens.
 pub(super) struct Server {
     listener: TcpListener,
@@ -52,7 +56,7 @@ struct Door {
     port: u16,
     token: Digest,
     pages: Arc<Pages>,
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
 }
 
 impl Server {
@@ -63,7 +67,7 @@ impl Server {
     pub(super) async fn bind(port: u16, token: &str, pages: Arc<Pages>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let at_once = Semaphore::new(AT_ONCE);
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
         let door = Door { port: address.port(), token: Digest::of(token.as_bytes()), pages, at_once };
         Ok(Self { listener, address, token: token.to_owned(), door: Arc::new(door) })
     }
@@ -97,7 +101,7 @@ impl Server {
 }
 
 impl Door {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         if !self.is_meant(request.headers(), authority) {
             return bare(StatusCode::FORBIDDEN);
@@ -116,10 +120,17 @@ impl Door {
         }
         let Some(below) = below else { return moved(&format!("/{token}/")) };
         let (below, query) = (below.to_owned(), request.uri().query().unwrap_or_default().to_owned());
-        let Ok(_turn) = self.at_once.acquire().await else { return bare(StatusCode::SERVICE_UNAVAILABLE) };
+        let Ok(turn) = Arc::clone(&self.at_once).acquire_owned().await else {
+            return bare(StatusCode::SERVICE_UNAVAILABLE);
+        };
         let pages = Arc::clone(&self.pages);
-        let made = tokio::task::spawn_blocking(move || pages.page(&below, &query)).await;
-        made.map_or_else(|_| bare(StatusCode::INTERNAL_SERVER_ERROR), |page| whole(&page))
+        let (mut out, head, body) = out::page();
+        // The turn is the work's, which a browser that goes away does not end at once.
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            pages.answer(&below, &query, &mut out);
+        });
+        head.await.map_or_else(|_| bare(StatusCode::INTERNAL_SERVER_ERROR), |head| whole(&head, body.boxed()))
     }
 
     /// Whether a request came by our own address, and says so once.
@@ -136,8 +147,8 @@ impl Door {
     }
 }
 
-fn with_headers(status: StatusCode, kind: &'static str, policy: &str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn with_headers(status: StatusCode, kind: &'static str, policy: &str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
@@ -149,13 +160,14 @@ fn with_headers(status: StatusCode, kind: &'static str, policy: &str, body: Byte
 }
 
 /// An answer that says nothing but its status.
-fn bare(status: StatusCode) -> Response<Full<Bytes>> {
+fn bare(status: StatusCode) -> Response<Body> {
     let text = status.canonical_reason().unwrap_or_default().to_ascii_lowercase() + "\n";
-    with_headers(status, "text/plain; charset=utf-8", "default-src 'none'", text.into())
+    let body = Full::new(text.into()).map_err(|never| match never {}).boxed();
+    with_headers(status, "text/plain; charset=utf-8", "default-src 'none'", body)
 }
 
 /// The address without its last slash: links are relative to it.
-fn moved(to: &str) -> Response<Full<Bytes>> {
+fn moved(to: &str) -> Response<Body> {
     let mut response = bare(StatusCode::PERMANENT_REDIRECT);
     if let Ok(to) = HeaderValue::from_str(to) {
         response.headers_mut().insert(header::LOCATION, to);
@@ -164,9 +176,9 @@ fn moved(to: &str) -> Response<Full<Bytes>> {
 }
 
 /// A page, under the very policy that it carries itself.
-fn whole(page: &Page) -> Response<Full<Bytes>> {
-    let policy = page.policy.as_deref().unwrap_or("default-src 'none'");
-    with_headers(page.status, "text/html; charset=utf-8", policy, page.html.clone())
+fn whole(head: &Head, body: Body) -> Response<Body> {
+    let policy = head.policy.as_deref().unwrap_or("default-src 'none'");
+    with_headers(head.status, "text/html; charset=utf-8", policy, body)
 }
 
 #[cfg(test)]
@@ -179,7 +191,7 @@ mod tests {
             port,
             token: Digest::of(b"t"),
             pages: Arc::new(Pages { store: "none.db".into() }),
-            at_once: Semaphore::new(1),
+            at_once: Arc::new(Semaphore::new(1)),
         };
         let meant = |port, hosts: &[&'static str], authority| {
             let mut headers = HeaderMap::new();

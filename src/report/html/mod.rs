@@ -8,15 +8,41 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+mod charts;
 pub mod choose;
 pub mod compare;
+pub mod examples;
 mod figure;
 mod frame;
 mod interval;
 pub mod message;
+mod plot;
+mod report;
 pub mod runs;
+mod scoreboard;
+mod slices;
+mod steps;
+mod verdict;
 
 pub use figure::figure;
+pub use report::page;
+
+use crate::measure::VariantMeasurements;
+use crate::report::figure::{Figure, Form};
+use crate::stats::Estimate;
+
+/// A variant's accuracy by its place.
+fn accuracy(place: usize, row: &VariantMeasurements) -> Figure {
+    Figure::estimate(&row.accuracy, Form::Percent, &format!("/variants/{place}/accuracy"))
+}
+
+/// An estimate, or a dash where there is none.
+fn estimate(found: Option<Estimate>, form: Form, at: &str) -> Markup {
+    match found.filter(|found| found.point.is_some()) {
+        Some(found) => figure(&Figure::estimate(&found, form, at)),
+        None => html! { span.soft { "–" } },
+    }
+}
 
 /// The look of all pages.
 const STYLE: &str = include_str!("page.css");
