@@ -1,7 +1,9 @@
 //! `ceiling report`: a run for a terminal, a browser, a pull request, a notebook or another program.
 
+pub(super) mod html;
 mod rows;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -33,6 +35,9 @@ pub struct ReportArgs {
     /// What a row is, in CSV and Parquet.
     #[arg(long, value_enum, env = "CEILING_ROWS")]
     pub rows: Option<Rows>,
+    /// How much of the requests and responses an HTML page holds, compressed, in MiB; 0 leaves them out.
+    #[arg(long, value_name = "MIB", default_value_t = 32, env = "CEILING_BODIES")]
+    pub bodies: u32,
     /// Write to this file instead of stdout; it is there whole or not at all.
     #[arg(short, long, value_name = "FILE", env = "CEILING_OUTPUT")]
     pub output: Option<PathBuf>,
@@ -56,6 +61,8 @@ pub enum Format {
     Json,
     /// Markdown for a pull request: short, with details that unfold.
     Md,
+    /// One page for a browser, with every example in it.
+    Html,
     /// Rows for notebooks and spreadsheets.
     Csv,
     /// The same rows with their types; needs the feature `parquet`.
@@ -70,12 +77,13 @@ impl Format {
             Some("txt") => Self::Text,
             Some("json") => Self::Json,
             Some("md" | "markdown") => Self::Md,
+            Some("html" | "htm") => Self::Html,
             Some("csv") => Self::Csv,
             Some("parquet" | "pq") => Self::Parquet,
             _ => {
                 return Err(Error::usage(
                     format!("the ending of `{}` does not say in which form it is to be written", path.display()),
-                    "name the form with --format, or end the name in .txt, .json, .md, .csv or .parquet",
+                    "name the form with --format, or end the name in .txt, .json, .md, .html, .csv or .parquet",
                 ));
             }
         })
@@ -96,7 +104,8 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
     let measured = reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
     let report = measured.report(&store, args.as_of.unwrap_or_else(super::today))?;
     let reporting = Reporting { store: &store, measured: &measured, report };
-    let to = args.output.as_deref();
+    let beside = named_after(&measured, format);
+    let to = args.output.as_deref().or(beside.as_deref());
     let written = match format {
         Format::Text => {
             let width = if to.is_some() { FILE_WIDTH } else { printer.width() };
@@ -107,6 +116,7 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
             whole(printer, to, &format!("{value}\n"))?
         }
         Format::Md => whole(printer, to, &markdown::render(&reporting.report))?,
+        Format::Html => paged(&reporting, args.bodies, to)?,
         Format::Csv => rowwise(&reporting, args, RowFormat::Csv)?,
         Format::Parquet => parquet(&reporting, args)?,
     };
@@ -146,6 +156,27 @@ fn whole(printer: Printer, to: Option<&Path>, text: &str) -> Result<String, Erro
         None => printer.data(text),
     }
     Ok(format!("{} bytes", group_thousands(text.len() as i128)))
+}
+
+/// A page would be of no use on a terminal: it goes to a file of the run's name.
+fn named_after(measured: &MeasuredRun, format: Format) -> Option<PathBuf> {
+    let name = || PathBuf::from(format!("{}.html", measured.run.name));
+    (format == Format::Html && std::io::stdout().is_terminal()).then(name)
+}
+
+/// Writes a page, and says how long it is.
+fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Result<String, Error> {
+    let mut output = Output::open(to)?;
+    match html::write(reporting, bodies_mib as usize * 1024 * 1024, &mut output) {
+        Ok(bytes) => {
+            output.close(Ok(()))?;
+            Ok(format!("{} bytes", group_thousands(bytes.into())))
+        }
+        Err(error) => {
+            output.discard();
+            Err(error)
+        }
+    }
 }
 
 /// Writes rows, and says how many.

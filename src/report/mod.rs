@@ -5,6 +5,7 @@ pub mod compare;
 pub mod explain;
 pub mod figure;
 pub mod flips;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod plan;
@@ -17,7 +18,8 @@ pub mod table;
 pub mod terminal;
 
 use crate::decide::Verdict;
-use crate::measure::Measurements;
+use crate::measure::{Measurements, VariantMeasurements};
+use crate::variant::VariantId;
 
 /// Everything that a report may show.
 #[derive(Debug, Clone)]
@@ -46,6 +48,13 @@ pub struct Report {
     pub measurements: Measurements,
     /// The ladder's answer.
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// A variant's measurements and its place in the suite's order.
+    pub fn variant(&self, id: &VariantId) -> Option<(usize, &VariantMeasurements)> {
+        self.measurements.variants.iter().enumerate().find(|(_, row)| row.variant.id == *id)
+    }
 }
 
 /// An enum's kebab-case name, as JSON writes it.

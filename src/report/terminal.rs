@@ -12,7 +12,8 @@ mod steps;
 mod verdict;
 
 pub use decision::decision;
-pub use notes::scored_before;
+pub use notes::{lines as notes, scored_before};
+pub(super) use verdict::NAMES as TRIGGERS;
 pub use verdict::verdict;
 
 use super::Report;
@@ -83,7 +84,7 @@ struct Column {
 const ACCURACY: &str = "accuracy";
 
 /// What stands where there is nothing to show.
-const NOTHING: &str = "–";
+pub(super) const NOTHING: &str = "–";
 
 fn columns_with_content(variants: &[VariantMeasurements]) -> Vec<Column> {
     let says =
@@ -207,14 +208,14 @@ pub(super) fn table_or_list(mut table: Table, width: usize) -> String {
 }
 
 /// `+8.2 [5.1 to 12.2]` in points.
-fn points(estimate: &Estimate) -> String {
+pub(super) fn points(estimate: &Estimate) -> String {
     estimate.point.map_or(NOTHING.into(), |point| {
         format!("{} [{:.1} to {:.1}]", signed(point * 100.0, 1), estimate.low * 100.0, estimate.high * 100.0)
     })
 }
 
 /// An enum's kebab-case name, as JSON writes it.
-fn kebab<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn kebab<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),

@@ -15,6 +15,7 @@ const COMMANDS: &[&[&str]] = &[
     &["decide"],
     &["record"],
     &["report"],
+    &["view"],
     &["calc"],
     &["providers", "list"],
     &["providers", "check"],

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod batch;
+mod browser;
 mod calc;
 mod calibration;
 mod check;
@@ -33,3 +34,4 @@ mod scorers;
 mod show;
 mod stopping;
 mod support;
+mod view;

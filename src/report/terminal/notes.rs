@@ -9,6 +9,11 @@ use crate::units::format_usd;
 
 /// What a reader must know to read the table right.
 pub(super) fn footnotes(report: &Report, width: usize) -> String {
+    lines(report).iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+}
+
+/// The same, one text a note.
+pub fn lines(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
@@ -65,7 +70,7 @@ pub(super) fn footnotes(report: &Report, width: usize) -> String {
         let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
     }
-    notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+    notes
 }
 
 /// Test examples that prompts are chosen by flatter the chosen one.

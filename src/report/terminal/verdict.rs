@@ -81,4 +81,5 @@ fn range(usd: Range) -> String {
 }
 
 /// The triggers' names, T1 to T5.
-const NAMES: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
+pub(in crate::report) const NAMES: [&str; 5] =
+    ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
