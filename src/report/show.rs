@@ -21,7 +21,7 @@ const MOST_SHOWN: usize = 4_000;
 const MOST_INSTRUCTIONS: usize = 600;
 
 /// Columns before a value.
-const INDENT: usize = 13;
+const INDENT: usize = 12;
 
 /// What a reader wants to see.
 #[derive(Debug, Clone, Copy)]

@@ -45,7 +45,7 @@ fn text_that_is_no_json_is_marked_where_it_stops_being_any() {
     let project = Project::new().suite("tiny").live(&server);
     project.run(LIVE).exits(0);
     let shown = project.run(["show", "last", "e01", "--variant", "plain"]).exits(0);
-    assert!(shown.stdout().contains("\n             or so[2J") && !shown.stdout().contains('\u{1b}'));
+    assert!(shown.stdout().contains("\n            or so[2J") && !shown.stdout().contains('\u{1b}'));
     let lines: Vec<&str> = shown.stdout().lines().collect();
     let at = lines.iter().position(|line| line.contains("{\"label\": mauve}")).unwrap();
     assert_eq!(lines[at].find("mauve").unwrap(), lines[at + 1].find("^ not JSON").unwrap(), "{}", shown.stdout());
