@@ -18,6 +18,7 @@ mod drive;
 mod evidence;
 mod fit;
 mod guide;
+mod page;
 mod plan;
 mod prompt_cache;
 mod providers;
