@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::args::OutputArgs;
 use crate::diagnostic::{Diagnostics, Style};
 use crate::error::Error;
+use crate::report::look::{Look, Tone};
 
 /// Columns where the terminal does not say how many it has.
 const DEFAULT_WIDTH: usize = 100;
@@ -19,14 +20,16 @@ const PIPE_WIDTH: usize = 200;
 pub(super) struct Printer {
     json: bool,
     quiet: bool,
+    verbose: bool,
+    /// Whether stderr takes colours.
     colour: bool,
 }
 
 impl Printer {
     /// A printer that does what the flags and the terminal say.
     pub(super) fn new(output: &OutputArgs) -> Self {
-        let colour = std::io::stderr().is_terminal() && !no_colour();
-        Self { json: output.json, quiet: output.quiet, colour }
+        let colour = std::io::stderr().is_terminal() && !no_colour() && !is_dumb();
+        Self { json: output.json, quiet: output.quiet, verbose: output.verbose > 0, colour }
     }
 
     /// Whether stdout is for machines.
@@ -39,12 +42,22 @@ impl Printer {
         !self.quiet
     }
 
+    /// Whether every section is wanted.
+    pub(super) fn is_verbose(self) -> bool {
+        self.verbose
+    }
+
     /// Columns of stdout.
     pub(super) fn width(self) -> usize {
         if !std::io::stdout().is_terminal() {
             return PIPE_WIDTH;
         }
-        console::Term::stdout().size_checked().map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns))
+        columns(&console::Term::stdout())
+    }
+
+    /// How text is drawn on stdout.
+    pub(super) fn look(self) -> Look {
+        Look { width: self.width(), colour: std::io::stdout().is_terminal() && !no_colour() && !is_dumb() }
     }
 
     /// Text for people on stdout; nothing with --json.
@@ -106,12 +119,24 @@ impl Printer {
                 write_stdout(&format!("{}\n", json!({"error": {"message": error.to_string(), "hint": error.hint()}})));
             }
             error => {
-                let (red, end) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+                let word = Look { width: 0, colour: self.colour }.paint(Tone::Bad, "error");
                 let hint = error.hint().map_or(String::new(), |hint| format!("hint: {hint}\n"));
-                write_stderr(&format!("{red}error{end}: {error}\n{hint}"));
+                write_stderr(&format!("{word}: {error}\n{hint}"));
             }
         }
     }
+}
+
+/// Columns of a terminal; some say that they have none.
+pub(super) fn columns(terminal: &console::Term) -> usize {
+    let known = terminal.size_checked().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns > 0);
+    known.unwrap_or(DEFAULT_WIDTH)
+}
+
+/// A terminal that takes neither colours nor a moving cursor.
+pub(super) fn is_dumb() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "TERM is a custom of the terminal, not a flag of ours")]
+    std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
 fn no_colour() -> bool {

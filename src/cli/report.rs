@@ -9,7 +9,8 @@ use super::exit::Exit;
 use super::printer::Printer;
 use super::reporting::{self, MeasuredRun};
 use crate::error::Error;
-use crate::report::{Report, json, terminal};
+use crate::report::terminal::{self, Extent};
+use crate::report::{Report, json};
 use crate::run::RunError;
 use crate::store::Store;
 
@@ -60,7 +61,7 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
     let reporting = Reporting { store: &store, measured: &measured, report };
     let format = if printer.is_json() { Format::Json } else { args.format.unwrap_or(Format::Text) };
     match format {
-        Format::Text => printer.text(&terminal::render(&reporting.report, printer.width())),
+        Format::Text => printer.text(&terminal::render(&reporting.report, Extent::Full, printer.look())),
         Format::Json => {
             let value = json::to_value(&reporting.report).map_err(|error| RunError::Bug(error.to_string()))?;
             printer.data(&format!("{value}\n"));

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod explain;
 pub mod figure;
 pub mod json;
+pub mod look;
 pub mod plan;
 pub mod retrieval;
 pub mod schema_sent;
