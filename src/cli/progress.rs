@@ -67,6 +67,7 @@ impl<'a> Progress<'a> {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        bar.set_message("sending");
         let lines = shown && bar.is_hidden();
         Self {
             printer,
@@ -143,16 +144,22 @@ impl<'a> Progress<'a> {
             }
             None => {}
         }
-        if self.done > 0 && self.waiting.is_none() {
+        if self.done == self.total {
+            parts.push(Part::new(0, format!("took {}", for_people(self.bar.elapsed()))));
+        } else if self.done > 0 && self.waiting.is_none() {
             parts.push(Part::new(0, format!("ETA {}", for_people(self.bar.eta()))));
         }
         parts
     }
 
-    /// Columns beside the bar and the count.
+    /// Columns beside the bar and the count; a log has as many as it takes.
     fn room(&self) -> usize {
-        let all = columns(&console::Term::stderr());
-        let bar = if all >= WITH_BAR { FEWEST_OF_BAR + 1 } else { 0 };
+        let terminal = console::Term::stderr();
+        if !terminal.is_term() {
+            return usize::MAX;
+        }
+        let all = columns(&terminal);
+        let bar = if all >= WITH_BAR && !self.lines { FEWEST_OF_BAR + 1 } else { 0 };
         // The last column stays free: some terminals wrap when it is written.
         all.saturating_sub(bar + format!("{}/{} · ", self.done, self.total).chars().count() + 1)
     }
@@ -167,7 +174,7 @@ impl<'a> Progress<'a> {
         }
         self.last = elapsed;
         if self.lines {
-            let known = fitted(self.parts(), usize::MAX);
+            let known = fitted(self.parts(), self.room());
             self.printer.note(&format!("{}/{} · {known}", self.done, self.total));
         } else {
             self.bar.set_message(fitted(self.parts(), self.room()));

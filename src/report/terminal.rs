@@ -45,8 +45,8 @@ pub fn render(report: &Report, extent: Extent, look: Look) -> String {
     match extent {
         Extent::Brief => text.push_str(&more(report, look)),
         Extent::Full => {
-            text.push_str(&sections(report, look.width));
             text.push_str(&verdict::grounds(&report.verdict, look));
+            text.push_str(&sections(report, look.width));
         }
     }
     text

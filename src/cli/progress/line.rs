@@ -9,28 +9,34 @@ use crate::variant::Variant;
 /// Most characters of a variant's name.
 const MOST_OF_NAME: usize = 24;
 
+/// The same where there is little room.
+const SHORT_NAME: usize = 12;
+
 /// Something to say; of two, the one that matters less gives way where both have no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     /// 0 matters most.
     pub(super) rank: u8,
     pub(super) text: String,
+    /// The same in fewer words.
+    short: Option<String>,
 }
 
 impl Part {
     pub(super) fn new(rank: u8, text: String) -> Self {
-        Self { rank, text }
+        Self { rank, text, short: None }
     }
 }
 
-/// The parts in their order, without the least important ones that have no room.
+/// The parts in their order; the least important ones that have no room are shortened, then left out.
 pub(super) fn fitted(mut parts: Vec<Part>, room: usize) -> String {
     loop {
         let line = parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(" · ");
         let last = (0..parts.len()).max_by_key(|place| (parts[*place].rank, *place));
-        match last.filter(|_| line.chars().count() > room) {
-            Some(place) => drop(parts.remove(place)),
-            None => return line,
+        let Some(place) = last.filter(|_| line.chars().count() > room) else { return line };
+        match parts[place].short.take() {
+            Some(short) => parts[place].text = short,
+            None => drop(parts.remove(place)),
         }
     }
 }
@@ -74,10 +80,12 @@ pub(super) fn accuracy(scores: &[Score], interval: bool) -> Vec<Part> {
     };
     let known = || scores.iter().filter(|score| score.scored > 0);
     let mut parts = Vec::new();
-    let leading = known().filter(|score| !score.bound).max_by(|a, b| a.mean().total_cmp(&b.mean()));
+    let leading = known().filter(|score| !score.bound).rev().max_by(|a, b| a.mean().total_cmp(&b.mean()));
     if let Some(leading) = leading {
         let best = if scores.len() > 1 { "best " } else { "" };
-        parts.push(Part::new(1, format!("{best}{} {}", leading.name, rate(leading, interval))));
+        let text = format!("{best}{} {}", leading.name, rate(leading, interval));
+        let short = format!("{} {}", shortened(&leading.name, SHORT_NAME), rate(leading, false));
+        parts.push(Part { short: Some(short), ..Part::new(1, text) });
     }
     if scores.len() > 1 && known().next().is_some() {
         let all = known().fold(Score::default(), |mut all, score| {
@@ -120,6 +128,8 @@ mod tests {
         assert_eq!(fitted(parts(), 80), "best a 44% · all 9% · ETA 5 s");
         assert_eq!(fitted(parts(), 29), "best a 44% · all 9% · ETA 5 s");
         assert_eq!(fitted(parts(), 28), "best a 44% · ETA 5 s");
+        let short = Part { short: Some("a 44%".into()), ..parts().remove(0) };
+        assert_eq!(fitted(vec![short, parts().remove(2)], 15), "a 44% · ETA 5 s");
         assert_eq!(fitted(parts(), 12), "ETA 5 s");
         assert_eq!(fitted(parts(), 3), "");
     }

@@ -22,13 +22,19 @@ pub(super) fn bar(estimate: &Estimate, target: Option<f64>, cells: usize) -> Str
     let cell = |share: f64| ((share.clamp(0.0, 1.0) * cells as f64) as usize).min(cells.saturating_sub(1));
     let Some(point) = estimate.point else { return String::new() };
     let interval = cell(estimate.low)..=cell(estimate.high);
+    let open = target.is_some_and(|target| (estimate.low..=estimate.high).contains(&target));
     let target = target.map(cell);
-    let drawn = |place: usize| match (interval.contains(&place), target == Some(place)) {
+    let drawn = |place: usize| match place {
         _ if place == cell(point) => '●',
-        (true, true) => '┿',
-        (true, false) => '━',
-        (false, true) => '│',
-        (false, false) => '·',
+        _ if target == Some(place) => {
+            if open {
+                '┿'
+            } else {
+                '│'
+            }
+        }
+        _ if interval.contains(&place) => '━',
+        _ => '·',
     };
     (0..cells).map(drawn).collect()
 }
@@ -46,6 +52,7 @@ mod tests {
     fn a_bar_shows_point_interval_and_target() {
         assert_eq!(bar(&rate(Some(0.44), 0.31, 0.55), Some(0.9), 10), "···━●━···│");
         assert_eq!(bar(&rate(Some(0.85), 0.75, 0.95), Some(0.9), 20), "···············━━●┿━");
+        assert_eq!(bar(&rate(Some(0.78), 0.73, 0.83), Some(0.9), 11), "········●│·", "83% is short of 90%");
         assert_eq!(bar(&rate(Some(0.0), 0.0, 0.04), None, 10), "●·········");
         assert_eq!(bar(&rate(Some(1.0), 0.99, 1.0), Some(1.0), 10), "·········●");
         assert_eq!(bar(&rate(None, 0.0, 1.0), Some(0.9), 10), "");
