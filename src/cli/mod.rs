@@ -10,6 +10,7 @@ mod early;
 pub mod exit;
 mod interrupts;
 mod measuring;
+mod output;
 mod plan;
 mod preflight;
 mod printer;

@@ -1,18 +1,29 @@
 //! `ceiling report`: a run for a terminal, a browser, a pull request, a notebook or another program.
 
-use std::path::PathBuf;
+pub(super) mod html;
+mod rows;
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::args::StoreArgs;
 use super::exit::Exit;
+use super::output::Output;
 use super::printer::Printer;
 use super::reporting::{self, MeasuredRun};
 use crate::error::Error;
+use crate::report::look::Look;
 use crate::report::terminal::{self, Extent};
-use crate::report::{Report, json};
+use crate::report::{Report, json, markdown};
 use crate::run::RunError;
 use crate::store::Store;
+use crate::units::group_thousands;
+use rows::{RowFormat, Rows};
+
+/// Columns of a text that goes to a file, where no terminal says how many there are.
+const FILE_WIDTH: usize = 120;
 
 /// Flags of `ceiling report`.
 #[derive(Debug, Clone, Args)]
@@ -23,7 +34,13 @@ pub struct ReportArgs {
     /// The form; without it the ending of --output says, else it is text.
     #[arg(long, value_enum, env = "CEILING_FORMAT")]
     pub format: Option<Format>,
-    /// Write to this file instead of stdout.
+    /// What a row is, in CSV and Parquet.
+    #[arg(long, value_enum, env = "CEILING_ROWS")]
+    pub rows: Option<Rows>,
+    /// How much of the requests and responses an HTML page holds, compressed, in MiB; 0 leaves them out.
+    #[arg(long, value_name = "MIB", default_value_t = 32, env = "CEILING_BODIES")]
+    pub bodies: u32,
+    /// Write to this file instead of stdout; it is there whole or not at all.
     #[arg(short, long, value_name = "FILE", env = "CEILING_OUTPUT")]
     pub output: Option<PathBuf>,
     /// The day of the decision (YYYY-MM-DD, default today): a tuned model brings nothing after it retires.
@@ -44,6 +61,35 @@ pub enum Format {
     Text,
     /// What `run --json` prints.
     Json,
+    /// Markdown for a pull request: short, with details that unfold.
+    Md,
+    /// One page for a browser, with every example in it.
+    Html,
+    /// Rows for notebooks and spreadsheets.
+    Csv,
+    /// The same rows with their types; needs the feature `parquet`.
+    Parquet,
+}
+
+impl Format {
+    /// The form that a file's ending names.
+    fn of_file(path: &Path) -> Result<Self, Error> {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        Ok(match ending.as_deref() {
+            Some("txt") => Self::Text,
+            Some("json") => Self::Json,
+            Some("md" | "markdown") => Self::Md,
+            Some("html" | "htm") => Self::Html,
+            Some("csv") => Self::Csv,
+            Some("parquet" | "pq") => Self::Parquet,
+            _ => {
+                return Err(Error::usage(
+                    format!("the ending of `{}` does not say in which form it is to be written", path.display()),
+                    "name the form with --format, or end the name in .txt, .json, .md, .html, .csv or .parquet",
+                ));
+            }
+        })
+    }
 }
 
 /// A run with what a report is made of.
@@ -55,17 +101,103 @@ pub(super) struct Reporting<'a> {
 
 /// Reports a run.
 pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error> {
+    let format = format(args, printer)?;
     let store = Store::open_existing(&args.store.store)?;
     let measured = reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
     let report = measured.report(&store, args.as_of.unwrap_or_else(super::today))?;
     let reporting = Reporting { store: &store, measured: &measured, report };
-    let format = if printer.is_json() { Format::Json } else { args.format.unwrap_or(Format::Text) };
-    match format {
-        Format::Text => printer.text(&terminal::render(&reporting.report, Extent::Full, printer.look())),
+    let beside = named_after(&measured, format);
+    let to = args.output.as_deref().or(beside.as_deref());
+    let written = match format {
+        Format::Text => {
+            let look = if to.is_some() { Look::plain(FILE_WIDTH) } else { printer.look() };
+            whole(printer, to, &terminal::render(&reporting.report, Extent::Full, look))?
+        }
         Format::Json => {
             let value = json::to_value(&reporting.report).map_err(|error| RunError::Bug(error.to_string()))?;
-            printer.data(&format!("{value}\n"));
+            whole(printer, to, &format!("{value}\n"))?
         }
+        Format::Md => whole(printer, to, &markdown::render(&reporting.report))?,
+        Format::Html => paged(&reporting, args.bodies, to)?,
+        Format::Csv => rowwise(&reporting, args, RowFormat::Csv)?,
+        Format::Parquet => parquet(&reporting, args)?,
+    };
+    if let Some(path) = to {
+        printer.note(&format!("wrote {} ({written})", path.display()));
     }
     super::DONE
+}
+
+/// The form that was asked for.
+fn format(args: &ReportArgs, printer: Printer) -> Result<Format, Error> {
+    let format = match (args.format, &args.output) {
+        (Some(format), _) if printer.is_json() && format != Format::Json => {
+            return Err(Error::usage("--json is another form than --format names", "leave one of them out"));
+        }
+        (Some(format), _) => format,
+        (None, _) if printer.is_json() => Format::Json,
+        (None, Some(path)) => Format::of_file(path)?,
+        (None, None) => Format::Text,
+    };
+    if args.rows.is_some() && !matches!(format, Format::Csv | Format::Parquet) {
+        return Err(Error::usage("--rows says what a row is, and only CSV and Parquet have rows", "add --format csv"));
+    }
+    if format == Format::Parquet && cfg!(not(feature = "parquet")) {
+        return Err(Error::usage(
+            "this build of ceiling cannot write Parquet",
+            "build one that can with `cargo install ceiling-eval --features parquet`; --format csv has the same rows",
+        ));
+    }
+    Ok(format)
+}
+
+/// Writes a text, and says how long it is.
+fn whole(printer: Printer, to: Option<&Path>, text: &str) -> Result<String, Error> {
+    match to {
+        Some(path) => Output::put(path, text)?,
+        None => printer.data(text),
+    }
+    Ok(format!("{} bytes", group_thousands(text.len() as i128)))
+}
+
+/// A page would be of no use on a terminal: it goes to a file of the run's name.
+fn named_after(measured: &MeasuredRun, format: Format) -> Option<PathBuf> {
+    let name = || PathBuf::from(format!("{}.html", measured.run.name));
+    (format == Format::Html && std::io::stdout().is_terminal()).then(name)
+}
+
+/// Writes a page, and says how long it is.
+fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Result<String, Error> {
+    let mut output = Output::open(to)?;
+    match html::write(reporting, bodies_mib as usize * 1024 * 1024, &mut output) {
+        Ok(bytes) => {
+            output.close(Ok(()))?;
+            Ok(format!("{} bytes", group_thousands(bytes.into())))
+        }
+        Err(error) => {
+            output.discard();
+            Err(error)
+        }
+    }
+}
+
+/// Writes rows, and says how many.
+fn rowwise(reporting: &Reporting<'_>, args: &ReportArgs, format: RowFormat) -> Result<String, Error> {
+    let output = Output::open(args.output.as_deref())?;
+    let count = rows::write(reporting, args.rows.unwrap_or_default(), format, output)?;
+    Ok(format!("{} row{}", group_thousands(count.into()), if count == 1 { "" } else { "s" }))
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(reporting: &Reporting<'_>, args: &ReportArgs) -> Result<String, Error> {
+    if args.output.is_none() && Output::open(None)?.is_terminal() {
+        return Err(Error::usage("Parquet is no text for a terminal", "-o FILE names the file to write"));
+    }
+    rowwise(reporting, args, RowFormat::Parquet)
+}
+
+/// Refused before; there is nothing that could write it.
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: &Reporting<'_>, _: &ReportArgs) -> Result<String, Error> {
+    Ok(String::new())
 }

@@ -139,6 +139,9 @@ fn break_even(verdict: &Verdict) -> Option<Decisive> {
     })
 }
 
+/// The triggers' names, T1 to T5.
+pub const TRIGGERS: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
+
 /// The six questions as a ladder.
 pub fn ladder(verdict: &Verdict) -> Vec<LadderStep> {
     verdict.questions.iter().map(|question| step(verdict, question)).collect()

@@ -4,16 +4,20 @@ pub mod brief;
 pub mod compare;
 pub mod explain;
 pub mod figure;
+pub mod html;
 pub mod json;
 pub mod look;
+pub mod markdown;
 pub mod plan;
 pub mod retrieval;
+pub mod rows;
 pub mod schema_sent;
 pub mod table;
 pub mod terminal;
 
 use crate::decide::Verdict;
-use crate::measure::Measurements;
+use crate::measure::{Measurements, VariantMeasurements};
+use crate::variant::VariantId;
 
 /// Everything that a report may show.
 #[derive(Debug, Clone)]
@@ -42,4 +46,19 @@ pub struct Report {
     pub measurements: Measurements,
     /// The ladder's answer.
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// A variant's measurements and its place in the suite's order.
+    pub fn variant(&self, id: &VariantId) -> Option<(usize, &VariantMeasurements)> {
+        self.measurements.variants.iter().enumerate().find(|(_, row)| row.variant.id == *id)
+    }
+}
+
+/// An enum's kebab-case name, as JSON writes it.
+fn kebab<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
 }

@@ -13,7 +13,7 @@ mod steps;
 mod verdict;
 
 pub use decision::decision;
-pub use notes::scored_before;
+pub use notes::{lines as notes, scored_before};
 pub use scoreboard::shortened;
 
 use super::Report;
@@ -154,7 +154,7 @@ fn points(estimate: &Estimate) -> String {
 }
 
 /// An enum's kebab-case name, as JSON writes it.
-fn kebab<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn kebab<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),

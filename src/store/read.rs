@@ -164,6 +164,39 @@ impl Store {
         self.each_where("t.run = ?1 AND t.variant = ?2", params![run, variant], each)
     }
 
+    /// Goes through a run example by example in the order of their ids, with all trials of each, variant
+    /// by variant. One cursor a variant, so that memory holds one example however many there are.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub fn trials_by_example<E: From<StoreError>>(
+        &self,
+        run: i64,
+        mut each: impl FnMut(Vec<StoredTrial>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let wrap = |error| E::from(self.sqlite(error));
+        let sql = trials_sql("t.run = ?1 AND t.variant = ?2");
+        let names = self.variants_of(run)?;
+        let prepared = names.iter().map(|_| self.connection.prepare(&sql)).collect::<rusqlite::Result<Vec<_>>>();
+        let mut statements = prepared.map_err(wrap)?;
+        let opened = statements.iter_mut().zip(&names).map(|(statement, name)| statement.query(params![run, name]));
+        let mut cursors = opened.collect::<rusqlite::Result<Vec<_>>>().map_err(wrap)?;
+        let mut ahead = Vec::with_capacity(cursors.len());
+        for cursor in &mut cursors {
+            ahead.push(next_trial(cursor).map_err(wrap)?);
+        }
+        while let Some(id) = ahead.iter().flatten().map(|trial| &trial.example.id.0).min().cloned() {
+            let mut trials = Vec::new();
+            for (cursor, next) in cursors.iter_mut().zip(&mut ahead) {
+                while next.as_ref().is_some_and(|trial| trial.example.id.0 == id) {
+                    trials.extend(std::mem::replace(next, next_trial(cursor).map_err(wrap)?));
+                }
+            }
+            each(trials)?;
+        }
+        Ok(())
+    }
+
     /// The trials of one example by one variant of a run, in the order of their repeats.
     ///
     /// # Errors
@@ -184,11 +217,7 @@ impl Store {
         parameters: impl rusqlite::Params,
         mut each: impl FnMut(StoredTrial) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = format!(
-            "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
-             FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.digest = t.example
-             WHERE {clause} ORDER BY t.variant, t.example_id, t.repeat"
-        );
+        let sql = trials_sql(clause);
         let wrap = |error| E::from(self.sqlite(error));
         let mut statement = self.connection.prepare_cached(&sql).map_err(wrap)?;
         let mut rows = statement.query(parameters).map_err(wrap)?;
@@ -243,6 +272,18 @@ impl Store {
         };
         keep().map_err(|error| self.sqlite(error))
     }
+}
+
+fn trials_sql(clause: &str) -> String {
+    format!(
+        "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
+         FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.digest = t.example
+         WHERE {clause} ORDER BY t.variant, t.example_id, t.repeat"
+    )
+}
+
+fn next_trial(cursor: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<StoredTrial>> {
+    cursor.next()?.map(stored_trial).transpose()
 }
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {

@@ -7,6 +7,7 @@ pub mod anthropic;
 pub mod batch;
 pub mod bedrock;
 pub mod classify;
+pub mod conversation;
 pub mod embeddings;
 pub mod event_stream;
 pub mod fit;

@@ -8,16 +8,26 @@ use crate::measure::standing::Standing;
 use crate::measure::{RunProvenance, VariantMeasurements};
 use crate::report::Report;
 use crate::report::figure::Form;
+use crate::report::retrieval::EmbeddingPurchase;
 use crate::units::format_usd;
 use crate::variant::Retrieve;
 
 /// What a reader must know to read the table right; in full also what else is known of the answers.
 pub(super) fn footnotes(report: &Report, extent: Extent, width: usize) -> String {
+    let notes = legend(report).into_iter().chain(of_extent(report, extent));
+    notes.fold(String::from("\n"), |text, note| text + &wrap(&note, " ", "   ", width))
+}
+
+/// All notes on the figures, whatever they are shown in.
+pub fn lines(report: &Report) -> Vec<String> {
+    of_extent(report, Extent::Full)
+}
+
+fn of_extent(report: &Report, extent: Extent) -> Vec<String> {
     let measurements = &report.measurements;
     let variants = &measurements.variants;
     let full = extent == Extent::Full;
-    let mut notes = legend(report);
-    notes.extend(bounds_of_retrieval(variants));
+    let mut notes: Vec<String> = bounds_of_retrieval(variants).into_iter().collect();
     notes.extend(super::anytime::notes(measurements, full));
     notes.push(accuracy(report));
     notes.extend(times(report, full));
@@ -31,18 +41,21 @@ pub(super) fn footnotes(report: &Report, extent: Extent, width: usize) -> String
     notes.extend(variants.iter().filter_map(batch_saving));
     notes.extend(variants.iter().flat_map(of_variant));
     notes.extend(scored_before(report.times_scored));
+    notes.extend(crate::report::schema_sent::notes(report, full));
     if full {
-        notes.extend(crate::report::schema_sent::notes(report));
         notes.extend(served(variants));
     } else {
+        // In full these stand in the sections on the cache and on retrieval.
         notes.extend(served_others(variants));
+        notes.extend(variants.iter().filter_map(cache_fault));
+        notes.extend(report.embeddings.iter().map(EmbeddingPurchase::note));
     }
     notes.extend(hidden_reasoning(variants));
     if variants.iter().all(|measured| measured.cost.per_request.is_none()) {
         let why = variants.iter().find_map(|measured| measured.cost.note.clone());
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
     }
-    notes.iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+    notes
 }
 
 /// What the marks, the bar and the cut answers are.
@@ -178,6 +191,12 @@ fn served(variants: &[VariantMeasurements]) -> Vec<String> {
             format!("{} was asked for `{}` and says that it served {}", asked.1, asked.0, each.join(", "))
         })
         .collect()
+}
+
+/// A prompt cache that did not work.
+fn cache_fault(measured: &VariantMeasurements) -> Option<String> {
+    let fault = measured.cache.as_ref()?.fault.as_ref()?;
+    Some(format!("{}: {}: {}", measured.variant.id, fault.headline(), fault.explanation()))
 }
 
 /// Which providers answered with other models, in a line.

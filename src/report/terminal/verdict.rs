@@ -2,6 +2,7 @@
 
 use super::{kebab, wrap};
 use crate::decide::{TriggerState, Verdict};
+use crate::report::brief::TRIGGERS;
 use crate::report::look::{Look, Tone};
 use crate::suite::Range;
 use crate::units::format_usd;
@@ -56,7 +57,7 @@ const NARROW: usize = 70;
 /// The five triggers.
 pub(super) fn triggers(verdict: &Verdict, look: Look) -> String {
     let mut text = String::from("\nTriggers\n");
-    for (name, trigger) in NAMES.iter().zip(verdict.triggers.in_order()) {
+    for (name, trigger) in TRIGGERS.iter().zip(verdict.triggers.in_order()) {
         let state = kebab(&trigger.state).to_uppercase();
         let state = if trigger.state == TriggerState::Na { "no target".to_owned() } else { state };
         text.push_str(&entry(name, &state, trigger.state.into(), &trigger.explanation, look));
@@ -91,6 +92,3 @@ fn range(usd: Range) -> String {
         format!("{} to {}", format_usd(usd.low), format_usd(usd.high))
     }
 }
-
-/// The triggers' names, T1 to T5.
-const NAMES: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];

@@ -31,6 +31,7 @@ macro_rules! reads_its_fixtures {
 mod anthropic;
 mod batch;
 mod bedrock;
+mod conversation;
 mod gemini;
 mod openai_chat;
 mod openai_responses;

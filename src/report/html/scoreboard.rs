@@ -1,0 +1,211 @@
+//! The scoreboard, sortable by every column.
+
+use maud::{Markup, html};
+
+use super::plot::{Kind, kind};
+use super::{estimate, figure};
+use crate::measure::standing::Standing;
+use crate::measure::{TokenSum, VariantMeasurements};
+use crate::report::Report;
+use crate::report::figure::{Figure, Form};
+use crate::stats::Estimate;
+
+/// A column: its name, what its cells show, and whether it is left out where no row has it.
+struct Column {
+    name: &'static str,
+    cell: fn(&Cell<'_>) -> Option<Markup>,
+    optional: bool,
+}
+
+/// A row with its place among the variants.
+struct Cell<'a> {
+    at: String,
+    row: &'a VariantMeasurements,
+}
+
+impl Cell<'_> {
+    fn of(&self, found: Option<Estimate>, form: Form, name: &str) -> Option<Markup> {
+        let found = found.filter(|found| found.point.is_some())?;
+        Some(figure(&Figure::estimate(&found, form, &format!("{}/{name}", self.at))))
+    }
+
+    /// An estimate's number without its interval: the table would be too wide to read.
+    fn number(&self, found: Option<Estimate>, form: Form, name: &str) -> Option<Markup> {
+        let point = found.and_then(|found| found.point)?;
+        Some(figure(&Figure::plain(point, form, format!("{}/{name}/point", self.at))))
+    }
+
+    fn tokens(&self, sum: &TokenSum, name: &str) -> Option<Markup> {
+        Some(figure(&Figure::plain(sum.mean()?, Form::Count, format!("{}/usage/{name}", self.at))))
+    }
+
+    fn count(&self, count: u64, name: &str) -> Option<Markup> {
+        (count > 0).then(|| figure(&Figure::plain(count as f64, Form::Count, format!("{}/{name}", self.at))))
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "n",
+        cell: |cell| Some(figure(&Figure::plain(cell.row.accuracy.n as f64, Form::Count, format!("{}/n", cell.at)))),
+        optional: false,
+    },
+    Column {
+        name: "accuracy",
+        cell: |cell| cell.of(Some(cell.row.accuracy), Form::Percent, "accuracy"),
+        optional: false,
+    },
+    Column { name: "macro-F1", cell: |cell| cell.number(cell.row.macro_f1, Form::Number, "macro_f1"), optional: true },
+    Column {
+        name: "schema-valid",
+        cell: |cell| cell.of(cell.row.validity_strict, Form::Percent, "schema_validity_strict"),
+        optional: true,
+    },
+    Column {
+        name: "valid, leniently",
+        cell: |cell| cell.number(cell.row.validity_lenient, Form::Percent, "schema_validity_lenient"),
+        optional: true,
+    },
+    Column { name: "refused", cell: |cell| cell.count(cell.row.outcomes.refused, "outcomes/refused"), optional: true },
+    Column { name: "cut", cell: |cell| cell.count(cell.row.outcomes.truncated, "outcomes/truncated"), optional: true },
+    Column { name: "failed", cell: |cell| cell.count(cell.row.outcomes.failed, "outcomes/failed"), optional: true },
+    Column {
+        name: "first token p50",
+        cell: |cell| cell.number(cell.row.ttft.p50, Form::Milliseconds, "ttft_ms/p50"),
+        optional: true,
+    },
+    Column {
+        name: "p95",
+        cell: |cell| cell.number(cell.row.ttft.p95, Form::Milliseconds, "ttft_ms/p95"),
+        optional: true,
+    },
+    Column {
+        name: "whole answer p50",
+        cell: |cell| cell.number(cell.row.total.p50, Form::Milliseconds, "total_ms/p50"),
+        optional: true,
+    },
+    Column {
+        name: "p95",
+        cell: |cell| cell.number(cell.row.total.p95, Form::Milliseconds, "total_ms/p95"),
+        optional: true,
+    },
+    Column {
+        name: "tokens in",
+        cell: |cell| cell.tokens(&cell.row.usage.input_uncached_tokens, "input_uncached_tokens"),
+        optional: true,
+    },
+    Column {
+        name: "cached",
+        cell: |cell| cell.tokens(&cell.row.usage.cache_read_tokens, "cache_read_tokens"),
+        optional: true,
+    },
+    Column { name: "out", cell: |cell| cell.tokens(&cell.row.usage.output_tokens, "output_tokens"), optional: true },
+    Column {
+        name: "$ a request",
+        cell: |cell| cell.of(cell.row.cost.per_request, Form::Usd, "cost_usd_per_request"),
+        optional: true,
+    },
+    Column {
+        name: "$ a correct answer",
+        cell: |cell| cell.of(cell.row.cost.per_correct, Form::Usd, "cost_usd_per_correct"),
+        optional: true,
+    },
+];
+
+/// The table, with a bar for each accuracy and its interval.
+pub(super) fn scoreboard(report: &Report) -> Markup {
+    let cells: Vec<Cell<'_>> = rows(report);
+    let kept: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| !column.optional || cells.iter().any(|cell| (column.cell)(cell).is_some()))
+        .collect();
+    let target = report.verdict.triggers.t2.target;
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Scoreboard" { table.sortable.sticky {
+            thead { tr {
+                th scope="col" { button type="button" { "variant" } }
+                @for column in &kept {
+                    th scope="col" { button type="button" { (column.name) } }
+                    @if column.name == "accuracy" { th aria-label="accuracy, drawn" {} }
+                }
+            } }
+            tbody { @for cell in &cells { (row(cell, &kept, target)) } }
+        } }
+        p.soft.small {
+            "▲ highest accuracy · ≈ not told apart from it (paired on the same examples, corrected by Holm) · ◇ tuned · ○ a bound, which nobody can ship"
+        }
+    }
+}
+
+fn rows(report: &Report) -> Vec<Cell<'_>> {
+    let place = |(place, row)| Cell { at: format!("/variants/{place}"), row };
+    report.measurements.variants.iter().enumerate().map(place).collect()
+}
+
+fn row(cell: &Cell<'_>, columns: &[&Column], target: Option<f64>) -> Markup {
+    let (class, mark) = match cell.row.standing {
+        Some(Standing::Best) => ("best", "▲ "),
+        Some(Standing::Tied) => ("tied", "≈ "),
+        _ => ("", ""),
+    };
+    let shape = match kind(cell.row) {
+        Kind::Prompted => "",
+        Kind::Tuned => " ◇",
+        Kind::Bound => " ○",
+    };
+    let says =
+        format!("{} · {}", cell.row.variant.endpoint, crate::measure::steps::settings(&cell.row.variant).join(", "));
+    html! {
+        tr class=[(!class.is_empty()).then_some(class)] {
+            td data-sort=(cell.row.variant.id) data-tip=(says.trim_end_matches(" · ")) { (mark) (cell.row.variant.id) (shape) }
+            @for column in columns {
+                td { (((column.cell)(cell)).unwrap_or_else(|| html! { span.soft { "–" } })) }
+                @if column.name == "accuracy" { td.bar { (bar(cell.row, target)) } }
+            }
+        }
+    }
+}
+
+/// Accuracy from 0 to 100% with its interval, and the target.
+fn bar(row: &VariantMeasurements, target: Option<f64>) -> Markup {
+    const WIDTH: f64 = 120.0;
+    let x = |share: f64| 4.0 + share.clamp(0.0, 1.0) * (WIDTH - 8.0);
+    let class = kind(row).class();
+    html! {
+        svg.plot width=(WIDTH) height="18" viewBox=(format!("0 0 {WIDTH} 18")) aria-hidden="true" {
+            line.spark-track x1=(x(0.0)) x2=(x(1.0)) y1="9" y2="9" {}
+            @if let Some(target) = target { line.target x1=(x(target)) x2=(x(target)) y1="2" y2="16" {} }
+            @if let Some(point) = row.accuracy.point {
+                g.(class) {
+                    line.whisker x1=(x(row.accuracy.low)) x2=(x(row.accuracy.high)) y1="9" y2="9" {}
+                    circle.dot cx=(x(point)) cy="9" r="4" {}
+                }
+            }
+        }
+    }
+}
+
+/// Figures of every variant that a table cannot hold: all quantiles with their intervals.
+pub(super) fn more(report: &Report) -> Markup {
+    let quantiles = |cell: &Cell<'_>, name: &str, latency: &crate::measure::Latency| {
+        let all = [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99)];
+        let at = format!("{}/{name}", cell.at);
+        html! { @for (quantile, found) in all { td { (estimate(found, Form::Milliseconds, &format!("{at}/{quantile}"))) } } }
+    };
+    html! {
+        details {
+            summary { "All quantiles of the times, with their intervals" }
+            div.scroll { table.sticky {
+                thead { tr { th { "variant" } th { "time" } th { "p50" } th { "p90" } th { "p95" } th { "p99" } } }
+                tbody { @for cell in rows(report) {
+                    @if cell.row.ttft.n() > 0 {
+                        tr { td { (cell.row.variant.id) } td { "first token" } (quantiles(&cell, "ttft_ms", &cell.row.ttft)) }
+                    }
+                    @if cell.row.total.n() > 0 {
+                        tr { td { (cell.row.variant.id) } td { "whole answer" } (quantiles(&cell, "total_ms", &cell.row.total)) }
+                    }
+                } }
+            } }
+        }
+    }
+}
