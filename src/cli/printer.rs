@@ -15,6 +15,10 @@ const DEFAULT_WIDTH: usize = 100;
 /// Columns of a pipe or a log: wide enough for the whole scoreboard.
 const PIPE_WIDTH: usize = 200;
 
+/// What COLUMNS may say of a pipe.
+const FEWEST_COLUMNS: usize = 20;
+const MOST_COLUMNS: usize = 1000;
+
 /// What the user asked to see.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Printer {
@@ -28,7 +32,7 @@ pub(super) struct Printer {
 impl Printer {
     /// A printer that does what the flags and the terminal say.
     pub(super) fn new(output: &OutputArgs) -> Self {
-        let colour = std::io::stderr().is_terminal() && !no_colour() && !is_dumb();
+        let colour = colours(std::io::stderr().is_terminal());
         Self { json: output.json, quiet: output.quiet, verbose: output.verbose > 0, colour }
     }
 
@@ -49,15 +53,16 @@ impl Printer {
 
     /// Columns of stdout.
     pub(super) fn width(self) -> usize {
-        if !std::io::stdout().is_terminal() {
-            return PIPE_WIDTH;
+        if std::io::stdout().is_terminal() {
+            return columns(&console::Term::stdout());
         }
-        columns(&console::Term::stdout())
+        let said = custom("COLUMNS").and_then(|columns| columns.parse().ok());
+        said.filter(|columns| (FEWEST_COLUMNS..=MOST_COLUMNS).contains(columns)).unwrap_or(PIPE_WIDTH)
     }
 
     /// How text is drawn on stdout.
     pub(super) fn look(self) -> Look {
-        Look { width: self.width(), colour: std::io::stdout().is_terminal() && !no_colour() && !is_dumb() }
+        Look { width: self.width(), colour: colours(std::io::stdout().is_terminal()) }
     }
 
     /// Text for people on stdout; nothing with --json.
@@ -135,13 +140,19 @@ pub(super) fn columns(terminal: &console::Term) -> usize {
 
 /// A terminal that takes neither colours nor a moving cursor.
 pub(super) fn is_dumb() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "TERM is a custom of the terminal, not a flag of ours")]
-    std::env::var_os("TERM").is_some_and(|value| value == "dumb")
+    custom("TERM").is_some_and(|term| term == "dumb")
 }
 
-fn no_colour() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a custom of the terminal, not a flag of ours")]
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+/// Whether colours are wanted: never with NO_COLOR, else on a terminal, or anywhere with CLICOLOR_FORCE.
+fn colours(terminal: bool) -> bool {
+    let asked = custom("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    custom("NO_COLOR").is_none() && (asked || (terminal && !is_dumb()))
+}
+
+/// A variable of the environment that is not empty.
+fn custom(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "customs of terminals, no flags of ours")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A reader that has gone away is no error of ours.

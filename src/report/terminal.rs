@@ -180,8 +180,10 @@ fn hung<'a>(parts: impl IntoIterator<Item = &'a str>, between: &str, first: &str
     let mut lines = vec![first.to_owned()];
     let mut lay = |gap: &str, unit: &str, opens: bool| {
         let Some(line) = lines.last_mut() else { return };
-        if opens || columns(line) + columns(gap) + columns(unit) + end <= width {
-            line.extend([if opens { "" } else { gap }, unit]);
+        let gap = if opens { "" } else { gap };
+        let stuck = opens && columns(line) <= columns(rest);
+        if stuck || columns(line) + columns(gap) + columns(unit) + end <= width {
+            line.extend([gap, unit]);
         } else {
             line.push_str(gap);
             lines.push(format!("{rest}{unit}"));

@@ -40,8 +40,8 @@ fn figures_text(figures: &[Decisive], look: Look) -> String {
             let third = if third == 0 { String::new() } else { format!("{target:<third$}  ") };
             format!("  {name:<first$}  {value:<second$}  {third}{}\n", figure.says)
         } else {
-            let parts = [name, value, target, figure.says].into_iter().filter(|part| !part.is_empty());
-            hung(parts, "; ", "  ", "    ", look.width)
+            let parts = [value, target, figure.says].into_iter().filter(|part| !part.is_empty());
+            format!("  {name}\n{}", hung(parts, "; ", "    ", "    ", look.width))
         };
         text.push_str(&look.paint_last(tone(figure.says), figure.says, lines));
     }
@@ -90,7 +90,7 @@ fn ladder_text(steps: &[LadderStep], variants: &[VariantMeasurements], look: Loo
         } else {
             let known = format!("{state}: {answer}");
             let parts = std::iter::once(known.as_str()).chain(measured.iter().map(String::as_str));
-            hung(parts, "; ", &format!("  {mark} {number} {name}  "), "      ", look.width)
+            format!("  {mark} {number} {name}\n{}", hung(parts, "; ", "      ", "      ", look.width))
         };
         text.push_str(&look.paint_lines(step.state.into(), &lines));
     }
