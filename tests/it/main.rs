@@ -30,3 +30,4 @@ mod schemas;
 mod scorers;
 mod stopping;
 mod support;
+mod terminal;

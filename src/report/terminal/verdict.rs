@@ -1,6 +1,6 @@
 //! The verdict for a terminal.
 
-use super::{kebab, wrap};
+use super::{hung, kebab, wrap};
 use crate::decide::{TriggerState, Verdict};
 use crate::report::brief::TRIGGERS;
 use crate::report::look::{Look, Tone};
@@ -10,8 +10,9 @@ use crate::units::format_usd;
 /// The verdict in a sentence.
 pub(super) fn headline(verdict: &Verdict, look: Look) -> String {
     let kind = kebab(&verdict.kind);
-    let line = format!("VERDICT  {kind}  ({})\n", kebab(&verdict.rule));
-    let mut text = look.paint_first(Tone::Strong, &kind, line);
+    let rule = format!("({})", kebab(&verdict.rule));
+    let lines = hung([kind.as_str(), &rule], "  ", "VERDICT  ", "  ", look.width);
+    let mut text = look.paint_first(Tone::Strong, &kind, lines);
     text.push_str(&wrap(&verdict.headline, "  ", "  ", look.width));
     text
 }
