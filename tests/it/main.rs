@@ -35,4 +35,5 @@ mod scorers;
 mod show;
 mod stopping;
 mod support;
+mod terminal;
 mod view;
