@@ -13,7 +13,7 @@ pub struct OutputArgs {
     /// No progress and no notes.
     #[arg(short, long, global = true, env = "CEILING_QUIET")]
     pub quiet: bool,
-    /// Say more on stderr; twice for details of every request.
+    /// Say more: `run` shows every section, and stderr what is done; twice for details of every request.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "CEILING_VERBOSE")]
     pub verbose: u8,
 }

@@ -62,7 +62,7 @@ pub(super) fn decide(args: &DecideArgs, printer: Printer) -> Result<Exit, Error>
         None => on_run(args, today)?,
     };
     printer.text(&format!("{}\n\n", decided.heading));
-    printer.text(&terminal::decision(&decided.verdict, printer.width()));
+    printer.text(&terminal::decision(&decided.verdict, printer.look()));
     let times = decided.about["times_scored"].as_u64().unwrap_or(0);
     if let Some(note) = terminal::scored_before(times) {
         printer.text(&format!("\n{}", terminal::wrap(&note, "", "", printer.width())));

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::args::OutputArgs;
 use crate::diagnostic::{Diagnostics, Style};
 use crate::error::Error;
+use crate::report::look::{Look, Tone};
 
 /// Columns where the terminal does not say how many it has.
 const DEFAULT_WIDTH: usize = 100;
@@ -14,19 +15,25 @@ const DEFAULT_WIDTH: usize = 100;
 /// Columns of a pipe or a log: wide enough for the whole scoreboard.
 const PIPE_WIDTH: usize = 200;
 
+/// What COLUMNS may say of a pipe.
+const FEWEST_COLUMNS: usize = 20;
+const MOST_COLUMNS: usize = 1000;
+
 /// What the user asked to see.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Printer {
     json: bool,
     quiet: bool,
+    verbose: bool,
+    /// Whether stderr takes colours.
     colour: bool,
 }
 
 impl Printer {
     /// A printer that does what the flags and the terminal say.
     pub(super) fn new(output: &OutputArgs) -> Self {
-        let colour = std::io::stderr().is_terminal() && !no_colour();
-        Self { json: output.json, quiet: output.quiet, colour }
+        let colour = colours(std::io::stderr().is_terminal());
+        Self { json: output.json, quiet: output.quiet, verbose: output.verbose > 0, colour }
     }
 
     /// Whether stdout is for machines.
@@ -39,12 +46,23 @@ impl Printer {
         !self.quiet
     }
 
+    /// Whether every section is wanted.
+    pub(super) fn is_verbose(self) -> bool {
+        self.verbose
+    }
+
     /// Columns of stdout.
     pub(super) fn width(self) -> usize {
-        if !std::io::stdout().is_terminal() {
-            return PIPE_WIDTH;
+        if std::io::stdout().is_terminal() {
+            return columns(&console::Term::stdout());
         }
-        console::Term::stdout().size_checked().map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns))
+        let said = custom("COLUMNS").and_then(|columns| columns.parse().ok());
+        said.filter(|columns| (FEWEST_COLUMNS..=MOST_COLUMNS).contains(columns)).unwrap_or(PIPE_WIDTH)
+    }
+
+    /// How text is drawn on stdout.
+    pub(super) fn look(self) -> Look {
+        Look { width: self.width(), colour: colours(std::io::stdout().is_terminal()) }
     }
 
     /// Text for people on stdout; nothing with --json.
@@ -106,17 +124,35 @@ impl Printer {
                 write_stdout(&format!("{}\n", json!({"error": {"message": error.to_string(), "hint": error.hint()}})));
             }
             error => {
-                let (red, end) = if self.colour { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+                let word = Look { width: 0, colour: self.colour }.paint(Tone::Bad, "error");
                 let hint = error.hint().map_or(String::new(), |hint| format!("hint: {hint}\n"));
-                write_stderr(&format!("{red}error{end}: {error}\n{hint}"));
+                write_stderr(&format!("{word}: {error}\n{hint}"));
             }
         }
     }
 }
 
-fn no_colour() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a custom of the terminal, not a flag of ours")]
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+/// Columns of a terminal; some say that they have none.
+pub(super) fn columns(terminal: &console::Term) -> usize {
+    let known = terminal.size_checked().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns > 0);
+    known.unwrap_or(DEFAULT_WIDTH)
+}
+
+/// A terminal that takes neither colours nor a moving cursor.
+pub(super) fn is_dumb() -> bool {
+    custom("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Whether colours are wanted: never with NO_COLOR, else on a terminal, or anywhere with CLICOLOR_FORCE.
+fn colours(terminal: bool) -> bool {
+    let asked = custom("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    custom("NO_COLOR").is_none() && (asked || (terminal && !is_dumb()))
+}
+
+/// A variable of the environment that is not empty.
+fn custom(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "customs of terminals, no flags of ours")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A reader that has gone away is no error of ours.

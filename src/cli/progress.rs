@@ -1,19 +1,21 @@
 //! Progress while a run lasts: a bar on a terminal, a line now and then elsewhere.
 
+mod line;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::printer::Printer;
+use self::line::{Part, Score, accuracy, fitted, for_people, pace};
+use super::printer::{Printer, columns, is_dumb};
 use super::run::stopping::Live;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::measure::stopping::Stop;
 use crate::run::event::{BatchNews, Event, Observer};
-use crate::stats::proportion::wilson;
 use crate::trial::TrialRecord;
 use crate::units::{Usd, format_usd};
-use crate::variant::VariantId;
+use crate::variant::{Variant, VariantId};
 
 /// What the first Ctrl-C does.
 pub(super) const DRAINING: &str =
@@ -22,6 +24,13 @@ pub(super) const DRAINING: &str =
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// Between two messages beside the bar.
+const DRAWN_EVERY: Duration = Duration::from_millis(100);
+
+/// Fewest columns of a terminal in which a bar is drawn, and of the bar.
+const WITH_BAR: usize = 60;
+const FEWEST_OF_BAR: usize = 10;
+
 /// Shows a run's progress. Only what the store has committed is counted.
 pub(super) struct Progress<'a> {
     printer: Printer,
@@ -29,11 +38,13 @@ pub(super) struct Progress<'a> {
     variants: Vec<VariantId>,
     bar: ProgressBar,
     lines: bool,
-    last_line: Duration,
+    /// When something was last said.
+    last: Duration,
     total: u64,
     done: u64,
-    scored: u64,
-    correct: f64,
+    scores: Vec<Score>,
+    /// What this invocation asked, and what that cost.
+    asked: u64,
     spent: Option<Usd>,
     retries: u64,
     in_flight: (usize, usize),
@@ -46,25 +57,29 @@ pub(super) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(printer: Printer, grader: &'a Grader, variants: Vec<VariantId>, total: u64) -> Self {
+    pub(super) fn new(printer: Printer, grader: &'a Grader, variants: &[Variant], total: u64) -> Self {
         let shown = printer.shows_progress();
-        let target = if shown { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let moves = shown && !is_dumb();
+        let target = if moves { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} · {msg} · ETA {eta}") {
+        let with_bar = columns(&console::Term::stderr()) >= WITH_BAR;
+        let template = if with_bar { "{wide_bar} {pos}/{len} · {msg}" } else { "{pos}/{len} · {msg}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        bar.set_message("sending");
         let lines = shown && bar.is_hidden();
         Self {
             printer,
             grader,
-            variants,
+            variants: variants.iter().map(|variant| variant.id.clone()).collect(),
             bar,
             lines,
-            last_line: Duration::ZERO,
+            last: Duration::ZERO,
             total,
             done: 0,
-            scored: 0,
-            correct: 0.0,
+            scores: variants.iter().map(Score::of).collect(),
+            asked: 0,
             spent: Some(Usd::ZERO),
             retries: 0,
             in_flight: (0, 0),
@@ -100,47 +115,69 @@ impl<'a> Progress<'a> {
         self.bar.finish_and_clear();
     }
 
-    fn message(&self) -> String {
-        let mut parts = vec![format!("{:.0}/s", self.bar.per_sec())];
-        if self.scored > 0 {
-            let n = self.scored as f64;
-            let interval = wilson(self.correct, n, 0.05);
-            let (mean, low, high) = (self.correct / n * 100.0, interval.low * 100.0, interval.high * 100.0);
-            // An interval of a fixed length is not to be looked at to stop by.
-            let looked = if self.live.is_some() { String::new() } else { format!(" [{low:.1}–{high:.1}]") };
-            parts.push(format!("all variants {mean:.1}%{looked}"));
-        }
+    /// What is known so far, in the order in which it is shown.
+    fn parts(&self) -> Vec<Part> {
+        // An interval of a fixed length is not to be looked at to stop by.
+        let mut parts = accuracy(&self.scores, self.live.is_none());
         if let Some(spent) = self.spent.filter(|spent| *spent > Usd::ZERO) {
-            let projected = spent.as_f64() * self.total as f64 / self.done.max(1) as f64;
-            parts.push(format!("{spent} of about {}", format_usd(projected)));
+            let to_go = self.total.saturating_sub(self.done) as f64;
+            let projected = spent.as_f64() * (1.0 + to_go / self.asked.max(1) as f64);
+            parts.push(Part::new(2, format!("{spent} of about {}", format_usd(projected))));
         }
         if let Some(live) = &self.live {
             let names: Vec<&str> =
                 live.stopped().filter_map(|place| self.variants.get(place)).map(VariantId::as_str).collect();
-            parts.push(if names.is_empty() { "none decided".into() } else { format!("decided: {}", names.join(", ")) });
+            let decided =
+                if names.is_empty() { "none decided".into() } else { format!("decided: {}", names.join(", ")) };
+            parts.push(Part::new(3, decided));
+        }
+        if self.done > 0 {
+            parts.push(Part::new(3, pace(self.bar.per_sec())));
         }
         if self.retries > 0 {
-            parts.push(format!("{} retries", self.retries));
+            parts.push(Part::new(4, format!("{} retries", self.retries)));
         }
         match &self.waiting {
-            Some(waiting) => parts.push(waiting.clone()),
+            Some(waiting) => parts.push(Part::new(1, waiting.clone())),
             None if self.in_flight.1 > 0 => {
-                parts.push(format!("{}/{} under way", self.in_flight.0, self.in_flight.1));
+                parts.push(Part::new(6, format!("{}/{} under way", self.in_flight.0, self.in_flight.1)));
             }
             None => {}
         }
-        parts.join(" · ")
+        if self.done == self.total {
+            parts.push(Part::new(0, format!("took {}", for_people(self.bar.elapsed()))));
+        } else if self.done > 0 && self.waiting.is_none() {
+            parts.push(Part::new(0, format!("ETA {}", for_people(self.bar.eta()))));
+        }
+        parts
+    }
+
+    /// Columns beside the bar and the count; a log has as many as it takes.
+    fn room(&self) -> usize {
+        let terminal = console::Term::stderr();
+        if !terminal.is_term() {
+            return usize::MAX;
+        }
+        let all = columns(&terminal);
+        let bar = if all >= WITH_BAR && !self.lines { FEWEST_OF_BAR + 1 } else { 0 };
+        // The last column stays free: some terminals wrap when it is written.
+        all.saturating_sub(bar + format!("{}/{} · ", self.done, self.total).chars().count() + 1)
     }
 
     fn show(&mut self) {
         self.bar.set_position(self.done);
         let elapsed = self.bar.elapsed();
-        if self.lines && (elapsed - self.last_line.min(elapsed) >= LINE_EVERY || self.done == self.total) {
-            self.last_line = elapsed;
-            let eta = self.bar.eta().as_secs();
-            self.printer.note(&format!("{}/{} · {} · ETA {eta} s", self.done, self.total, self.message()));
-        } else if !self.lines {
-            self.bar.set_message(self.message());
+        let due = if self.lines { LINE_EVERY } else { DRAWN_EVERY };
+        let whole = self.done == self.total && self.done > 0;
+        if !self.printer.shows_progress() || (elapsed.saturating_sub(self.last) < due && !whole) {
+            return;
+        }
+        self.last = elapsed;
+        if self.lines {
+            let known = fitted(self.parts(), self.room());
+            self.printer.note(&format!("{}/{} · {known}", self.done, self.total));
+        } else {
+            self.bar.set_message(fitted(self.parts(), self.room()));
         }
     }
 }
@@ -202,16 +239,6 @@ impl Progress<'_> {
     }
 }
 
-/// A time of seconds to days, in its two largest units.
-fn for_people(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 impl Observer for Progress<'_> {
     fn on(&mut self, event: Event<'_>) {
         match event {
@@ -223,10 +250,12 @@ impl Observer for Progress<'_> {
                 if let Some(score) =
                     graded.scores.first().and_then(|grade| grade.score()).filter(|_| !graded.counts_as_missing)
                 {
-                    self.scored += 1;
-                    self.correct += score;
+                    if let Some(of) = self.scores.get_mut(trial.variant) {
+                        of.add(score);
+                    }
                 }
                 if !record.reused && graded.failure_message.is_none() {
+                    self.asked += 1;
                     self.spent = self.spent.zip(graded.cost).map(|(spent, cost)| spent + cost);
                 }
                 self.show();
@@ -241,7 +270,12 @@ impl Observer for Progress<'_> {
                 let note = format!("variant `{name}` is stopped: {} ({})", failure.message, failure.kind.as_str());
                 self.bar.suspend(|| self.printer.note(&note));
             }
-            Event::InFlight { requests, allowed } => self.in_flight = (requests, allowed),
+            Event::InFlight { requests, allowed } => {
+                self.in_flight = (requests, allowed);
+                if self.done < self.total {
+                    self.show();
+                }
+            }
             Event::Batch { endpoint, remote, news } => self.batch(endpoint, remote, &news),
             Event::Draining => {
                 self.bar.suspend(|| self.printer.note(DRAINING));

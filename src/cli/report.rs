@@ -14,7 +14,9 @@ use super::output::Output;
 use super::printer::Printer;
 use super::reporting::{self, MeasuredRun};
 use crate::error::Error;
-use crate::report::{Report, json, markdown, terminal};
+use crate::report::look::Look;
+use crate::report::terminal::{self, Extent};
+use crate::report::{Report, json, markdown};
 use crate::run::RunError;
 use crate::store::Store;
 use crate::units::group_thousands;
@@ -108,8 +110,8 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
     let to = args.output.as_deref().or(beside.as_deref());
     let written = match format {
         Format::Text => {
-            let width = if to.is_some() { FILE_WIDTH } else { printer.width() };
-            whole(printer, to, &terminal::render(&reporting.report, width))?
+            let look = if to.is_some() { Look::plain(FILE_WIDTH) } else { printer.look() };
+            whole(printer, to, &terminal::render(&reporting.report, Extent::Full, look))?
         }
         Format::Json => {
             let value = json::to_value(&reporting.report).map_err(|error| RunError::Bug(error.to_string()))?;

@@ -30,7 +30,8 @@ use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
-use crate::report::{Report, json as json_report, terminal};
+use crate::report::terminal::{self, Extent};
+use crate::report::{Report, json as json_report};
 use crate::run::batch::drive_batches;
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
@@ -159,7 +160,8 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
             }
         };
         if let Some(report) = &ended.report {
-            printer.text(&terminal::render(report, printer.width()));
+            let extent = if printer.is_verbose() { Extent::Full } else { Extent::Brief };
+            printer.text(&terminal::render(report, extent, printer.look()));
             documents.push(json_report::to_value(report).map_err(|error| RunError::Bug(error.to_string()))?);
         }
         if ended.exit != Exit::Done {
@@ -321,10 +323,9 @@ impl Prepared<'_> {
         let wanted = if self.args.batch { Vec::new() } else { self.assembly.wanted_prefixes(self.suite) };
         let stored = Arc::new(StoredPrefixes::new(Arc::clone(&transport), wanted));
         feed.stored = (!self.args.batch).then(|| Arc::clone(&stored));
-        let variants = self.assembly.lanes.iter().map(|lane| lane.id.clone()).collect();
         let examples = live.as_ref().map_or_else(|| open_examples(self.suite), stopping::Live::open);
         let decided = feed.decided.clone();
-        let mut progress = Progress::new(self.printer, self.grader, variants, total).deciding(live);
+        let mut progress = Progress::new(self.printer, self.grader, &self.suite.variants, total).deciding(live);
         let writer = Writer::start(self.store, row.id)?;
         let (stop, abort) = self.interrupts.sending();
         let aborting = abort.clone();

@@ -64,7 +64,7 @@ fn says(state: TriggerState) -> &'static str {
 fn quality(verdict: &Verdict) -> Option<Decisive> {
     let trigger = &verdict.triggers.t2;
     Some(Decisive {
-        name: "accuracy of the best prompt".to_owned(),
+        name: "best prompt's accuracy".to_owned(),
         figure: Figure::estimate(trigger.finding.as_ref()?, Form::Percent, "/verdict/triggers/t2/finding"),
         target: trigger.target.map(|target| format!("at least {}", Form::Percent.exact(target))),
         says: says(trigger.state),

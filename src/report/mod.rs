@@ -7,6 +7,7 @@ pub mod figure;
 pub mod flips;
 pub mod html;
 pub mod json;
+pub mod look;
 pub mod markdown;
 pub mod plan;
 pub mod prose;

@@ -23,6 +23,18 @@ pub struct EmbeddingPurchase {
     pub cost: Option<Usd>,
 }
 
+impl EmbeddingPurchase {
+    /// What was bought, in a sentence.
+    pub(super) fn note(&self) -> String {
+        let tokens = self.tokens.map_or("an unknown number of".to_owned(), |n| group_thousands(i128::from(n)));
+        let cost = self.cost.map_or("cost unknown".to_owned(), |cost| cost.to_string());
+        format!(
+            "vectors of {} texts were bought of {}: {tokens} tokens, {cost}; they are kept, and no part of $/request",
+            self.texts, self.endpoint
+        )
+    }
+}
+
 fn as_dollars<S: serde::Serializer>(cost: &Option<Usd>, serializer: S) -> Result<S::Ok, S::Error> {
     cost.map(Usd::as_f64).serialize(serializer)
 }
@@ -87,13 +99,6 @@ fn notes(retrieving: &[&VariantMeasurements], bought: &[EmbeddingPurchase]) -> V
             Some(_) => {}
         }
     }
-    for purchase in bought {
-        let tokens = purchase.tokens.map_or("an unknown number of".to_owned(), |n| group_thousands(i128::from(n)));
-        let cost = purchase.cost.map_or("cost unknown".to_owned(), |cost| cost.to_string());
-        notes.push(format!(
-            "vectors of {} texts were bought of {}: {tokens} tokens, {cost}; they are kept, and no part of $/request",
-            purchase.texts, purchase.endpoint
-        ));
-    }
+    notes.extend(bought.iter().map(EmbeddingPurchase::note));
     notes
 }

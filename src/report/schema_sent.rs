@@ -10,8 +10,8 @@ use crate::wire::fit::Change;
 /// Changes that are shown one by one; `--json` has all.
 const SHOWN: usize = 2;
 
-/// One note for each form of the schema that is not the suite's own.
-pub(super) fn notes(report: &Report) -> Vec<String> {
+/// One note for each form of the schema that is not the suite's own, with its changes or only their number.
+pub(super) fn notes(report: &Report, full: bool) -> Vec<String> {
     let mut forms: Vec<(&[Change], Vec<&EndpointId>)> = Vec::new();
     for measured in &report.measurements.variants {
         let Some(changes) = report.schema_changes.get(&measured.variant.id).filter(|all| !all.is_empty()) else {
@@ -27,7 +27,8 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     let note = |(changes, endpoints): (&[Change], Vec<&EndpointId>)| {
         let to = endpoints.iter().map(|endpoint| endpoint.to_string()).collect::<Vec<_>>().join(", ");
         let plural = if changes.len() == 1 { "" } else { "s" };
-        format!("schema as sent to {to}: {} change{plural} ({})", changes.len(), listed(changes, SHOWN))
+        let which = if full { format!(" ({})", listed(changes, SHOWN)) } else { String::new() };
+        format!("schema as sent to {to}: {} change{plural}{which}", changes.len())
     };
     forms.into_iter().map(note).collect()
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
 
+use crate::text;
+
 /// A table: a header, then rows of as many cells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
@@ -41,5 +43,9 @@ impl Table {
 }
 
 fn cell(column: usize, text: String) -> Cell {
-    Cell::new(text).set_alignment(if column == 0 { CellAlignment::Left } else { CellAlignment::Right })
+    Cell::new(text::printable(&text)).set_alignment(if column == 0 {
+        CellAlignment::Left
+    } else {
+        CellAlignment::Right
+    })
 }

@@ -1,139 +1,99 @@
 //! The scoreboard and the verdict for a terminal.
 
-use std::fmt::Write as _;
-
 mod anytime;
+mod bar;
+mod brief;
 mod cache;
 pub mod compare;
 mod decision;
 mod notes;
 mod rounds;
+mod scoreboard;
 mod steps;
 mod verdict;
 
 pub use decision::decision;
 pub use notes::{lines as notes, scored_before};
-pub(super) use verdict::NAMES as TRIGGERS;
-pub use verdict::verdict;
+pub use scoreboard::shortened;
 
 use super::Report;
 use super::figure::{share, signed};
+use super::look::{Look, Tone};
 use super::table::Table;
-use crate::measure::{Latency, RunProvenance, TokenSum, VariantMeasurements};
+use crate::measure::{Latency, RunProvenance};
 use crate::stats::Estimate;
-use crate::units::format_usd;
+use crate::text;
 use crate::variant::VariantId;
 
-/// The whole report, at most about `width` columns wide.
-pub fn render(report: &Report, width: usize) -> String {
-    let mut text = String::new();
-    let _ = writeln!(text, "{}", heading(report));
-    let _ = writeln!(text);
-    text.push_str(&scoreboard(report, width));
-    text.push_str(&notes::footnotes(report, width));
-    text.push_str(&super::retrieval::section(&report.measurements.variants, &report.embeddings, width));
-    for section in [steps::section, rounds::section, cache::section] {
-        if let Some(section) = section(&report.measurements, width) {
-            let _ = writeln!(text);
-            text.push_str(&section);
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The scoreboard and the verdict in brief: what a run ends with.
+    Brief,
+    /// Every section.
+    Full,
+}
+
+/// The report, at most `look.width` columns wide.
+pub fn render(report: &Report, extent: Extent, look: Look) -> String {
+    let mut text = heading(report, look);
+    text.push('\n');
+    text.push_str(&scoreboard::scoreboard(report, look));
+    text.push_str(&notes::footnotes(report, extent, look.width));
+    text.push('\n');
+    text.push_str(&brief::brief(&report.verdict, &report.measurements.variants, look));
+    match extent {
+        Extent::Brief => text.push_str(&more(report, look)),
+        Extent::Full => {
+            text.push_str(&verdict::grounds(&report.verdict, look));
+            text.push_str(&sections(report, look.width));
         }
     }
-    let _ = writeln!(text);
-    text.push_str(&verdict(&report.verdict, width));
     text
 }
 
+/// What each intervention, round and cache did.
+fn sections(report: &Report, width: usize) -> String {
+    let measurements = &report.measurements;
+    let mut text = super::retrieval::section(&measurements.variants, &report.embeddings, width);
+    for section in [steps::section, rounds::section, cache::section] {
+        if let Some(section) = section(measurements, width) {
+            text.push('\n');
+            text.push_str(&section);
+        }
+    }
+    text
+}
+
+/// Where everything else is said.
+fn more(report: &Report, look: Look) -> String {
+    let run = &report.run;
+    let parts = [
+        format!("`ceiling report {run}` (every section)"),
+        format!("`ceiling decide {run} --explain` (each figure's derivation)"),
+    ];
+    let text = hung(parts.iter().map(String::as_str), ", ", "More: ", "  ", look.width);
+    format!("\n{}", look.paint_lines(Tone::Dim, &text))
+}
+
 /// Suite, run, where the answers come from.
-fn heading(report: &Report) -> String {
+fn heading(report: &Report, look: Look) -> String {
     let source = match report.measurements.provenance {
         RunProvenance::Live => "live answers",
         RunProvenance::Recorded => "RECORDED answers",
         RunProvenance::Mixed => "answers partly live, partly RECORDED",
     };
     let left_out = match report.left_out {
-        0 => String::new(),
-        n => format!(" · {n} trials left out: not recorded"),
+        0 => None,
+        n => Some(format!("{n} trials left out: not recorded")),
     };
-    format!("{} · run {} · {source}{left_out}", report.suite, report.run)
+    let run = format!("run {}", report.run);
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref());
+    look.paint_first(Tone::Unsure, "RECORDED", hung(parts, " · ", "", "  ", look.width))
 }
-
-/// One table where the terminal is wide enough, else quality first and speed and cost below it.
-fn scoreboard(report: &Report, width: usize) -> String {
-    let variants = &report.measurements.variants;
-    let columns = columns_with_content(variants);
-    let all = table(&columns, variants);
-    if all.width() <= width {
-        return all.to_text();
-    }
-    let (quality, rest): (Vec<_>, Vec<_>) = columns.into_iter().partition(|column| column.quality);
-    let names =
-        Column { name: "variant", quality: true, optional: false, cell: |measured| measured.variant.id.0.clone() };
-    let rest: Vec<Column> = std::iter::once(names).chain(rest).collect();
-    format!("{}\n{}", table(&quality, variants).to_text(), table(&rest, variants).to_text())
-}
-
-struct Column {
-    name: &'static str,
-    quality: bool,
-    /// Left out where it says nothing of any variant.
-    optional: bool,
-    cell: fn(&VariantMeasurements) -> String,
-}
-
-/// The column that says of what level its interval is.
-const ACCURACY: &str = "accuracy";
 
 /// What stands where there is nothing to show.
 pub(super) const NOTHING: &str = "–";
-
-fn columns_with_content(variants: &[VariantMeasurements]) -> Vec<Column> {
-    let says =
-        |column: &Column| variants.iter().any(|measured| !matches!((column.cell)(measured).as_str(), NOTHING | "0"));
-    columns().into_iter().filter(|column| !column.optional || says(column)).collect()
-}
-
-fn columns() -> Vec<Column> {
-    let quality = |name, cell| Column { name, quality: true, optional: false, cell };
-    let rest = |name, cell| Column { name, quality: false, optional: false, cell };
-    let optional = |name, cell| Column { name, quality: false, optional: true, cell };
-    vec![
-        quality("variant", |measured| measured.variant.id.0.clone()),
-        quality("n", |measured| measured.accuracy.n.to_string()),
-        quality("ans/ref/cut/fail", outcomes),
-        quality(ACCURACY, |measured| percent_interval(&measured.accuracy)),
-        quality("macro-F1", |measured| {
-            measured.macro_f1.and_then(|f1| f1.point).map_or("–".into(), |f1| format!("{f1:.3}"))
-        }),
-        quality("valid", |measured| percent(measured.validity_strict.as_ref())),
-        quality("lenient", |measured| percent(measured.validity_lenient.as_ref())),
-        rest("TTFT p50/p95 ms", |measured| quantiles(&measured.ttft)),
-        optional("reasoning p50/p95 ms", |measured| measured.ttft_any.as_ref().map_or(NOTHING.into(), quantiles)),
-        rest("total p50/p95 ms", |measured| quantiles(&measured.total)),
-        optional("retries", |measured| measured.retries.to_string()),
-        rest("tokens in (cached)", tokens_in),
-        rest("out", |measured| tokens(&measured.usage.output_tokens)),
-        optional("reasoning", |measured| tokens(&measured.usage.reasoning_tokens)),
-        rest("$/request", |measured| {
-            measured.cost.per_request.and_then(|cost| cost.point).map_or("unknown".into(), format_usd)
-        }),
-    ]
-}
-
-fn table(columns: &[Column], variants: &[VariantMeasurements]) -> Table {
-    let accuracy = format!("{ACCURACY} [{}]", level(variants.first().map(|measured| measured.accuracy.level)));
-    Table {
-        header: columns
-            .iter()
-            .map(|column| if column.name == ACCURACY { accuracy.clone().into() } else { column.name.into() })
-            .collect(),
-        rows: variants.iter().map(|measured| columns.iter().map(|column| (column.cell)(measured)).collect()).collect(),
-    }
-}
-
-fn outcomes(measured: &VariantMeasurements) -> String {
-    let outcomes = &measured.outcomes;
-    format!("{}/{}/{}/{}", outcomes.answered, outcomes.refused, outcomes.truncated, outcomes.failed)
-}
 
 /// `44.3% [38.6–50.1]`; nothing measured is said so.
 pub fn percent_interval(estimate: &Estimate) -> String {
@@ -145,17 +105,12 @@ pub fn percent_interval(estimate: &Estimate) -> String {
     }
 }
 
-fn percent(estimate: Option<&Estimate>) -> String {
-    match estimate.and_then(|estimate| estimate.point) {
-        None => "–".into(),
-        Some(point) => share(point, 1),
-    }
-}
-
 /// The level of an interval, such as `95%`.
 pub(super) fn level(level: Option<f64>) -> String {
     let percent = level.unwrap_or(0.95) * 100.0;
-    format!("{}%", (percent * 1e4).round() / 1e4)
+    let rounded = |steps: f64| (percent * steps).round() / steps;
+    let shown = if rounded(100.0) < 100.0 { rounded(100.0) } else { rounded(1e6) };
+    format!("{shown}%")
 }
 
 /// What else tells two variants apart.
@@ -168,22 +123,6 @@ fn quantiles(latency: &Latency) -> String {
         estimate.and_then(|estimate| estimate.point).map_or("–".into(), |ms| format!("{ms:.0}"))
     };
     if latency.n() == 0 { "–".into() } else { format!("{} / {}", ms(latency.p50), ms(latency.p95)) }
-}
-
-fn tokens(sum: &TokenSum) -> String {
-    sum.mean().map_or("–".into(), |mean| format!("{mean:.0}"))
-}
-
-/// Prompt tokens in all, and of these the cached ones.
-fn tokens_in(measured: &VariantMeasurements) -> String {
-    let usage = &measured.usage;
-    let Some(uncached) = usage.input_uncached_tokens.mean() else { return "–".into() };
-    // Over the answers that report the prompt's tokens: not all of them need say what was cached.
-    let each = |sum: &TokenSum| sum.total.map(|total| total as f64 / usage.input_uncached_tokens.reported_by as f64);
-    let read = each(&usage.cache_read_tokens);
-    let written = [&usage.cache_write_5m_tokens, &usage.cache_write_1h_tokens].into_iter().filter_map(each);
-    let all = uncached + read.unwrap_or(0.0) + written.sum::<f64>();
-    read.map_or_else(|| format!("{all:.0}"), |read| format!("{all:.0} ({read:.0})"))
 }
 
 /// A table where it fits, without the columns that say nothing; else each row as lines of words.
@@ -225,26 +164,37 @@ pub(super) fn kebab<T: serde::Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests;
 
-/// Words in lines of at most `width` columns.
+/// Most columns of prose: longer lines are hard to read.
+const MOST_PROSE: usize = 120;
+
+/// Words in lines of at most `width` columns. Nothing in them can steer a terminal.
 pub fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
-    let width = width.clamp(40, 120);
-    let mut text = String::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > width {
-            text.push_str(line.trim_end());
-            text.push('\n');
-            line = rest.to_owned();
-            empty = true;
+    hung(text::printable(words).split_whitespace(), " ", first, rest, width.min(MOST_PROSE))
+}
+
+/// Parts in lines of at most `width` columns. A line ends within a part only where the part has no room in a
+/// line of its own.
+fn hung<'a>(parts: impl IntoIterator<Item = &'a str>, between: &str, first: &str, rest: &str, width: usize) -> String {
+    let columns = |text: &str| text.chars().count();
+    let end = columns(between.trim_end());
+    let mut lines = vec![first.to_owned()];
+    let mut lay = |gap: &str, unit: &str, opens: bool| {
+        let Some(line) = lines.last_mut() else { return };
+        let gap = if opens { "" } else { gap };
+        let stuck = opens && columns(line) <= columns(rest);
+        if stuck || columns(line) + columns(gap) + columns(unit) + end <= width {
+            line.extend([gap, unit]);
+        } else {
+            line.push_str(gap);
+            lines.push(format!("{rest}{unit}"));
         }
-        if !empty {
-            line.push(' ');
+    };
+    for (place, part) in parts.into_iter().enumerate() {
+        let long = columns(rest) + columns(part) + end > width;
+        let words = if long { part.split(' ') } else { part.split('\n') };
+        for (word, unit) in words.enumerate() {
+            lay(if word == 0 { between } else { " " }, unit, place == 0 && word == 0);
         }
-        line.push_str(word);
-        empty = false;
     }
-    text.push_str(line.trim_end());
-    text.push('\n');
-    text
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

@@ -111,7 +111,7 @@ fn reasoning_before_the_answer_has_a_time_and_a_count_of_its_own() {
     assert_eq!(schema["served_models"], json!([{"model": "small-2026-11", "answers": EXAMPLES}]));
     assert_eq!(plain["retries"].as_u64().unwrap() + schema["retries"].as_u64().unwrap(), 1);
     project
-        .run(["run", "suites/tiny", "--provider", "toy=live", "-q", "--fresh"])
+        .run(["run", "suites/tiny", "--provider", "toy=live", "-v", "--fresh"])
         .exits(0)
         .says("live was asked for `small` and says that it served `small-2026-11` (24 answers)")
         .says("time to first reasoning");

@@ -31,7 +31,7 @@ impl Gate {
 }
 
 /// A server that answers [`BEFORE`] requests and holds the others until the gate opens.
-fn holding() -> (ScriptedServer, Arc<Gate>) {
+pub(crate) fn holding() -> (ScriptedServer, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     let server = ScriptedServer::start(move |request, number| {
@@ -54,7 +54,7 @@ fn trials(project: &Project) -> u64 {
 }
 
 /// Starts a run and waits until the first answers are committed and two requests are held.
-fn half_way(project: &Project, server: &ScriptedServer) -> Child {
+pub(crate) fn half_way(project: &Project, server: &ScriptedServer) -> Child {
     half_way_with(project, server, &[])
 }
 

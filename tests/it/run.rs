@@ -99,6 +99,10 @@ fn the_scoreboard_of_the_tiny_suite() {
     project.write("suites/tiny/recording.jsonl", timeless.as_bytes());
     let output = project.run(["run", "suites/tiny", "-q"]).exits(0);
     insta::assert_snapshot!("scoreboard", redact(&project, output.stdout()));
+    let report = project.run(["report"]).exits(0);
+    insta::assert_snapshot!("report", redact(&project, report.stdout()));
+    let again = project.run(["run", "suites/tiny", "-v"]).exits(0);
+    assert_eq!(again.stdout(), project.run(["report"]).exits(0).stdout(), "a run with -v shows every section");
 }
 
 #[test]

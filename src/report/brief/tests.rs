@@ -38,7 +38,7 @@ fn the_missed_target_comes_first_then_what_beats_the_prompt() {
         .collect();
     assert_eq!(
         figures,
-        ["accuracy of the best prompt: 33.3% (at least 90%) missed", "tuned over plain: +33.3 points () better"]
+        ["best prompt's accuracy: 33.3% (at least 90%) missed", "tuned over plain: +33.3 points () better"]
     );
 }
 

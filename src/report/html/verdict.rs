@@ -6,9 +6,9 @@ use super::{accuracy, figure};
 use crate::decide::{QuestionState, TriggerState, Verdict};
 use crate::measure::RunProvenance;
 use crate::report::Report;
-use crate::report::brief::{self, Decisive, LadderStep};
+use crate::report::brief::{self, Decisive, LadderStep, TRIGGERS};
 use crate::report::figure::Form;
-use crate::report::terminal::{TRIGGERS, kebab, notes};
+use crate::report::terminal::{kebab, notes};
 use crate::units::format_usd;
 
 /// Suite, run, and where the answers come from.

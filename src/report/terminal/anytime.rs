@@ -7,20 +7,12 @@ use crate::measure::stopping::{GoalState, Stop, Target};
 use crate::stats::TargetAnswer;
 use crate::units::format_usd;
 
-/// One note a variant, and what its intervals are; none for a run of a fixed length.
-pub(super) fn notes(measured: &Measurements) -> Vec<String> {
+/// One note a variant, and what its intervals are, in full or in brief; none for a run of a fixed length.
+pub(super) fn notes(measured: &Measurements, full: bool) -> Vec<String> {
     let Some(anytime) = &measured.anytime else { return Vec::new() };
     let mut notes: Vec<String> = anytime.variants.iter().map(|variant| variant_note(anytime, variant)).collect();
     notes.extend(total(anytime));
-    notes.push(format!(
-        "intervals of accuracy, validity and their differences are confidence sequences at {}: valid at any stop, and \
-         about 1.8 times wider than those of a run of fixed length; the chance of a wrong answer is at most {} for each \
-         target of each variant (examples shuffled with seed {}). Intervals of latency, cost and macro-F1 are those of \
-         a fixed length",
-        level(Some(anytime.level)),
-        level(Some(1.0 - anytime.level)),
-        anytime.seed
-    ));
+    notes.push(intervals(anytime, full));
     let fewest = anytime.variants.iter().map(|variant| variant.measured).min().unwrap_or(0);
     if anytime.variants.iter().any(|variant| variant.measured > fewest) {
         notes.push(format!(
@@ -28,6 +20,24 @@ pub(super) fn notes(measured: &Measurements) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What the intervals of such a run are.
+fn intervals(anytime: &Anytime, full: bool) -> String {
+    let level_of = level(Some(anytime.level));
+    let mut text = format!(
+        "intervals of accuracy, validity and their differences are confidence sequences at {level_of}: valid at any stop, \
+         and about 1.8 times wider than those of a run of fixed length"
+    );
+    if full {
+        text.push_str(&format!(
+            "; the chance of a wrong answer is at most {} for each target of each variant (examples shuffled with seed \
+             {}). Intervals of latency, cost and macro-F1 are those of a fixed length",
+            level(Some(1.0 - anytime.level)),
+            anytime.seed
+        ));
+    }
+    text
 }
 
 fn variant_note(anytime: &Anytime, variant: &VariantAnytime) -> String {

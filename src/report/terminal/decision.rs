@@ -4,14 +4,17 @@ use std::fmt::Write as _;
 
 use super::{NOTHING, kebab, level, percent_interval, points, table_or_list, verdict, wrap};
 use crate::decide::{BreakEven, CeilingTest, FewShot, Question, Verdict};
+use crate::report::look::Look;
 use crate::report::table::{Table, header};
 use crate::units::{format_usd, group_thousands};
 
 /// The whole decision.
-pub fn decision(decided: &Verdict, width: usize) -> String {
-    let mut text = verdict::opening(decided, width);
-    text.push_str(&questions(&decided.questions, width));
-    text.push_str(&verdict::triggers(decided, width));
+pub fn decision(decided: &Verdict, look: Look) -> String {
+    let width = look.width;
+    let mut text = verdict::headline(decided, look);
+    text.push_str(&verdict::why(decided, look));
+    text.push_str(&questions(&decided.questions, look));
+    text.push_str(&verdict::triggers(decided, look));
     if let Some(test) = decided.ceiling_test.as_ref().filter(|test| !test.rounds.is_empty()) {
         text.push_str(&ceiling_test(test, width));
     }
@@ -20,17 +23,20 @@ pub fn decision(decided: &Verdict, width: usize) -> String {
     text.push_str("\nTuned\n");
     text.push_str(&wrap(&tuned(decided), "  ", "  ", width));
     text.push_str(&break_even(decided, width));
-    text.push_str(&verdict::ending(decided, width));
+    text.push_str(&verdict::next_step(decided, look));
+    text.push_str(&verdict::what_would_change(decided, look));
     text
 }
 
-fn questions(questions: &[Question], width: usize) -> String {
+fn questions(questions: &[Question], look: Look) -> String {
     let mut text = String::from("\nThe six questions\n");
     for question in questions {
-        let first = format!("  {} {:<8}", question.number, kebab(&question.state));
-        let _ = write!(text, "{}", wrap(question.question, &first, "             ", width));
+        let state = kebab(&question.state);
+        let first = format!("  {} {state:<8}", question.number);
+        let lines = wrap(question.question, &first, "             ", look.width);
+        text.push_str(&look.paint_first(question.state.into(), &state, lines));
         let answer = format!("{}: {}", kebab(&question.answer).replace('-', " "), question.explanation);
-        text.push_str(&wrap(&answer, "           = ", "             ", width));
+        text.push_str(&wrap(&answer, "           = ", "             ", look.width));
     }
     text
 }

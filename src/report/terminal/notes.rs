@@ -2,73 +2,126 @@
 
 use std::collections::BTreeMap;
 
-use super::{level, wrap};
+use super::scoreboard::ranks;
+use super::{Extent, level, wrap};
+use crate::measure::standing::Standing;
 use crate::measure::{RunProvenance, VariantMeasurements};
 use crate::report::Report;
+use crate::report::figure::Form;
+use crate::report::retrieval::EmbeddingPurchase;
 use crate::units::format_usd;
+use crate::variant::Retrieve;
 
-/// What a reader must know to read the table right.
-pub(super) fn footnotes(report: &Report, width: usize) -> String {
-    lines(report).iter().fold(String::from("\n"), |text, note| text + &wrap(note, " ", "   ", width))
+/// What a reader must know to read the table right; in full also what else is known of the answers.
+pub(super) fn footnotes(report: &Report, extent: Extent, width: usize) -> String {
+    let notes = legend(report).into_iter().chain(of_extent(report, extent));
+    notes.fold(String::from("\n"), |text, note| text + &wrap(&note, " ", "   ", width))
 }
 
-/// The same, one text a note.
+/// All notes on the figures, whatever they are shown in.
 pub fn lines(report: &Report) -> Vec<String> {
-    let mut notes = Vec::new();
+    of_extent(report, Extent::Full)
+}
+
+fn of_extent(report: &Report, extent: Extent) -> Vec<String> {
     let measurements = &report.measurements;
-    let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
-    let interval = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
-    notes.extend(super::anytime::notes(measurements));
-    notes.push(format!(
-        "accuracy is the mean of `{}`, with its {} {interval}{clustered}; an answer that breaks the schema scores 0",
-        report.primary,
-        level(measurements.variants.first().map(|measured| measured.accuracy.level))
-    ));
-    if measurements.provenance != RunProvenance::Live {
-        let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
-        let setting = report.setting.as_deref().map_or(String::new(), |setting| format!(": {setting}"));
-        notes.push(format!("times are those of the recording{comparable}{setting}"));
-    }
-    let reused: u64 = measurements.variants.iter().map(|measured| measured.reused).sum();
+    let variants = &measurements.variants;
+    let full = extent == Extent::Full;
+    let mut notes: Vec<String> = bounds_of_retrieval(variants).into_iter().collect();
+    notes.extend(super::anytime::notes(measurements, full));
+    notes.push(accuracy(report));
+    notes.extend(times(report, full));
+    let reused: u64 = variants.iter().map(|measured| measured.reused).sum();
     if reused > 0 && measurements.provenance != RunProvenance::Recorded {
         notes.push(format!(
             "{reused} answers come from the store and are no part of the latency and cache figures (--fresh asks again)"
         ));
     }
-    notes.extend(batch_note(&measurements.variants));
-    notes.extend(measurements.variants.iter().filter_map(batch_saving));
-    for measured in &measurements.variants {
-        for (kind, count, message) in measured.failures.iter().take(2) {
-            notes.push(format!("{}: {count} failed ({}): {message}", measured.variant.id, kind.as_str()));
-        }
-        if measured.missing > 0 {
-            notes.push(format!(
-                "{}: {} trials are missing (infrastructure){}",
-                measured.variant.id,
-                measured.missing,
-                bounds(measured)
-            ));
-        }
-        if let Some(primary) = measured.scorers.first().filter(|primary| primary.unscored > 0) {
-            let why = primary.unscored_reason.as_deref().unwrap_or("no reason was given");
-            notes.push(format!(
-                "{}: {} answers could not be scored ({why}){}",
-                measured.variant.id,
-                primary.unscored,
-                bounds(measured)
-            ));
-        }
-        if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
-            notes.push(format!("{}: cost: {note}", measured.variant.id));
-        }
-    }
+    notes.extend(batch_note(variants));
+    notes.extend(variants.iter().filter_map(batch_saving));
+    notes.extend(variants.iter().flat_map(of_variant));
     notes.extend(scored_before(report.times_scored));
-    notes.extend(crate::report::schema_sent::notes(report));
-    notes.extend(served(&measurements.variants));
-    notes.extend(hidden_reasoning(&measurements.variants));
-    if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
-        let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
+    notes.extend(crate::report::schema_sent::notes(report, full));
+    if full {
+        notes.extend(served(variants));
+    } else {
+        // In full these stand in the sections on the cache and on retrieval.
+        notes.extend(served_others(variants));
+        notes.extend(variants.iter().filter_map(cache_fault));
+        notes.extend(report.embeddings.iter().map(EmbeddingPurchase::note));
+    }
+    notes.extend(hidden_reasoning(variants));
+    if variants.iter().all(|measured| measured.cost.per_request.is_none()) {
+        let why = variants.iter().find_map(|measured| measured.cost.note.clone());
         notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
+    }
+    notes
+}
+
+/// What the marks, the bar and the cut answers are.
+fn legend(report: &Report) -> Vec<String> {
+    let variants = &report.measurements.variants;
+    let mut notes = Vec::new();
+    if ranks(variants) {
+        let tied = variants.iter().any(|measured| measured.standing == Some(Standing::Tied));
+        let tied = if tied { "; ≈ not shown to be below it, on the same examples (Holm)" } else { "" };
+        notes.push(format!("▲ highest accuracy{tied}"));
+    }
+    if variants.iter().any(|measured| measured.accuracy.point.is_some()) {
+        let target = report.verdict.triggers.t2.target;
+        let target = target.map_or(String::new(), |target| format!(", │ target {}", Form::Percent.exact(target)));
+        notes.push(format!("bar: {}{target}", super::bar::LEGEND));
+    }
+    if variants.iter().any(|measured| measured.outcomes.truncated > 0) {
+        notes.push("cut: stopped at the limit of output tokens".to_owned());
+    }
+    notes
+}
+
+/// Variants that nobody can ship.
+fn bounds_of_retrieval(variants: &[VariantMeasurements]) -> Option<String> {
+    let bound = |measured: &&VariantMeasurements| {
+        measured.accuracy.n > 0 && measured.variant.retrieve.as_ref().is_some_and(Retrieve::is_oracle)
+    };
+    let names: Vec<&str> = variants.iter().filter(bound).map(|measured| measured.variant.id.as_str()).collect();
+    (!names.is_empty()).then(|| format!("{}: given the right documents, so a bound and not ranked", names.join(", ")))
+}
+
+fn accuracy(report: &Report) -> String {
+    let measurements = &report.measurements;
+    let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
+    let interval = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
+    format!(
+        "accuracy is the mean of `{}`, with its {} {interval}{clustered}; an answer that breaks the schema scores 0",
+        report.primary,
+        level(measurements.variants.first().map(|measured| measured.accuracy.level))
+    )
+}
+
+/// Whose the times are, where they are recorded.
+fn times(report: &Report, full: bool) -> Option<String> {
+    let measurements = &report.measurements;
+    let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
+    let setting = report.setting.as_deref().filter(|_| full).map_or(String::new(), |setting| format!(": {setting}"));
+    (measurements.provenance != RunProvenance::Live)
+        .then(|| format!("times are those of the recording{comparable}{setting}"))
+}
+
+/// Failures, what is missing, what has no score, and on what the cost rests.
+fn of_variant(measured: &VariantMeasurements) -> Vec<String> {
+    let id = &measured.variant.id;
+    let failed = measured.failures.iter().take(2);
+    let mut notes: Vec<String> =
+        failed.map(|(kind, count, message)| format!("{id}: {count} failed ({}): {message}", kind.as_str())).collect();
+    if measured.missing > 0 {
+        notes.push(format!("{id}: {} trials are missing (infrastructure){}", measured.missing, bounds(measured)));
+    }
+    if let Some(primary) = measured.scorers.first().filter(|primary| primary.unscored > 0) {
+        let why = primary.unscored_reason.as_deref().unwrap_or("no reason was given");
+        notes.push(format!("{id}: {} answers could not be scored ({why}){}", primary.unscored, bounds(measured)));
+    }
+    if let Some(note) = measured.cost.note.as_ref().filter(|_| measured.cost.per_request.is_some()) {
+        notes.push(format!("{id}: cost: {note}"));
     }
     notes
 }
@@ -138,6 +191,23 @@ fn served(variants: &[VariantMeasurements]) -> Vec<String> {
             format!("{} was asked for `{}` and says that it served {}", asked.1, asked.0, each.join(", "))
         })
         .collect()
+}
+
+/// A prompt cache that did not work.
+fn cache_fault(measured: &VariantMeasurements) -> Option<String> {
+    let fault = measured.cache.as_ref()?.fault.as_ref()?;
+    Some(format!("{}: {}: {}", measured.variant.id, fault.headline(), fault.explanation()))
+}
+
+/// Which providers answered with other models, in a line.
+fn served_others(variants: &[VariantMeasurements]) -> Option<String> {
+    let other =
+        |measured: &&VariantMeasurements| measured.served_models.iter().any(|(model, _)| *model != measured.served_as);
+    let mut providers: Vec<&str> =
+        variants.iter().filter(other).map(|measured| measured.variant.endpoint.provider.as_str()).collect();
+    providers.sort_unstable();
+    providers.dedup();
+    (!providers.is_empty()).then(|| format!("{} served models of other names than asked for", providers.join(", ")))
 }
 
 fn hidden_reasoning(variants: &[VariantMeasurements]) -> Option<String> {

@@ -1,3 +1,5 @@
+mod whole;
+
 use super::*;
 use crate::measure::Measurements;
 use crate::measure::cache::{CacheFault, CacheMeasurements, Leader};
