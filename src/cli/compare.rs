@@ -78,7 +78,17 @@ impl Rate {
 /// Compares, and prints what it found; the answer is no exit code.
 pub(super) fn compare(args: &CompareArgs, printer: Printer) -> Result<Exit, Error> {
     let store = Store::open_existing(&args.store.store)?;
-    let (names, pairs) = match names::resolve(&store, &args.sides)? {
+    let comparison = comparison(&store, args, printer.is_json())?;
+    printer.text(&terminal::compare::render(&comparison, args.flips as usize, printer.width()));
+    if printer.is_json() {
+        printer.value(&to_value(&comparison).map_err(|error| RunError::Bug(error.to_string()))?);
+    }
+    super::DONE
+}
+
+/// What the flags ask for, found but not printed; with as many flips as they want, or all that are kept.
+pub(super) fn comparison(store: &Store, args: &CompareArgs, all_flips: bool) -> Result<Comparison, Error> {
+    let (names, pairs) = match names::resolve(store, &args.sides)? {
         Chosen::Sides(sides) => (sides, None),
         Chosen::Runs(pairs) => {
             let mut sides: Vec<names::SideName> = Vec::new();
@@ -92,19 +102,14 @@ pub(super) fn compare(args: &CompareArgs, printer: Printer) -> Result<Exit, Erro
             (sides, Some(pairs))
         }
     };
-    let sides = Sides::read(&store, &names, args.suite.as_deref())?;
-    let comparing = Comparing { args, store: &store, sides: &sides, metric: args.metric.metric() };
+    let sides = Sides::read(store, &names, args.suite.as_deref())?;
+    let comparing = Comparing { args, store, sides: &sides, metric: args.metric.metric() };
     comparing.check()?;
-    let comparison = match pairs {
+    match pairs {
         Some(pairs) => comparing.runs(&pairs),
-        None if sides.all.len() == 2 => comparing.pair(printer.is_json()),
+        None if sides.all.len() == 2 => comparing.pair(all_flips),
         None => comparing.table(),
-    }?;
-    printer.text(&terminal::compare::render(&comparison, args.flips as usize, printer.width()));
-    if printer.is_json() {
-        printer.value(&to_value(&comparison).map_err(|error| RunError::Bug(error.to_string()))?);
     }
-    super::DONE
 }
 
 /// The sides, and how they are to be compared.
@@ -162,12 +167,12 @@ impl Comparing<'_> {
     }
 
     /// Two sides, in detail.
-    fn pair(&self, for_machines: bool) -> Result<Comparison, Error> {
+    fn pair(&self, all_flips: bool) -> Result<Comparison, Error> {
         let both = [0, 1];
         let matched = self.matched(&both)?;
         let found = self.contrast(both, &matched, 1, Some(self.suite()?.gate.margin))?;
         let compared = self.compared(both, &matched, found);
-        let detail = self.detail(&matched, compared.sameness, for_machines)?;
+        let detail = self.detail(&matched, compared.sameness, all_flips)?;
         self.comparison(Form::Pair, None, vec![compared], Some(detail))
     }
 

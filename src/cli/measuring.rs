@@ -100,6 +100,9 @@ fn question_digest(argv: &[String], question: &Value) -> Digest {
 
 /// Asks what the store has no reply to yet. Replies are measured things: they are kept.
 pub(super) fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Result<(), Error> {
+    if store.is_read_only() {
+        return refuse_unanswered(store, run, suite, grader);
+    }
     let runtime = super::runtime()?;
     // The first connection has a cursor open: what it sees stays as it was, and it cannot write meanwhile.
     let keeper = Store::open_existing(store.path())?;
@@ -134,4 +137,25 @@ pub(super) fn ask_processes(store: &Store, run: i64, suite: &Suite, grader: &Gra
         }
     }
     Ok(())
+}
+
+/// Without a place for the replies no process is started; what it should be asked has no score then.
+fn refuse_unanswered(store: &Store, run: i64, suite: &Suite, grader: &Grader) -> Result<(), Error> {
+    let variants = places(suite);
+    let mut unanswered: u64 = 0;
+    store.each_trial(run, None, |trial| -> Result<(), Error> {
+        let Some(&variant) = variants.get(trial.variant.as_str()) else { return Ok(()) };
+        for question in grader.ask(variant, &trial.example, &trial.exchange) {
+            let known = store.reply(&question_digest(&question.argv, &question.question))?.is_some();
+            unanswered += u64::from(!known);
+        }
+        Ok(())
+    })?;
+    match unanswered {
+        0 => Ok(()),
+        n => Err(Error::usage(
+            format!("{n} answers wait for the process of a `command` scorer, and the store is open for reading only"),
+            "`ceiling report RUN` asks it and keeps its replies",
+        )),
+    }
 }

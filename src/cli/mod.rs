@@ -23,6 +23,7 @@ mod retrieval;
 mod run;
 mod runs;
 mod show;
+mod view;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// Report a run: for a terminal, a browser, a pull request, a notebook.
     Report(report::ReportArgs),
+    /// Show the store's runs in a browser: the list, each report, any two compared.
+    View(view::ViewArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// The statistics as a calculator: one JSON object in, one out.
@@ -91,6 +94,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Show(args) => show::show(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
         Command::Report(args) => report::report(&args, printer),
+        Command::View(args) => view::view(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),

@@ -32,11 +32,20 @@ pub(super) fn runs(args: &RunsArgs, printer: Printer) -> Result<Exit, Error> {
 }
 
 fn cells(run: &RunRow) -> Vec<String> {
-    let state = match run.state {
+    let state = state(run.state).to_owned();
+    vec![run.name.clone(), run.suite.clone(), state, run.trials.to_string(), began(run), run.folder.clone()]
+}
+
+/// How a run stands, in words.
+pub(super) fn state(state: RunState) -> &'static str {
+    match state {
         RunState::Running => "running or killed",
         RunState::Stopped => "stopped",
         RunState::Finished => "finished",
-    };
-    let began = jiff::Timestamp::from_millisecond(run.started_at_ms).map_or(String::new(), |at| format!("{at:.0}"));
-    vec![run.name.clone(), run.suite.clone(), state.to_owned(), run.trials.to_string(), began, run.folder.clone()]
+    }
+}
+
+/// When a run began (UTC).
+pub(super) fn began(run: &RunRow) -> String {
+    jiff::Timestamp::from_millisecond(run.started_at_ms).map_or(String::new(), |at| format!("{at:.0}"))
 }

@@ -1,6 +1,9 @@
 //! What a comparison found: plain data, and the machine output of `compare --json`, whose schema is
 //! docs/reference/compare.schema.json.
 
+pub(super) mod lines;
+pub(super) mod words;
+
 use serde::Serialize;
 use serde_json::Value;
 

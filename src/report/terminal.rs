@@ -93,7 +93,7 @@ fn heading(report: &Report, look: Look) -> String {
 }
 
 /// What stands where there is nothing to show.
-const NOTHING: &str = "–";
+pub(super) const NOTHING: &str = "–";
 
 /// `44.3% [38.6–50.1]`; nothing measured is said so.
 pub fn percent_interval(estimate: &Estimate) -> String {
@@ -147,7 +147,7 @@ pub(super) fn table_or_list(mut table: Table, width: usize) -> String {
 }
 
 /// `+8.2 [5.1 to 12.2]` in points.
-fn points(estimate: &Estimate) -> String {
+pub(super) fn points(estimate: &Estimate) -> String {
     estimate.point.map_or(NOTHING.into(), |point| {
         format!("{} [{:.1} to {:.1}]", signed(point * 100.0, 1), estimate.low * 100.0, estimate.high * 100.0)
     })

@@ -163,6 +163,8 @@ pub struct NewRun<'a> {
 pub struct Store {
     path: PathBuf,
     connection: Connection,
+    /// Whether nothing can be written through this connection.
+    read_only: bool,
 }
 
 impl Store {
@@ -201,6 +203,16 @@ impl Store {
         }
     }
 
+    /// Opens a store that must exist to look at it: whatever is tried, no row of it changes.
+    ///
+    /// # Errors
+    /// As [`Store::open_existing`].
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let store = Self::open_existing(path)?;
+        store.connection.pragma_update(None, "query_only", true).map_err(|error| store.sqlite(error))?;
+        Ok(Self { read_only: true, ..store })
+    }
+
     /// Opens a store whose file or folder is write-protected; `None` where it cannot be read so.
     fn connect_read_only(path: &Path) -> Option<Self> {
         Self::read_only(path, false).or_else(|| {
@@ -223,7 +235,7 @@ impl Store {
             Connection::open_with_flags(path, flags).ok()?
         };
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
-        let store = Self { path: path.to_owned(), connection };
+        let store = Self { path: path.to_owned(), connection, read_only: true };
         // What an older version wrote cannot be brought up to date here.
         (store.check().ok()? == MIGRATIONS.len()).then_some(store)
     }
@@ -233,7 +245,7 @@ impl Store {
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
-        let mut store = Self { path: path.to_owned(), connection };
+        let mut store = Self { path: path.to_owned(), connection, read_only: false };
         store.check_and_migrate()?;
         Ok(store)
     }
@@ -303,6 +315,11 @@ impl Store {
 
     fn sqlite(&self, error: rusqlite::Error) -> StoreError {
         StoreError::Sqlite { path: self.path.display().to_string(), error }
+    }
+
+    /// Whether nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The file.

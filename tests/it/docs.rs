@@ -14,6 +14,7 @@ const COMMANDS: &[&[&str]] = &[
     &["decide"],
     &["record"],
     &["report"],
+    &["view"],
     &["calc"],
     &["providers", "list"],
     &["providers", "check"],

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod batch;
+mod browser;
 mod calc;
 mod calibration;
 mod check;
@@ -31,3 +32,4 @@ mod scorers;
 mod stopping;
 mod support;
 mod terminal;
+mod view;

@@ -12,7 +12,7 @@ use crate::stats::cluster::mean_with_t;
 
 impl Comparing<'_> {
     /// Everything that stands below the difference itself.
-    pub(super) fn detail(&self, matched: &Matching, sameness: Sameness, for_machines: bool) -> Result<Detail, Error> {
+    pub(super) fn detail(&self, matched: &Matching, sameness: Sameness, all_flips: bool) -> Result<Detail, Error> {
         let both = [self.side(0), self.side(1)];
         let facts = [self.sides.facts(&self.sides.all[0])?, self.sides.facts(&self.sides.all[1])?];
         Ok(Detail {
@@ -20,7 +20,7 @@ impl Comparing<'_> {
             cost: self.cost(both)?,
             latency: self.latency(both, matched)?,
             differences: differences(&facts, sameness),
-            flips: self.flips(both, matched, for_machines)?,
+            flips: self.flips(both, matched, all_flips)?,
             slices: self.slices(both, matched)?,
         })
     }
@@ -92,11 +92,11 @@ impl Comparing<'_> {
     }
 
     /// All are counted; those that are shown are read once more.
-    fn flips(&self, both: [&Side; 2], matched: &Matching, for_machines: bool) -> Result<Flips, Error> {
+    fn flips(&self, both: [&Side; 2], matched: &Matching, all_flips: bool) -> Result<Flips, Error> {
         let found = matching::flips(both, self.metric, &matched.places);
         let all = found.len() as u64;
         let fixed = found.iter().filter(|flip| flip.b > flip.a).count() as u64;
-        let most = if for_machines { MAX_FLIPS } else { self.args.flips };
+        let most = if all_flips { MAX_FLIPS } else { self.args.flips };
         let examples = flips::read(self.store, self.sides, found, most as usize)?;
         Ok(Flips { fixed, broken: all - fixed, listed: examples.len() as u64, examples })
     }

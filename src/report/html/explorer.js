@@ -176,7 +176,12 @@
   let found = [];
   let selected = -1;
   let search = 0;
-  const cells = (place) => codes.map((code) => LETTERS[code[place]]).join("");
+  const COLOURS = { r: "good", w: "bad", i: "bad" };
+  const cells = (place) => {
+    const box = make("span", "", "cells");
+    box.append(...codes.map((code) => make("span", LETTERS[code[place]], COLOURS[code[place]] ?? "unsure")));
+    return box;
+  };
   const drawList = () => {
     rows.style.height = `${found.length * HEIGHT}px`;
     const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - 6);
@@ -190,7 +195,7 @@
       row.setAttribute("role", "option");
       row.setAttribute("aria-selected", String(line === selected));
       const head = make("div", "", "head");
-      head.append(make("span", ids[place], "id"), make("span", cells(place), "cells"));
+      head.append(make("span", ids[place], "id"), cells(place));
       const snippet = make("div", "", "snippet");
       row.append(head, snippet);
       row.addEventListener("click", () => select(line));
@@ -347,7 +352,8 @@
     }
   });
   const wanted = () => {
-    const id = decodeURIComponent(location.hash.match(/^#example=(.*)$/)?.[1] ?? "");
+    let id = location.hash.match(/^#example=(.*)$/)?.[1] ?? "";
+    try { id = decodeURIComponent(id); } catch { id = ""; }
     const line = id ? found.findIndex((place) => ids[place] === id) : -1;
     if (line >= 0) { root.scrollIntoView(); select(line, false); }
   };

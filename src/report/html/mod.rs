@@ -9,10 +9,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 mod charts;
+pub mod choose;
+pub mod compare;
 pub mod examples;
 mod figure;
+mod frame;
+mod interval;
+pub mod message;
 mod plot;
 mod report;
+pub mod runs;
 mod scoreboard;
 mod slices;
 mod steps;
@@ -98,6 +104,12 @@ fn policy(scripts: &[&str]) -> String {
     )
 }
 
+/// The policy that a page carries, for whoever sends it in a header too.
+pub fn policy_of(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"")?;
+    Some(rest.split_once('"')?.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +121,7 @@ mod tests {
         assert!(!page.contains('\u{202e}') && page.contains("&lt;b&gt;"));
         assert!(page.contains("default-src 'none'") && !page.contains("unsafe-inline"));
         assert_eq!(page.matches("<script>").count(), 1);
+        assert_eq!(policy_of(&page), Some(policy(&[SCRIPT]).as_str()));
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(super) struct Frame {
 impl Frame {
     /// A chart of the usual width.
     pub(super) fn new(height: f64, left: f64) -> Self {
-        Self { width: 520.0, height, left, right: 14.0, top: 16.0, bottom: 38.0 }
+        Self { width: 520.0, height, left, right: 22.0, top: 16.0, bottom: 38.0 }
     }
 
     /// A horizontal axis over the whole frame.

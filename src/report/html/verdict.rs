@@ -7,7 +7,8 @@ use crate::decide::{QuestionState, TriggerState, Verdict};
 use crate::measure::RunProvenance;
 use crate::report::Report;
 use crate::report::brief::{self, Decisive, LadderStep, TRIGGERS};
-use crate::report::terminal::{kebab, level as level_text, notes};
+use crate::report::figure::Form;
+use crate::report::terminal::{kebab, notes};
 use crate::units::format_usd;
 
 /// Suite, run, and where the answers come from.
@@ -71,7 +72,7 @@ fn decisive(one: &Decisive) -> Markup {
                 b.(class) { (one.says) }
                 @if let Some(target) = &one.target { " · target " (target) }
                 @if let Some(level) = level {
-                    span.soft { " · a " (level_text(Some(level))) " interval" }
+                    span.soft { " · a " (Form::Percent.value(level)) " interval" }
                 }
             }
         }

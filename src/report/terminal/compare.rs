@@ -1,21 +1,19 @@
 //! A comparison for a terminal.
 
 mod detail;
-mod words;
 
 use std::fmt::Write as _;
 
 use super::{percent_interval, points, table_or_list, wrap};
-use crate::measure::RunProvenance;
-use crate::measure::contrast::{Contrast, Correction, Test};
+use crate::measure::contrast::{Contrast, Correction};
 use crate::measure::side::Metric;
+use crate::report::compare::lines::{
+    COUNTS, MOST_SIDES, adjusted, days, heading, letter, level, named, notes, one_run, who,
+};
+use crate::report::compare::words::{counts, verdict};
 use crate::report::compare::{Compared, Comparison, Form, SideFacts};
 use crate::report::table::Table;
 use crate::text;
-use words::{counts, dropped, p_value, verdict};
-
-/// Sides that are described above a table; the rest is in `--json`.
-const MOST_SIDES: usize = 20;
 
 /// The whole comparison, at most about `width` columns wide, with so many flips.
 pub fn render(comparison: &Comparison, flips: usize, width: usize) -> String {
@@ -30,49 +28,6 @@ pub fn render(comparison: &Comparison, flips: usize, width: usize) -> String {
         _ => text.push_str(&table(comparison, width)),
     }
     text
-}
-
-fn heading(comparison: &Comparison) -> String {
-    let what = match comparison.form {
-        Form::Pair => "B against A on the same examples",
-        Form::Baseline => "each against A on the same examples",
-        Form::AllPairs => "all pairs on the same examples, for exploring",
-        Form::Runs => "each variant against itself, on the same examples",
-    };
-    let recorded = |side: &&SideFacts| side.provenance != RunProvenance::Live;
-    let source = match comparison.sides.iter().filter(recorded).count() {
-        0 => "live answers",
-        all if all == comparison.sides.len()
-            && comparison.sides.iter().all(|side| side.provenance == RunProvenance::Recorded) =>
-        {
-            "RECORDED answers"
-        }
-        _ => "answers partly live, partly RECORDED",
-    };
-    let run = one_run(comparison).map_or(String::new(), |run| format!("run {run} · "));
-    format!("{} · {run}{what} · {source}", comparison.suite)
-}
-
-/// The run, where all sides are of one.
-fn one_run(comparison: &Comparison) -> Option<&str> {
-    let first = comparison.sides.first()?.run.as_str();
-    comparison.sides.iter().all(|side| side.run == first).then_some(first)
-}
-
-/// The name of the rate that is compared.
-fn rate(comparison: &Comparison) -> String {
-    match comparison.metric {
-        Metric::Accuracy => format!("accuracy (mean of `{}`)", comparison.scorer),
-        Metric::Validity => "schema validity".to_owned(),
-    }
-}
-
-/// A, B, C …, and numbers beyond the alphabet.
-fn letter(place: usize) -> String {
-    u8::try_from(place)
-        .ok()
-        .filter(|place| *place < 26)
-        .map_or_else(|| format!("{}", place + 1), |place| char::from(b'A' + place).to_string())
 }
 
 /// Who is who; two runs have one line each.
@@ -104,27 +59,6 @@ fn sides(comparison: &Comparison, width: usize) -> String {
         let _ = writeln!(text, " and {more} more");
     }
     text
-}
-
-fn who(side: &SideFacts, of_run: bool) -> String {
-    let run = if of_run { format!(" of run {}", side.run) } else { String::new() };
-    let mut parts = vec![format!("{}{run}", side.variant)];
-    parts.push(text::one_line(&side.endpoints.join(", "), 200));
-    parts.push(format!("prompt {}", side.prompt));
-    parts.extend(side.settings.iter().cloned());
-    if side.repeats > 1 {
-        parts.push(format!("{} repeats", side.repeats));
-    }
-    parts.push(days(side));
-    parts.join(" · ")
-}
-
-fn days(side: &SideFacts) -> String {
-    match (&side.first_day, &side.last_day) {
-        (Some(first), Some(last)) if first != last => format!("asked {first} to {last}"),
-        (Some(first), _) => format!("asked {first}"),
-        _ => "never asked".to_owned(),
-    }
 }
 
 /// More than two sides.
@@ -188,20 +122,7 @@ fn fitted(table: Table, spare: &[&[usize]], width: usize) -> String {
     narrower.map_or_else(|| table_or_list(table.clone(), width), |table| table.to_text())
 }
 
-/// The level of a contrast's intervals, such as `98.33%`.
-fn level(contrast: Option<&Contrast>) -> String {
-    let percent = contrast.map_or(0.95, |contrast| contrast.difference.level) * 100.0;
-    format!("{}%", (percent * 100.0).round() / 100.0)
-}
-
-/// Won, lost, tied.
-const COUNTS: &str = "+/−/=";
-
 type Rows = (Vec<std::borrow::Cow<'static, str>>, Vec<Vec<String>>);
-
-fn named(comparison: &Comparison, place: usize) -> String {
-    comparison.sides.get(place).map_or(String::new(), |side| format!("{} {}", letter(place), side.name))
-}
 
 fn baseline_rows(comparison: &Comparison) -> Vec<Vec<String>> {
     let nothing = || super::NOTHING.to_owned();
@@ -275,67 +196,4 @@ fn contrast_row(name: String, contrast: &Contrast) -> Vec<String> {
         counts(contrast),
         verdict(contrast),
     ]
-}
-
-fn adjusted(contrast: &Contrast) -> String {
-    contrast.p_adjusted.or(contrast.p).map_or(super::NOTHING.into(), p_value)
-}
-
-/// How to read the table.
-fn notes(comparison: &Comparison) -> Vec<String> {
-    let count = comparison.comparisons.len();
-    let how = match comparison.correction {
-        Some(Correction::BenjaminiHochberg) => format!(
-            "exploratory: {count} pairs, p by Benjamini–Hochberg, which bounds the share of false leads and not the \
-             chance of one; the intervals are not corrected"
-        ),
-        _ => format!(
-            "p is corrected for {count} comparisons (Holm), the intervals are at level 1 − {}/{count}; a verdict needs \
-             both",
-            comparison.alpha
-        ),
-    };
-    let mut notes = vec![format!(
-        "{} in points, paired; {COUNTS}: examples on which it scored higher, lower, alike; {how}",
-        rate(comparison)
-    )];
-    notes.push(tests(comparison.comparisons.iter().map(|compared| &compared.contrast), comparison.seed));
-    let shared = comparison.form != Form::Runs;
-    for compared in comparison.comparisons.iter().take(if shared { 1 } else { MOST_SIDES }) {
-        let names: Vec<String> = if shared {
-            comparison.sides.iter().map(|side| side.name.clone()).collect()
-        } else {
-            [compared.a, compared.b]
-                .iter()
-                .filter_map(|place| Some(comparison.sides.get(*place)?.run.clone()))
-                .collect()
-        };
-        if let Some(left_out) = dropped(&compared.dropped, &names) {
-            let whom = match (shared, comparison.sides.get(compared.a)) {
-                (false, Some(side)) => format!("{}: ", side.variant),
-                _ => String::new(),
-            };
-            notes.push(format!("{whom}{left_out}"));
-        }
-    }
-    notes.push(GRADED.to_owned());
-    notes
-}
-
-/// What scores rest on.
-const GRADED: &str = "all answers are graded by the suite as it stands now";
-
-/// Which tests the p-values come from.
-fn tests<'a>(contrasts: impl Iterator<Item = &'a Contrast>, seed: u64) -> String {
-    let (mut plain, mut clusters) = (false, None);
-    for contrast in contrasts {
-        match contrast.test {
-            Test::McnemarMidP => plain = true,
-            Test::SignFlip => clusters = clusters.max(Some(contrast.clusters)),
-        }
-    }
-    let flip = clusters.map(|clusters| format!("sign-flip over {clusters} clusters (drawn with seed {seed} above 20)"));
-    let plain = plain.then(|| "McNemar's mid-p".to_owned());
-    let both: Vec<String> = plain.into_iter().chain(flip).collect();
-    format!("p-values: {}", both.join("; "))
 }

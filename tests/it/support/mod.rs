@@ -1,6 +1,7 @@
 //! What the tests are made of: a project in a folder of its own, and a server that follows a script.
 
 pub(crate) mod batch;
+pub(crate) mod browser;
 pub(crate) mod project;
 pub(crate) mod redact;
 pub(crate) mod server;

@@ -138,6 +138,11 @@ impl Project {
         command
     }
 
+    /// Every byte of the store.
+    pub(crate) fn read_store(&self) -> Vec<u8> {
+        std::fs::read(self.path(".ceiling/store.db")).unwrap()
+    }
+
     /// Every byte of every file below the project, with its path.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn below(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {

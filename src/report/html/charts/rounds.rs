@@ -149,16 +149,31 @@ fn lines(series: &[Series], band: Option<&Band>, target: Option<f64>, name: &str
             line.target x1=(frame.left) x2=(frame.width - frame.right) y1=(y.at(target)) y2=(y.at(target)) {}
             text.target-name x=(frame.left + 4.0) y=(y.at(target) - 4.0) { "target " (Form::Percent.exact(target)) }
         }
-        @for one in series { (line(one, &x, &y)) }
+        @for (one, top) in series.iter().zip(name_tops(series, &y)) { (line(one, &x, &y, top)) }
     })
 }
 
-fn line(series: &Series, x: &Scale, y: &Scale) -> Markup {
+/// Heights for the names beside the first points, none on another.
+fn name_tops(series: &[Series], y: &Scale) -> Vec<f64> {
+    const APART: f64 = 13.0;
+    let mut taken: Vec<f64> = Vec::new();
+    for one in series {
+        let first = one.points.first().and_then(|(_, accuracy, _)| accuracy.point).map_or(y.from, |point| y.at(point));
+        let mut top = (first - 9.0).max(12.0);
+        while taken.iter().any(|other| (other - top).abs() < APART) {
+            top -= APART;
+        }
+        taken.push(top);
+    }
+    taken
+}
+
+fn line(series: &Series, x: &Scale, y: &Scale, name_top: f64) -> Markup {
     let places: Vec<(f64, f64)> =
         series.points.iter().filter_map(|(at, accuracy, _)| Some((x.at(*at), y.at(accuracy.point?)))).collect();
     let step = |(place, (x, y)): (usize, &(f64, f64))| format!("{}{x} {y}", if place == 0 { "M" } else { " L" });
     let path: String = places.iter().enumerate().map(step).collect();
-    let last = places.last().copied().unwrap_or_default();
+    let first = places.first().copied().unwrap_or_default();
     html! {
         g.(series.kind.class()) data-kind=(series.kind.class()) {
             path.line d=(path) {}
@@ -173,7 +188,7 @@ fn line(series: &Series, x: &Scale, y: &Scale) -> Markup {
                 }
             }
             @if !series.name.is_empty() {
-                text.tick x=(last.0 - 8.0) y=((last.1 - 10.0).max(12.0)) text-anchor="end" { (short(&series.name, 28)) }
+                text.tick x=(first.0 + 9.0) y=(name_top) { (short(&series.name, 28)) }
             }
         }
     }

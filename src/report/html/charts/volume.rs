@@ -6,23 +6,31 @@ use super::{framed, nothing};
 use crate::decide::BreakEven;
 use crate::report::Report;
 use crate::report::figure::Form;
-use crate::report::html::plot::{Frame, Kind, Scale, Spacing, logarithmic_span};
+use crate::report::html::plot::{Frame, Kind, Scale, Spacing, logarithmic_span, round, short};
+use crate::suite::Range;
 use crate::units::{format_usd, group_thousands};
 
 const TITLE: &str = "Cost a month against volume";
 
-/// A straight cost: so much a request, and so much a month whatever the volume.
-struct Line {
-    name: String,
-    kind: Kind,
+/// A cost that is straight in the volume: so much a request, and so much a month whatever the volume.
+#[derive(Clone, Copy)]
+struct Cost {
     usd_per_request: f64,
     usd_per_month: f64,
 }
 
-impl Line {
-    fn at(&self, volume: f64) -> f64 {
-        self.usd_per_request * volume + self.usd_per_month
+impl Cost {
+    fn at(self, volume: f64) -> f64 {
+        (self.usd_per_request * volume + self.usd_per_month).max(0.0)
     }
+}
+
+/// What a tuned model costs at the cheap end of every range, in the middle, and at the dear end.
+struct Trained {
+    name: String,
+    cheap: Cost,
+    middle: Cost,
+    dear: Cost,
 }
 
 /// The chart; where costs are not known it says so.
@@ -40,90 +48,126 @@ pub(super) fn chart(report: &Report) -> Markup {
             "What training costs and how many requests a month brings are not configured ([economics]).",
         );
     };
-    let mut lines = vec![Line {
-        name: now.variant.id.to_string(),
-        kind: Kind::Prompted,
-        usd_per_request: each,
-        usd_per_month: 0.0,
-    }];
-    lines.extend(trained(known, each));
+    let prompted = Cost { usd_per_request: each, usd_per_month: 0.0 };
+    let trained = trained(known, each);
     let caption = html! {
         (known.explanation) ". "
-        @if lines.len() > 1 {
-            "The tuned line spreads what training costs over " (Form::Months.exact(known.horizon_months)) " and adds upkeep, each in the middle of its range. Shaded: the volume that is expected."
+        @if trained.is_some() {
+            "Tuned: training spread over " (Form::Months.exact(known.horizon_months))
+            ", with upkeep; the band runs from the cheap to the dear end of every range. Shaded: the volume that is expected."
         }
     };
+    let lines = Lines { name: now.variant.id.to_string(), prompted, trained };
     framed(TITLE, &caption, &drawn(known, &lines, verdict.triggers.t4.target))
 }
 
-fn middle(range: crate::suite::Range) -> f64 {
-    f64::midpoint(range.low, range.high)
+struct Lines {
+    name: String,
+    prompted: Cost,
+    trained: Option<Trained>,
 }
 
-fn trained(known: &BreakEven, now: f64) -> Option<Line> {
-    let (variant, saving) = (known.variant.as_ref()?, known.saving_usd?.point?);
-    let fixed = middle(known.fixed_usd) / known.horizon_months + middle(known.upkeep_usd_per_month);
-    (known.horizon_months > 0.0 && fixed.is_finite()).then(|| Line {
+fn trained(known: &BreakEven, now: f64) -> Option<Trained> {
+    let (variant, saving) = (known.variant.as_ref()?, known.saving_usd?);
+    let (fixed, upkeep) = (known.fixed_usd, known.upkeep_usd_per_month);
+    let cost = |saving: f64, fixed: f64, upkeep: f64| Cost {
+        usd_per_request: now - saving,
+        usd_per_month: fixed / known.horizon_months + upkeep,
+    };
+    let usable =
+        known.horizon_months > 0.0 && fixed.high.is_finite() && saving.low.is_finite() && saving.high.is_finite();
+    let middle = |range: Range| f64::midpoint(range.low, range.high);
+    usable.then_some(Trained {
         name: variant.to_string(),
-        kind: Kind::Tuned,
-        usd_per_request: (now - saving).max(0.0),
-        usd_per_month: fixed,
+        cheap: cost(saving.high, fixed.low, upkeep.low),
+        middle: cost(saving.point?, middle(fixed), middle(upkeep)),
+        dear: cost(saving.low, fixed.high, upkeep.high),
     })
 }
 
-/// Where the two lines meet, if they do.
-fn meeting(lines: &[Line]) -> Option<f64> {
-    let [now, trained] = lines else { return None };
-    let saving = now.usd_per_request - trained.usd_per_request;
-    (saving > 0.0).then(|| trained.usd_per_month / saving)
-}
-
-fn drawn(known: &BreakEven, lines: &[Line], budget: Option<f64>) -> Markup {
+fn drawn(known: &BreakEven, lines: &Lines, budget: Option<f64>) -> Markup {
     let frame = Frame::new(300.0, 64.0);
-    let meets = meeting(lines);
     let volumes = known.requests_per_month;
-    let around = [volumes.low / 10.0, volumes.high * 10.0].into_iter().chain(meets);
+    let around = [volumes.low / 10.0, volumes.high * 10.0].into_iter().chain(known.volume_low).chain(known.volume_high);
     let x = frame.x(logarithmic_span(around).unwrap_or((1e3, 1e6)), Spacing::Logarithmic);
-    let ends = lines.iter().flat_map(|line| [line.at(x.low), line.at(x.high)]).chain(budget);
+    let all = [Some(lines.prompted), lines.trained.as_ref().map(|trained| trained.middle)];
+    let ends = all.into_iter().flatten().flat_map(|cost| [cost.at(x.low), cost.at(x.high)]).chain(budget);
     let y = frame.y(logarithmic_span(ends).unwrap_or((1.0, 1e4)), Spacing::Logarithmic);
+    let (left, right) = (x.at(volumes.low), x.at(volumes.high));
     frame.picture("Cost a month against requests a month", &html! {
-        rect.band x=(x.at(volumes.low)) y=(frame.top) width=((x.at(volumes.high) - x.at(volumes.low)).max(2.0)) height=(frame.height - frame.bottom - frame.top) {}
+        rect.band x=(left) y=(frame.top) width=((right - left).max(2.0)) height=(frame.height - frame.bottom - frame.top) {}
+        line.edge x1=(left) x2=(left) y1=(frame.top) y2=(frame.height - frame.bottom) {}
+        line.edge x1=(right) x2=(right) y1=(frame.top) y2=(frame.height - frame.bottom) {}
+        text.tick x=(round(f64::midpoint(left, right))) y=(frame.top - 4.0) text-anchor="middle" { "expected " (expected(volumes)) }
         (frame.y_axis(&y, format_usd))
         (frame.x_axis(&x, "requests a month", |tick| group_thousands(tick.round() as i128)))
         @if let Some(budget) = budget {
             line.target x1=(frame.left) x2=(frame.width - frame.right) y1=(y.at(budget)) y2=(y.at(budget)) {}
             text.target-name x=(frame.left + 4.0) y=(y.at(budget) - 4.0) { "budget " (format_usd(budget)) }
         }
-        @for line in lines { (one(line, &x, &y)) }
-        @if let (Some(meets), Some(now)) = (meets, lines.first()) {
-            @let says = format!("break-even within the horizon at {} requests a month", group_thousands(meets.round() as i128));
-            g data-tip=(says) tabindex="0" role="img" aria-label=(says) {
-                circle.hollow cx=(x.at(meets)) cy=(y.at(now.at(meets))) r="6" stroke="currentColor" {}
-                text x=(x.at(meets)) y=(y.at(now.at(meets)) - 12.0) text-anchor="middle" { "break-even " (group_thousands(meets.round() as i128)) }
-            }
+        (line(&lines.name, Kind::Prompted, lines.prompted, &x, &y))
+        @if let Some(trained) = &lines.trained {
+            g.tuned { path.area opacity="0.2" d=(band(trained, &x, &y)) {} }
+            (line(&trained.name, Kind::Tuned, trained.middle, &x, &y))
+        }
+        @for (volume, end) in [(known.volume_low, "cheap"), (known.volume_high, "dear")] {
+            @if let Some(volume) = volume { (break_even(volume, end, lines.prompted, &x, &y)) }
         }
     })
 }
 
-fn one(line: &Line, x: &Scale, y: &Scale) -> Markup {
-    // A sum is no straight line on logarithmic axes.
-    const STEPS: u32 = 60;
-    let volume = |step: u32| x.low * (x.high / x.low).powf(f64::from(step) / f64::from(STEPS));
-    let path: String = (0..=STEPS)
-        .map(|step| {
-            format!("{}{} {}", if step == 0 { "M" } else { " L" }, x.at(volume(step)), y.at(line.at(volume(step))))
-        })
-        .collect();
-    let says = format!(
-        "{}: {} a request, {} a month beside",
-        line.name,
-        format_usd(line.usd_per_request),
-        format_usd(line.usd_per_month)
-    );
+fn expected(volumes: Range) -> String {
+    let count = |volume: f64| group_thousands(volume.round() as i128);
+    if volumes.low == volumes.high {
+        count(volumes.low)
+    } else {
+        format!("{} to {}", count(volumes.low), count(volumes.high))
+    }
+}
+
+/// Where prompting and the tuned model cost alike within the horizon.
+fn break_even(volume: f64, end: &str, prompted: Cost, x: &Scale, y: &Scale) -> Markup {
+    let volume_text = group_thousands(volume.ceil() as i128);
+    let says = format!("break-even at the {end} end of every range: {volume_text} requests a month");
+    let (left, top) = (x.at(volume), y.at(prompted.at(volume)));
     html! {
-        g.(line.kind.class()) data-kind=(line.kind.class()) data-tip=(says) tabindex="0" role="img" aria-label=(says) {
-            path.line d=(path) {}
-            text.tick x=(x.to - 4.0) y=(y.at(line.at(x.high)) - 6.0) text-anchor="end" { (crate::report::html::plot::short(&line.name, 24)) }
+        g.bound data-tip=(says) tabindex="0" role="img" aria-label=(says) {
+            circle.hollow cx=(left) cy=(top) r="5.5" {}
+            text.tick x=(left) y=(if end == "cheap" { top + 18.0 } else { top - 10.0 }) text-anchor="middle" { (volume_text) }
+        }
+    }
+}
+
+/// Steps of a curve: a sum is no straight line on logarithmic axes.
+const STEPS: u32 = 60;
+
+fn volumes(x: &Scale) -> impl DoubleEndedIterator<Item = f64> {
+    let (low, high) = (x.low, x.high);
+    (0..=STEPS).map(move |step| low * (high / low).powf(f64::from(step) / f64::from(STEPS)))
+}
+
+fn path(places: impl Iterator<Item = (f64, f64)>) -> String {
+    let step = |(step, (x, y)): (usize, (f64, f64))| format!("{}{x} {y}", if step == 0 { "M" } else { " L" });
+    places.enumerate().map(step).collect()
+}
+
+fn band(trained: &Trained, x: &Scale, y: &Scale) -> String {
+    let forth = volumes(x).map(|volume| (x.at(volume), y.at(trained.cheap.at(volume))));
+    let back = volumes(x).rev().map(|volume| (x.at(volume), y.at(trained.dear.at(volume))));
+    path(forth.chain(back)) + " Z"
+}
+
+fn line(name: &str, kind: Kind, cost: Cost, x: &Scale, y: &Scale) -> Markup {
+    let beside = if cost.usd_per_month > 0.0 {
+        format!(" and {} a month beside", format_usd(cost.usd_per_month))
+    } else {
+        String::new()
+    };
+    let says = format!("{name}: {} a request{beside}", format_usd(cost.usd_per_request));
+    html! {
+        g.(kind.class()) data-kind=(kind.class()) data-tip=(says) tabindex="0" role="img" aria-label=(says) {
+            path.line d=(path(volumes(x).map(|volume| (x.at(volume), y.at(cost.at(volume)))))) {}
+            text.tick x=(x.from + 8.0) y=(y.at(cost.at(x.low)) - 8.0) { (short(name, 24)) }
         }
     }
 }

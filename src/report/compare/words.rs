@@ -2,18 +2,19 @@
 
 use crate::measure::contrast::{Contrast, NonInferiority, Unsettled};
 use crate::measure::matching::Dropped;
+use crate::report::figure::signed;
 use crate::report::terminal::{NOTHING, points};
 use crate::stats::equivalence::NonInferiorityVerdict;
 use crate::stats::paired::PairedVerdict;
 use crate::units::group_thousands;
 
 /// A p-value with four decimals, or that it is smaller.
-pub(super) fn p_value(p: f64) -> String {
+pub(in crate::report) fn p_value(p: f64) -> String {
     if p < 0.0001 { "<0.0001".to_owned() } else { format!("{p:.4}") }
 }
 
 /// Won, lost, tied.
-pub(super) fn counts(contrast: &Contrast) -> String {
+pub(in crate::report) fn counts(contrast: &Contrast) -> String {
     if contrast.n == 0 {
         return NOTHING.to_owned();
     }
@@ -21,7 +22,7 @@ pub(super) fn counts(contrast: &Contrast) -> String {
 }
 
 /// The verdict in a table's cell.
-pub(super) fn verdict(contrast: &Contrast) -> String {
+pub(in crate::report) fn verdict(contrast: &Contrast) -> String {
     match contrast.verdict {
         PairedVerdict::Better => "better".to_owned(),
         PairedVerdict::Worse => "worse".to_owned(),
@@ -40,7 +41,7 @@ fn examples(n: u64) -> String {
 }
 
 /// The answer in a sentence.
-pub(super) fn headline(contrast: &Contrast, rate: &str) -> String {
+pub(in crate::report) fn headline(contrast: &Contrast, rate: &str) -> String {
     let figures = || {
         let p = contrast.p.map_or(String::new(), |p| format!(", p {}", p_value(p)));
         format!("{} points{p}", points(&contrast.difference))
@@ -78,12 +79,12 @@ fn unsettled(contrast: &Contrast) -> String {
 }
 
 /// Whether B is not worse, in a sentence without a subject.
-pub(super) fn not_worse(found: &NonInferiority) -> String {
+pub(in crate::report) fn not_worse(found: &NonInferiority) -> String {
     let percent = found.level * 100.0;
     let interval = format!(
         "{percent:.0}% interval {} to {} points",
-        super::super::signed(found.interval.low * 100.0, 1),
-        super::super::signed(found.interval.high * 100.0, 1)
+        signed(found.interval.low * 100.0, 1),
+        signed(found.interval.high * 100.0, 1)
     );
     match found.verdict {
         NonInferiorityVerdict::Better => format!("better ({interval})"),
@@ -103,7 +104,7 @@ pub(super) fn not_worse(found: &NonInferiority) -> String {
 }
 
 /// What is left out and why; `None` where nothing is. `names` are the sides'.
-pub(super) fn dropped(dropped: &Dropped, names: &[String]) -> Option<String> {
+pub(in crate::report) fn dropped(dropped: &Dropped, names: &[String]) -> Option<String> {
     if dropped.examples == 0 {
         return None;
     }
