@@ -1,9 +1,9 @@
 //! `ceiling compare`: variants, runs, providers or prompts on the same examples.
 
 mod detail;
-mod flips;
-mod names;
-mod sides;
+pub(super) mod flips;
+pub(super) mod names;
+pub(super) mod sides;
 mod warnings;
 
 use std::path::PathBuf;
@@ -200,7 +200,7 @@ impl Comparing<'_> {
     fn runs(&self, pairs: &[[usize; 2]]) -> Result<Comparison, Error> {
         let matched: Vec<Matching> = pairs.iter().map(|pair| self.matching(pair)).collect();
         if let (true, Some(pair)) = (matched.iter().all(|matched| matched.common == 0), pairs.first()) {
-            return Err(self.nothing_common(pair, &matched[0]));
+            return Err(self.sides.nothing_common(pair, &matched[0]));
         }
         let found = pairs.iter().zip(&matched).map(|(pair, matched)| {
             let found = self.contrast(*pair, matched, pairs.len(), None)?;
@@ -218,28 +218,7 @@ impl Comparing<'_> {
     /// The examples that these sides have in common; at least one.
     fn matched(&self, places: &[usize]) -> Result<Matching, Error> {
         let matched = self.matching(places);
-        if matched.common == 0 { Err(self.nothing_common(places, &matched)) } else { Ok(matched) }
-    }
-
-    fn nothing_common(&self, places: &[usize], matched: &Matching) -> Error {
-        let name = |place: &usize| {
-            let side = &self.sides.all[*place].name;
-            format!("`{}:{}`", side.run.name, side.variant)
-        };
-        let names: Vec<String> = places.iter().map(name).collect();
-        let mut why: Vec<String> = names
-            .iter()
-            .zip(&matched.dropped.not_asked)
-            .filter(|(_, count)| **count > 0)
-            .map(|(name, count)| format!("{count} were not asked of {name}"))
-            .collect();
-        if matched.dropped.changed > 0 {
-            why.push(format!("{} have another input or expected answer", matched.dropped.changed));
-        }
-        Error::usage(
-            format!("{} have no example in common: of all ids, {}", names.join(" and "), why.join(", ")),
-            "examples are paired by id, on the same input and the same expected answer",
-        )
+        if matched.common == 0 { Err(self.sides.nothing_common(places, &matched)) } else { Ok(matched) }
     }
 
     fn contrast(

@@ -8,6 +8,7 @@ mod compare;
 mod decide;
 mod early;
 pub mod exit;
+mod flips;
 mod interrupts;
 mod measuring;
 mod output;
@@ -69,6 +70,8 @@ pub enum Command {
     Show(show::ShowArgs),
     /// Compare variants or runs on the same examples: paired difference, flips, slices.
     Compare(compare::CompareArgs),
+    /// Show the examples on which two sides differ, with both answers.
+    Flips(flips::FlipsArgs),
     /// Report a run: for a terminal, a browser, a pull request, a notebook.
     Report(report::ReportArgs),
     /// Show the store's runs in a browser: the list, each report, any two compared.
@@ -93,6 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
+        Command::Flips(args) => flips::flips(&args, printer),
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
         Command::Record(args) => record::record(&args, printer),

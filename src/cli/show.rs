@@ -1,6 +1,5 @@
 //! `ceiling show`: one example of a run whole.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,13 +11,17 @@ use super::printer::Printer;
 use super::retrieval::Retrieved;
 use super::{assemble, measuring};
 use crate::error::Error;
+use crate::exchange::Outcome;
 use crate::measure::grade::{GradedTrial, Grader};
-use crate::score::Grade;
+use crate::provider::WireKind;
+use crate::report::prose::value_text;
+use crate::report::show::{ShownTrial, Wanted, heading};
+use crate::score::answer::Answer;
 use crate::store::{RunRow, Store, StoredTrial};
 use crate::suite::Suite;
-use crate::text;
-use crate::trial::{Delivery, Received};
+use crate::trial::Delivery;
 use crate::wire;
+use crate::wire::conversation::{Message, conversation};
 
 /// Flags of `ceiling show`.
 #[derive(Debug, Clone, Args)]
@@ -33,7 +36,10 @@ pub struct ShowArgs {
     /// The suite's folder, where it is no longer where the run found it.
     #[arg(long, value_name = "FOLDER", env = "CEILING_SUITE")]
     pub suite: Option<PathBuf>,
-    /// The raw body as received, not only the text.
+    /// The whole conversation, shots and all, and what else the request says.
+    #[arg(long, env = "CEILING_REQUEST")]
+    pub request: bool,
+    /// Both bodies whole too: the request, and the answer as received.
     #[arg(long, env = "CEILING_RAW")]
     pub raw: bool,
     /// Where runs are kept.
@@ -67,15 +73,14 @@ pub(super) fn show(args: &ShowArgs, printer: Printer) -> Result<Exit, Error> {
     for trial in &trials {
         let Some(&place) = places.get(trial.variant.as_str()) else { continue };
         let replies = measuring::replies(&store, &grader, place, trial)?;
-        let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-        let retrieved = retrieval.shown(place, &trial.example);
-        shown.push(Shown { trial, graded, grader: &grader, place, retrieved });
+        let one = Shown::new(trial, &grader, place, replies.as_ref());
+        shown.push(Shown { retrieved: retrieval.shown(place, &trial.example), ..one });
     }
-    if let Some(first) = trials.first() {
-        printer.text(&heading(&run, first));
-    }
+    let wanted = Wanted { request: args.request, raw: args.raw, width: printer.width() };
+    printer.text(&heading(&run.name, &trials[0].example, wanted.width));
+    let repeats = trials.iter().map(|trial| trial.repeat + 1).max().unwrap_or(1);
     for one in &shown {
-        printer.text(&one.text(args.raw));
+        printer.text(&one.text(repeats, wanted));
     }
     printer.value(&json!({"run": run.name, "example": args.example, "trials": shown.iter().map(Shown::value).collect::<Vec<_>>()}));
     super::DONE
@@ -93,107 +98,50 @@ pub(super) fn suite_of(run: &RunRow, folder: Option<&Path>) -> Result<(Suite, Gr
     Ok((suite, grader))
 }
 
-fn heading(run: &RunRow, trial: &StoredTrial) -> String {
-    let example = &trial.example;
-    let mut heading = format!("run {} · example {}\n", run.name, example.id);
-    let _ = writeln!(heading, "input     {}", text::one_line(&shown_json(&example.input), 2000));
-    let _ = writeln!(heading, "expected  {}", text::one_line(&shown_json(&example.expected), 2000));
-    if let Some(cluster) = &example.cluster {
-        let _ = writeln!(heading, "cluster   {}", text::one_line(cluster, 200));
-    }
-    heading
-}
-
-fn shown_json(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 /// A trial with its grades.
 struct Shown<'a> {
     trial: &'a StoredTrial,
+    outcome: Outcome,
+    answer: Option<Answer>,
     graded: GradedTrial,
     grader: &'a Grader,
-    place: usize,
+    messages: Option<Vec<Message>>,
     retrieved: Option<Retrieved>,
 }
 
-impl Shown<'_> {
-    fn text(&self, raw: bool) -> String {
-        let exchange = &self.trial.exchange;
-        let mut text = format!("\n{} (repeat {}) · {}\n", self.trial.variant, self.trial.repeat, exchange.endpoint);
-        let line = |text: &mut String, name: &str, value: String| {
-            let _ = writeln!(text, "  {name:<10}{value}");
-        };
-        let outcome = self.reading().outcome;
-        let failure = outcome
-            .failure()
-            .map_or(String::new(), |failure| format!(": {} ({})", failure.message, failure.kind.as_str()));
-        line(&mut text, "outcome", format!("{}{failure}", outcome.as_str()));
-        if let Some(completion) = outcome.completion() {
-            line(&mut text, "answer", text::one_line(&completion.text, 4000));
+impl<'a> Shown<'a> {
+    fn new(trial: &'a StoredTrial, grader: &'a Grader, place: usize, replies: Option<&Value>) -> Self {
+        let kind = grader.endpoint(place).map_or(WireKind::OpenaiChat, |facts| facts.wire);
+        Self {
+            trial,
+            outcome: wire::read(kind, &trial.exchange.received).outcome,
+            answer: grader.judged(place, &trial.exchange),
+            graded: grader.grade(place, &trial.example, &trial.exchange, replies),
+            grader,
+            messages: conversation(kind, &trial.exchange.request_body),
+            retrieved: None,
         }
-        let valid = match (&self.graded.violation, self.graded.valid_strict) {
-            (_, true) => "yes".to_owned(),
-            (Some(violation), false) => format!("no: {}", text::one_line(violation, 300)),
-            (None, false) => "no".to_owned(),
-        };
-        line(&mut text, "valid", format!("{valid}; lenient: {}", if self.graded.valid_lenient { "yes" } else { "no" }));
-        for (scorer, grade) in self.grader.scorer_ids().zip(&self.graded.scores) {
-            let grade = match grade {
-                Grade::Scored(score) => format!("{score:.3}"),
-                Grade::Unscored(reason) => format!("unscored: {}", text::one_line(reason, 300)),
-            };
-            line(&mut text, "score", format!("{scorer} {grade}"));
-        }
-        if let Some(retrieved) = &self.retrieved {
-            line(&mut text, "documents", text::one_line(&retrieved.to_string(), 2000));
-        }
-        line(&mut text, "timing", self.timing());
-        line(&mut text, "usage", serde_json::to_string(&self.graded.usage).unwrap_or_default());
-        line(&mut text, "cost", self.graded.cost.map_or("unknown".into(), |cost| cost.to_string()));
-        for attempt in &exchange.attempts {
-            line(
-                &mut text,
-                "attempt",
-                format!("{} after {:.0} ms: {}", attempt.kind.as_str(), attempt.took_ms, attempt.message),
-            );
-        }
-        line(&mut text, "request", text::one_line(&String::from_utf8_lossy(&exchange.request_body), 20_000));
-        if raw {
-            let body = match &exchange.received {
-                Received::Answer { body, .. } | Received::Broken { body, .. } => body,
-            };
-            let _ = writeln!(text, "  raw\n{}", text::printable(&String::from_utf8_lossy(body)));
-        }
-        text
     }
 
-    fn reading(&self) -> wire::Reading {
-        let kind = self.grader.endpoint(self.place).map_or(crate::provider::WireKind::OpenaiChat, |facts| facts.wire);
-        wire::read(kind, &self.trial.exchange.received)
-    }
-
-    fn timing(&self) -> String {
-        let exchange = &self.trial.exchange;
-        if exchange.delivery == Delivery::Batch {
-            let stored = if self.trial.reused { "; answer from the store" } else { "" };
-            return format!("not measured: came in a batch of {} requests{stored}", exchange.in_flight);
-        }
-        let first = self.graded.ttft_ms.map_or("no first token".into(), |ms| format!("first token {ms:.1} ms"));
-        let source = match exchange.provenance {
-            crate::trial::Provenance::Live => "measured",
-            crate::trial::Provenance::Recorded => "recorded",
+    fn text(&self, repeats: u32, wanted: Wanted) -> String {
+        let shown = ShownTrial {
+            variant: &self.trial.variant,
+            repeat: (self.trial.repeat, repeats),
+            exchange: &self.trial.exchange,
+            reused: self.trial.reused,
+            outcome: &self.outcome,
+            answer: self.answer.as_ref(),
+            graded: &self.graded,
+            scorers: self.grader.scorer_ids().collect(),
+            documents: self.retrieved.as_ref().map(ToString::to_string),
+            messages: self.messages.clone(),
         };
-        let stored = if self.trial.reused { ", answer from the store" } else { "" };
-        format!(
-            "{first}, total {:.1} ms ({source}{stored}; {} requests under way)",
-            exchange.timing.total_ms, exchange.in_flight
-        )
+        shown.text(&value_text(&self.trial.example.input), wanted)
     }
 
     fn value(&self) -> Value {
         let exchange = &self.trial.exchange;
-        let outcome = self.reading().outcome;
+        let outcome = &self.outcome;
         let scores: serde_json::Map<String, Value> = self
             .grader
             .scorer_ids()
@@ -222,6 +170,7 @@ impl Shown<'_> {
             "usage": self.graded.usage,
             "cost_usd": self.graded.cost.map(|cost| cost.as_f64()),
             "attempts": exchange.attempts,
+            "messages": self.messages,
             "request": serde_json::from_slice::<Value>(&exchange.request_body).unwrap_or_default(),
             "request_hash": exchange.request_digest,
         })

@@ -275,6 +275,11 @@ impl Grader {
         self.answer(variant, &self.read(variant, exchange)?.outcome)?.value
     }
 
+    /// The answer of a trial as the suite parses it, with what is wrong with it; `None` where there is none.
+    pub fn judged(&self, variant: usize, exchange: &Exchange) -> Option<Answer> {
+        self.answer(variant, &self.read(variant, exchange)?.outcome)
+    }
+
     /// What a trial's exchange says, read on the wire of the variant's endpoint.
     pub fn read(&self, variant: usize, exchange: &Exchange) -> Option<Reading> {
         self.endpoint(variant).map(|endpoint| wire::read(endpoint.wire, &exchange.received))

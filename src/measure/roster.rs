@@ -130,6 +130,18 @@ impl Roster {
         self.slices.all()
     }
 
+    /// Those of `places` that belong to a slice; `None` where there is no such slice.
+    pub fn within(&self, tag: &str, value: &str, places: &[u32]) -> Option<Vec<u32>> {
+        let (_, _, slice) = self.slices().find(|(known, of, _)| *known == tag && *of == value)?;
+        let belongs = |place: &u32| self.slices_of(*place as usize).contains(&slice);
+        Some(places.iter().copied().filter(belongs).collect())
+    }
+
+    /// The values of a tag that has slices.
+    pub fn values(&self, tag: &str) -> Vec<&str> {
+        self.slices().filter(|(known, _, _)| *known == tag).map(|(_, value, _)| value).collect()
+    }
+
     /// The tags that have slices.
     pub fn tags(&self) -> Vec<&str> {
         let mut tags: Vec<&str> = self.slices.all().map(|(tag, _, _)| tag).collect();

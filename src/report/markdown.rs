@@ -79,7 +79,7 @@ fn figure(figure: &Figure) -> String {
 }
 
 fn exact(level: f64) -> String {
-    Form::Percent.exact((level * 1e6).round() / 1e6)
+    Form::Percent.exact((level * 1e4).round() / 1e4)
 }
 
 fn figures(figures: &[Decisive]) -> String {
@@ -143,6 +143,9 @@ fn row(measured: &VariantMeasurements) -> Vec<String> {
     let id = match measured.standing {
         Some(Standing::Best) => format!("▲ **{id}**"),
         Some(Standing::Tied) => format!("≈ {id}"),
+        _ if measured.variant.retrieve.as_ref().is_some_and(|retrieve| retrieve.is_oracle()) => {
+            format!("{id} (a bound, nothing to ship)")
+        }
         _ => id,
     };
     let accuracy = Figure::estimate(&measured.accuracy, Form::Percent, "").text();

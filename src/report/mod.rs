@@ -4,14 +4,17 @@ pub mod brief;
 pub mod compare;
 pub mod explain;
 pub mod figure;
+pub mod flips;
 pub mod html;
 pub mod json;
 pub mod look;
 pub mod markdown;
 pub mod plan;
+pub mod prose;
 pub mod retrieval;
 pub mod rows;
 pub mod schema_sent;
+pub mod show;
 pub mod table;
 pub mod terminal;
 

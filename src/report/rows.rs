@@ -16,18 +16,21 @@ pub use variants::{VariantRow, variant_columns};
 /// What a cell of a text column is, if anything.
 pub type Text<'a> = Option<Cow<'a, str>>;
 
+/// What takes a cell from a row.
+type Take<R, T> = Box<dyn Fn(&R) -> Option<T>>;
+
 /// Where a column's cells come from. A cell that is `None` is not known, which is neither zero nor empty.
 pub enum Get<R> {
     /// Text, whole and untrusted.
     Text(Box<dyn for<'a> Fn(&'a R) -> Text<'a>>),
     /// A count, or a time in a whole unit.
-    Integer(Box<dyn Fn(&R) -> Option<i64>>),
+    Integer(Take<R, i64>),
     /// A number.
-    Number(Box<dyn Fn(&R) -> Option<f64>>),
+    Number(Take<R, f64>),
     /// Yes or no.
-    Flag(Box<dyn Fn(&R) -> Option<bool>>),
+    Flag(Take<R, bool>),
     /// A moment, in milliseconds since 1970-01-01 UTC.
-    Moment(Box<dyn Fn(&R) -> Option<i64>>),
+    Moment(Take<R, i64>),
 }
 
 /// A column of rows `R`.

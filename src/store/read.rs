@@ -356,3 +356,21 @@ pub(super) fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
 pub(super) fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, error.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_opened_to_read_keeps_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let writable = Store::open(&path).unwrap();
+        let replies = [(Digest::of(b"question"), "{}".to_owned())];
+        let looking = Store::open_to_read(&path).unwrap();
+        assert!(looking.is_read_only() && !writable.is_read_only());
+        assert!(looking.keep_replies(&replies).is_err());
+        writable.keep_replies(&replies).unwrap();
+        assert_eq!(looking.reply(&replies[0].0).unwrap().as_deref(), Some("{}"));
+    }
+}

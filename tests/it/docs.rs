@@ -11,6 +11,7 @@ const COMMANDS: &[&[&str]] = &[
     &["runs"],
     &["show"],
     &["compare"],
+    &["flips"],
     &["decide"],
     &["record"],
     &["report"],

@@ -31,7 +31,7 @@ impl Gate {
 }
 
 /// A server that answers [`BEFORE`] requests and holds the others until the gate opens.
-fn holding() -> (ScriptedServer, Arc<Gate>) {
+pub(crate) fn holding() -> (ScriptedServer, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let held = Arc::clone(&gate);
     let server = ScriptedServer::start(move |request, number| {
@@ -54,7 +54,7 @@ fn trials(project: &Project) -> u64 {
 }
 
 /// Starts a run and waits until the first answers are committed and two requests are held.
-fn half_way(project: &Project, server: &ScriptedServer) -> Child {
+pub(crate) fn half_way(project: &Project, server: &ScriptedServer) -> Child {
     half_way_with(project, server, &[])
 }
 
@@ -227,9 +227,7 @@ fn a_trial_is_shown_whole() {
     let project = Project::new().suite("tiny").live(&server);
     project.run(RUN).exits(0);
     let shown = project.run(["show", "last", "e01"]).exits(0);
-    for part in
-        ["the ball number 1 looks green", "{\"label\":\"red\"}", "label 0.000", "label 1.000", "request", "usage"]
-    {
+    for part in ["the ball number 1 looks green", "{\"label\": \"red\"}", "wrong", "label 1", "asked", "tokens"] {
         assert!(shown.stdout().contains(part), "no {part} in\n{}", shown.stdout());
     }
     let raw = project.run(["show", "tiny-1", "e01", "--variant", "plain", "--raw"]).exits(0);

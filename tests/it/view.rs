@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::resume::{half_way, holding};
 use crate::support::browser::Browser;
 use crate::support::project::{right, schema_helps};
 use crate::support::{Project, ScriptedServer, say};
@@ -53,7 +54,9 @@ impl Viewer {
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        let head = head.to_ascii_lowercase();
+        let body = if head.contains("transfer-encoding: chunked") { joined(body) } else { body.to_owned() };
+        Answer { status, head, body }
     }
 
     /// A page below the token.
@@ -68,6 +71,21 @@ impl Viewer {
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer.body
     }
+}
+
+/// A body that came in chunks, to its proper end; that of a HEAD has none.
+fn joined(mut chunks: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, rest)) = chunks.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return body;
+        }
+        body.push_str(&rest[..size]);
+        chunks = rest[size..].strip_prefix("\r\n").unwrap();
+    }
+    assert!(body.is_empty() && chunks.is_empty(), "the body was cut");
+    body
 }
 
 /// A store with one finished run: `schema` is always right, `plain` for four of twelve.
@@ -87,7 +105,8 @@ fn the_list_each_report_and_two_sides_are_served() {
     assert!(list.contains("href=\"runs/tiny-1\"") && list.contains("finished"), "{list}");
     assert!(list.find("runs/tiny-2").unwrap() < list.find("runs/tiny-1").unwrap(), "the newest is not the first");
     assert!(viewer.page("?suite=other").contains("No runs yet"));
-    assert!(viewer.page("runs/tiny-1").contains("tiny-1"));
+    let report = viewer.page("runs/tiny-1");
+    assert!(report.contains("id=\"report-json\"") && report.ends_with("</html>\n"), "{report}");
     let first = viewer.page("compare");
     assert!(
         first.contains("href=\"compare?a=tiny-1%3Aplain\"") && first.contains("href=\"compare?a=tiny-1\""),
@@ -202,6 +221,19 @@ fn what_cannot_be_shown_is_a_page_that_says_why() {
     assert!(gone.status == 404 && gone.body.contains("the suite of run `tiny-1` is not at"), "{}", gone.body);
     assert_eq!(viewer.get("compare?a=tiny-1%3Aplain&b=tiny-1%3Aschema").status, 404);
     assert_eq!(viewer.get("").status, 200);
+}
+
+#[test]
+fn a_run_that_is_under_way_shows_what_it_has() {
+    let (server, gate) = holding();
+    let project = Project::new().suite("tiny").live(&server);
+    let mut running = half_way(&project, &server);
+    let viewer = Viewer::start(&project);
+    assert!(viewer.page("").contains("running or killed"));
+    assert!(viewer.page("runs/tiny-1").ends_with("</html>\n"));
+    gate.open();
+    assert!(running.wait().unwrap().success(), "reading stood in its way");
+    assert!(viewer.page("").contains("finished"));
 }
 
 #[test]

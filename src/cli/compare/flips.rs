@@ -14,7 +14,7 @@ use crate::store::{Store, StoredTrial};
 const MAX_TEXT: usize = 20_000;
 
 /// The `most` largest of the flips, then in the order of the data, with their answers.
-pub(super) fn read(
+pub(in crate::cli) fn read(
     store: &Store,
     sides: &Sides,
     mut flips: Vec<matching::Flip>,

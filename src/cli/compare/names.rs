@@ -13,9 +13,9 @@ const FORMS: &str = "write `RUN A B` (variants of a run), `VARIANT RUN1 RUN2`, `
 
 /// A variant of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SideName {
-    pub(super) run: RunRow,
-    pub(super) variant: String,
+pub(in crate::cli) struct SideName {
+    pub(in crate::cli) run: RunRow,
+    pub(in crate::cli) variant: String,
 }
 
 impl SideName {
@@ -26,7 +26,7 @@ impl SideName {
 
 /// What is to be compared.
 #[derive(Debug)]
-pub(super) enum Chosen {
+pub(in crate::cli) enum Chosen {
     /// These, the first one being the baseline; at least two.
     Sides(Vec<SideName>),
     /// Each with itself in another run: baseline and other.
@@ -34,7 +34,7 @@ pub(super) enum Chosen {
 }
 
 /// Finds out what is to be compared.
-pub(super) fn resolve(store: &Store, names: &[String]) -> Result<Chosen, Error> {
+pub(in crate::cli) fn resolve(store: &Store, names: &[String]) -> Result<Chosen, Error> {
     let names = Names { store, runs: store.runs()?, given: names };
     let Some(last) = names.runs.first() else { return Err(StoreError::NoRun("last".into()).into()) };
     let is_run: Vec<bool> = names.given.iter().map(|name| names.run(name).is_some()).collect();

@@ -11,6 +11,7 @@ use crate::cli::{measuring, show};
 use crate::error::Error;
 use crate::measure::RunProvenance;
 use crate::measure::grade::{EndpointFacts, Grader};
+use crate::measure::matching::Matching;
 use crate::measure::roster::Roster;
 use crate::measure::side::Side;
 use crate::measure::steps;
@@ -21,10 +22,10 @@ use crate::suite::Suite;
 use crate::variant::Variant;
 
 /// A run with what grades it.
-pub(super) struct Graded {
-    pub(super) run: RunRow,
-    pub(super) suite: Suite,
-    pub(super) grader: Grader,
+pub(in crate::cli) struct Graded {
+    pub(in crate::cli) run: RunRow,
+    pub(in crate::cli) suite: Suite,
+    pub(in crate::cli) grader: Grader,
     /// How often its examples were asked at most.
     repeats: u32,
     /// Whether the suite's recording declares its times comparable.
@@ -51,30 +52,30 @@ impl Graded {
     }
 
     /// What makes two suites grade alike.
-    pub(super) fn grading(&self) -> String {
+    pub(in crate::cli) fn grading(&self) -> String {
         let schema = self.suite.schema.as_ref().map(|schema| schema.document().to_string());
         format!("{:?} {:?} {:?} {schema:?}", self.suite.scorers, self.suite.parse, self.suite.score_invalid)
     }
 }
 
 /// A side with what was read of it.
-pub(super) struct ReadSide {
-    pub(super) name: SideName,
-    pub(super) side: Side,
+pub(in crate::cli) struct ReadSide {
+    pub(in crate::cli) name: SideName,
+    pub(in crate::cli) side: Side,
     /// The variant's place in its suite.
-    pub(super) place: usize,
+    pub(in crate::cli) place: usize,
 }
 
 /// All sides, and the examples that they were asked.
-pub(super) struct Sides {
-    pub(super) roster: Roster,
+pub(in crate::cli) struct Sides {
+    pub(in crate::cli) roster: Roster,
     graded: BTreeMap<i64, Graded>,
-    pub(super) all: Vec<ReadSide>,
+    pub(in crate::cli) all: Vec<ReadSide>,
 }
 
 impl Sides {
     /// Reads the sides one after another; `folder` is where the suite is, if not where a run found it.
-    pub(super) fn read(store: &Store, names: &[SideName], folder: Option<&Path>) -> Result<Self, Error> {
+    pub(in crate::cli) fn read(store: &Store, names: &[SideName], folder: Option<&Path>) -> Result<Self, Error> {
         let mut sides = Self { roster: Roster::default(), graded: BTreeMap::new(), all: Vec::new() };
         for name in names {
             if let Entry::Vacant(place) = sides.graded.entry(name.run.id) {
@@ -115,27 +116,27 @@ impl Sides {
     }
 
     /// The run of a side, with what grades it.
-    pub(super) fn graded(&self, side: &ReadSide) -> Result<&Graded, Error> {
+    pub(in crate::cli) fn graded(&self, side: &ReadSide) -> Result<&Graded, Error> {
         let found = self.graded.get(&side.name.run.id);
         found.ok_or_else(|| Error::usage(format!("run `{}` was not read", side.name.run.name), "please report this"))
     }
 
     /// The variant as its suite defines it now.
-    pub(super) fn variant(&self, side: &ReadSide) -> Result<&Variant, Error> {
+    pub(in crate::cli) fn variant(&self, side: &ReadSide) -> Result<&Variant, Error> {
         Ok(&self.graded(side)?.suite.variants[side.place])
     }
 
-    pub(super) fn endpoint(&self, side: &ReadSide) -> Result<Option<&EndpointFacts>, Error> {
+    pub(in crate::cli) fn endpoint(&self, side: &ReadSide) -> Result<Option<&EndpointFacts>, Error> {
         Ok(self.graded(side)?.grader.endpoint(side.place))
     }
 
     /// Whether the times of a side may be compared with another's of the same kind.
-    pub(super) fn times_comparable(&self, side: &ReadSide) -> Result<bool, Error> {
+    pub(in crate::cli) fn times_comparable(&self, side: &ReadSide) -> Result<bool, Error> {
         Ok(side.side.provenance() == RunProvenance::Live || self.graded(side)?.recording_comparable)
     }
 
     /// What is known of a side, under a name that tells it from the others.
-    pub(super) fn facts(&self, side: &ReadSide) -> Result<SideFacts, Error> {
+    pub(in crate::cli) fn facts(&self, side: &ReadSide) -> Result<SideFacts, Error> {
         let graded = self.graded(side)?;
         let (suite, variant) = (&graded.suite, self.variant(side)?);
         let sent = side.side.sent_unix_ms();
@@ -159,6 +160,28 @@ impl Sides {
             first_day: sent.and_then(|(first, _)| day(first)),
             last_day: sent.and_then(|(_, last)| day(last)),
         })
+    }
+
+    /// Why these sides have no example in common.
+    pub(in crate::cli) fn nothing_common(&self, places: &[usize], matched: &Matching) -> Error {
+        let name = |place: &usize| {
+            let side = &self.all[*place].name;
+            format!("`{}:{}`", side.run.name, side.variant)
+        };
+        let names: Vec<String> = places.iter().map(name).collect();
+        let mut why: Vec<String> = names
+            .iter()
+            .zip(&matched.dropped.not_asked)
+            .filter(|(_, count)| **count > 0)
+            .map(|(name, count)| format!("{count} were not asked of {name}"))
+            .collect();
+        if matched.dropped.changed > 0 {
+            why.push(format!("{} have another input or expected answer", matched.dropped.changed));
+        }
+        Error::usage(
+            format!("{} have no example in common: of all ids, {}", names.join(" and "), why.join(", ")),
+            "examples are paired by id, on the same input and the same expected answer",
+        )
     }
 
     /// The variant where all are of one run, the run where all are one variant, else both.

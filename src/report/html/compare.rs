@@ -2,6 +2,8 @@
 
 mod flips;
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::interval::{self, Scale, colour};
@@ -33,7 +35,12 @@ pub fn served(comparison: &Comparison, home: &str, more: &Markup) -> String {
 }
 
 fn render(comparison: &Comparison, home: Option<&str>, more: &Markup) -> String {
-    let names: Vec<&str> = comparison.sides.iter().map(|side| side.name.as_str()).collect();
+    let mut names: Vec<&str> = match comparison.form {
+        Form::Runs => comparison.sides.iter().map(|side| side.run.as_str()).collect(),
+        _ => comparison.sides.iter().map(|side| side.name.as_str()).collect(),
+    };
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
     let title = format!("{}: {}", comparison.suite, text::one_line(&names.join(" and "), 100));
     let first = comparison.comparisons.first();
     let content = html! {
@@ -154,12 +161,14 @@ fn contrast_head(first: &str, contrast: &Contrast, p: &str, scale: Scale) -> Mar
     let drawn = format!("−{0} … +{0} points", scale.end());
     html! {
         thead { tr {
-            @for head in [first, "n", "A", "B", &change, &drawn, p, COUNTS, "verdict"] { th scope="col" { (head) } }
+            @for head in [first, "n", "A", "B", &change, &drawn] { th scope="col" { (head) } }
+            th.text scope="col" { "verdict" }
+            @for head in [p, COUNTS] { th scope="col" { (head) } }
         } }
     }
 }
 
-/// A contrast: both sides, the difference with its drawing, p, counts, verdict. `at` is its place in
+/// A contrast: both sides, the difference with its drawing, verdict, p, counts. `at` is its place in
 /// the JSON document.
 fn contrast_row(name: &str, contrast: &Contrast, at: &str, scale: Scale) -> Markup {
     let estimate = |part: &str, found, unit| figure(&Figure::estimate(found, unit, &format!("{at}/{part}")));
@@ -171,9 +180,9 @@ fn contrast_row(name: &str, contrast: &Contrast, at: &str, scale: Scale) -> Mark
             td { (estimate("b", &contrast.b, Unit::Percent)) }
             td { (estimate("difference", &contrast.difference, Unit::Points)) }
             (interval::cell(contrast, scale))
+            td class=(format!("text {}", colour(contrast.verdict))) { (verdict(contrast)) }
             td { (contrast.p_adjusted.or(contrast.p).map_or("–".into(), p_value)) }
             td { (counts(contrast)) }
-            td class=(format!("text {}", colour(contrast.verdict))) { (verdict(contrast)) }
         }
     }
 }

@@ -51,7 +51,7 @@ fn a_small_report_reads_well() {
 
 /// Everything that a hostile name could do.
 const HOSTILE: &str =
-    "a|b `c` <img src=x onerror=alert(1)> [x](http://evil.example) **b** @octocat #1 </details> --> \u{202e}\n\n# h";
+    "a|b `c` <img src=x onerror=alert(1)> [x](http://evil.example) **b** @octocat #77 </details> --> \u{202e}\n\n# h";
 
 #[test]
 fn hostile_names_stay_text() {
@@ -64,8 +64,8 @@ fn hostile_names_stay_text() {
     bad.verdict.headline = HOSTILE.to_owned();
     bad.verdict.reasons.push(HOSTILE.to_owned());
     let page = render(&bad);
-    for wrong in ["<img", "a|b", "[x](", "@octocat", "#1", "**b**", "\u{202e}", "\n# h", "`c`", "http://"] {
-        assert!(!page.contains(wrong), "{wrong}: {page}");
+    for wrong in ["<img", "a|b", "[x](", "@octocat", "#77", "**b**", "\u{202e}", "\n# h", "`c`", "http://"] {
+        assert!(!page.contains(wrong), "{wrong}");
     }
     // Tags are ours: as many as there are sections, opened and closed, and one comment.
     assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());

@@ -19,7 +19,7 @@ impl<W: Write, R> CsvRows<W, R> {
     pub fn new(writer: W, columns: Vec<Column<R>>) -> io::Result<Self> {
         let mut writer = ::csv::Writer::from_writer(writer);
         let names = columns.iter().map(|column| neutral(&column.name).into_owned());
-        writer.write_record(names).map_err(io::Error::from)?;
+        writer.write_record(names).map_err(fault)?;
         Ok(Self { writer, columns })
     }
 }
@@ -28,9 +28,9 @@ impl<W: Write, R> RowSink<R> for CsvRows<W, R> {
     fn write(&mut self, row: &R) -> io::Result<()> {
         for column in &self.columns {
             let cell = cell(&column.get, row);
-            self.writer.write_field(cell.as_bytes()).map_err(io::Error::from)?;
+            self.writer.write_field(cell.as_bytes()).map_err(fault)?;
         }
-        self.writer.write_record(None::<&[u8]>).map_err(io::Error::from)
+        self.writer.write_record(None::<&[u8]>).map_err(fault)
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
@@ -50,6 +50,14 @@ fn cell<'a, R>(get: &Get<R>, row: &'a R) -> Cow<'a, str> {
         Get::Number(get) => shown(get(row).filter(|number| number.is_finite()).map(|number| number.to_string())),
         Get::Flag(get) => shown(get(row).map(|yes| yes.to_string())),
         Get::Moment(get) => shown(get(row).and_then(rfc3339)),
+    }
+}
+
+/// What the system said, where it was the system.
+fn fault(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

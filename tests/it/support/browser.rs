@@ -78,6 +78,7 @@ fn program() -> Option<PathBuf> {
 
 impl Browser {
     /// A browser; `None`, said, where there is none on this machine.
+    #[expect(clippy::print_stdout, reason = "what a test skips must be seen")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = program() else {
             println!("skipped: no Chromium (set {VARIABLE})");

@@ -38,7 +38,7 @@ fn one(flip: &Flip, open: bool) -> Markup {
                 span.id { (text::one_line(&flip.example, LONGEST_VALUE)) } " "
                 span.soft { (text::one_line(&input, 90)) }
             }
-            div.charts {
+            div.pair {
                 div.card { h4 { "Input" } pre { (text::printable(&input)) } }
                 div.card { h4 { "Expected" } pre { (text::printable(&expected)) } }
                 (side("A", flip.a_score, flip.b_score, &flip.a))

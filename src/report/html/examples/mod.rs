@@ -87,7 +87,7 @@ impl TrialView {
 
 /// The beginning of a text that is at most so many bytes long, and whether that is less than all.
 fn kept(text: &str, most: usize) -> (&str, bool) {
-    let end = text.floor_char_boundary(most.min(text.len()));
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     (&text[..end], end < text.len())
 }
 
