@@ -247,12 +247,10 @@ impl Observer for Progress<'_> {
                 let graded = self.grader.grade(trial.variant, &trial.example, &record.exchange, None);
                 self.done += 1;
                 self.decide(record, &graded);
-                if let Some(score) =
-                    graded.scores.first().and_then(|grade| grade.score()).filter(|_| !graded.counts_as_missing)
-                {
-                    if let Some(of) = self.scores.get_mut(trial.variant) {
-                        of.add(score);
-                    }
+                let score = graded.scores.first().and_then(|grade| grade.score());
+                let score = score.filter(|_| !graded.counts_as_missing);
+                if let (Some(score), Some(of)) = (score, self.scores.get_mut(trial.variant)) {
+                    of.add(score);
                 }
                 if !record.reused && graded.failure_message.is_none() {
                     self.asked += 1;
