@@ -169,7 +169,7 @@ fn named_after(measured: &MeasuredRun, format: Format) -> Option<PathBuf> {
 /// Writes a page, and says how long it is.
 fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Result<String, Error> {
     let mut output = Output::open(to)?;
-    match html::write(reporting, bodies_mib as usize * 1024 * 1024, &mut output) {
+    match html::write(reporting, bodies_mib as usize * 1024 * 1024, None, &mut output) {
         Ok(bytes) => {
             output.close(Ok(()))?;
             Ok(format!("{} bytes", group_thousands(bytes.into())))

@@ -76,6 +76,13 @@ fn row(measured: &VariantMeasurements) -> Vec<String> {
     row
 }
 
+/// What stands below the table, for a page.
+pub(super) fn notes_of(report: &super::Report) -> Vec<String> {
+    let variants = &report.measurements.variants;
+    let retrieving: Vec<&VariantMeasurements> = variants.iter().filter(|row| row.variant.retrieve.is_some()).collect();
+    notes(&retrieving, &report.embeddings)
+}
+
 fn notes(retrieving: &[&VariantMeasurements], bought: &[EmbeddingPurchase]) -> Vec<String> {
     let mut notes = Vec::new();
     for measured in retrieving {

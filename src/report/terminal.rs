@@ -12,6 +12,7 @@ mod scoreboard;
 mod steps;
 mod verdict;
 
+pub(super) use cache::notes as cache_notes;
 pub use decision::decision;
 pub use notes::{lines as notes, scored_before};
 pub use scoreboard::shortened;

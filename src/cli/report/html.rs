@@ -13,16 +13,18 @@ use crate::store::StoredTrial;
 use crate::trial::{Delivery, Provenance, Received};
 use crate::variant::VariantId;
 
-/// Writes the page, and says how long it is; of requests and responses it holds so many bytes, compressed.
+/// Writes the page, and says how long it is; of requests and responses it holds so many bytes, compressed. `home` is
+/// where a served page finds the list of runs.
 ///
 /// # Errors
 /// What the store or the writer says.
 pub(in crate::cli) fn write(
     reporting: &Reporting<'_>,
     most_of_bodies: usize,
+    home: Option<&str>,
     to: &mut dyn Write,
 ) -> Result<u64, Error> {
-    let page = html::page(&reporting.report).map_err(bug)?;
+    let page = html::page(&reporting.report, home).map_err(bug)?;
     let mut to = Counted { to, bytes: 0 };
     to.put(&page.opening)?;
     let rows = &reporting.report.measurements.variants;

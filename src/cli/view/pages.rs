@@ -110,7 +110,7 @@ impl Pages {
         let measured = reporting::measured_run(&store, run, None)?;
         let report = measured.report(&store, crate::cli::today())?;
         let reporting = Reporting { store: &store, measured: &measured, report };
-        report::html::write(&reporting, MOST_OF_BODIES, out)?;
+        report::html::write(&reporting, MOST_OF_BODIES, Some("../"), out)?;
         Ok(())
     }
 

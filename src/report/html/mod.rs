@@ -20,6 +20,7 @@ mod plot;
 mod report;
 pub mod runs;
 mod scoreboard;
+mod sections;
 mod slices;
 mod steps;
 mod verdict;

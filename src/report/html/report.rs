@@ -2,22 +2,23 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{Document, charts, scoreboard, slices, steps, verdict};
+use super::{Document, charts, scoreboard, sections, slices, steps, verdict};
 use crate::report::Report;
 
 /// What moves in it: the confusion matrix and the examples.
 const SCRIPTS: [&str; 2] = [include_str!("report.js"), include_str!("explorer.js")];
 
-/// The page around its examples: what [`super::examples::Packer`] gives comes between the two pieces.
+/// The page around its examples: what [`super::examples::Packer`] gives comes between the two pieces. A page
+/// that is served has a link `home`, to the list of runs.
 ///
 /// # Errors
 /// When the report cannot be written as JSON: never, for these types.
-pub fn page(report: &Report) -> serde_json::Result<Document> {
+pub fn page(report: &Report, home: Option<&str>) -> serde_json::Result<Document> {
     let json = crate::report::json::to_value(report)?.to_string();
     let title = format!("{} · {} · ceiling", report.suite, report.run);
     let body = html! {
         a.skip href="#verdict" { "To the verdict" }
-        (navigation())
+        (navigation(home))
         main {
             (verdict::heading(report))
             (verdict::verdict(report))
@@ -30,6 +31,8 @@ pub fn page(report: &Report) -> serde_json::Result<Document> {
             (charts::charts(report))
             h2 id="steps" { "What each intervention changed" }
             (steps::steps(report))
+            (sections::retrieval(report))
+            (sections::cache(report))
             (confusion(report))
             h2 id="slices" { "Slices" }
             (slices::slices(report))
@@ -47,7 +50,7 @@ fn inert(json: &str) -> String {
     json.replace('<', "\\u003c")
 }
 
-fn navigation() -> Markup {
+fn navigation(home: Option<&str>) -> Markup {
     let parts = [
         ("verdict", "Verdict"),
         ("scoreboard", "Scoreboard"),
@@ -58,6 +61,7 @@ fn navigation() -> Markup {
     ];
     html! {
         nav.top aria-label="Parts of the report" { div {
+            @if let Some(home) = home { a href=(home) { "← runs" } }
             @for (id, name) in parts { a href=(format!("#{id}")) { (name) } }
             button.end type="button" data-theme-toggle hidden { "light / dark" }
         } }

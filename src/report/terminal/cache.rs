@@ -67,7 +67,8 @@ fn row(id: &VariantId, cache: &CacheMeasurements) -> Vec<String> {
     ]
 }
 
-fn notes(cache: &CacheMeasurements) -> Vec<String> {
+/// What the table cannot say.
+pub(in crate::report) fn notes(cache: &CacheMeasurements) -> Vec<String> {
     let mut notes = Vec::new();
     if cache.recorded {
         notes.push("these are recorded answers: the cache was that of the recording's server".to_owned());
