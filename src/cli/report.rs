@@ -25,6 +25,9 @@ use rows::{RowFormat, Rows};
 /// Columns of a text that goes to a file, where no terminal says how many there are.
 const FILE_WIDTH: usize = 120;
 
+/// Requests and responses that a page holds unless it is told otherwise, compressed.
+pub(super) const BODIES_MIB: u32 = 32;
+
 /// Flags of `ceiling report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
@@ -37,9 +40,10 @@ pub struct ReportArgs {
     /// What a row is, in CSV and Parquet.
     #[arg(long, value_enum, env = "CEILING_ROWS")]
     pub rows: Option<Rows>,
-    /// How much of the requests and responses an HTML page holds, compressed, in MiB; 0 leaves them out.
-    #[arg(long, value_name = "MIB", default_value_t = 32, env = "CEILING_BODIES")]
-    pub bodies: u32,
+    /// How much of the requests and responses an HTML page holds, compressed, in MiB (default 32); 0 leaves
+    /// them out.
+    #[arg(long, value_name = "MIB", env = "CEILING_BODIES")]
+    pub bodies: Option<u32>,
     /// Write to this file instead of stdout; it is there whole or not at all.
     #[arg(short, long, value_name = "FILE", env = "CEILING_OUTPUT")]
     pub output: Option<PathBuf>,
@@ -118,7 +122,7 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
             whole(printer, to, &format!("{value}\n"))?
         }
         Format::Md => whole(printer, to, &markdown::render(&reporting.report))?,
-        Format::Html => paged(&reporting, args.bodies, to)?,
+        Format::Html => paged(&reporting, args.bodies.unwrap_or(BODIES_MIB), to)?,
         Format::Csv => rowwise(&reporting, args, RowFormat::Csv)?,
         Format::Parquet => parquet(&reporting, args)?,
     };
@@ -139,6 +143,9 @@ fn format(args: &ReportArgs, printer: Printer) -> Result<Format, Error> {
         (None, Some(path)) => Format::of_file(path)?,
         (None, None) => Format::Text,
     };
+    if args.bodies.is_some() && format != Format::Html {
+        return Err(Error::usage("--bodies says what a page holds, and only HTML is a page", "add --format html"));
+    }
     if args.rows.is_some() && !matches!(format, Format::Csv | Format::Parquet) {
         return Err(Error::usage("--rows says what a row is, and only CSV and Parquet have rows", "add --format csv"));
     }

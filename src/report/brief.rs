@@ -18,6 +18,8 @@ pub struct Decisive {
     pub figure: Figure,
     /// What it is held against, such as `at least 90%`.
     pub target: Option<String>,
+    /// What a reader must bear in mind: what was chosen by these very examples looks better than it is.
+    pub caution: Option<&'static str>,
     /// What follows, in a word or two: `missed`, `met`, `not shown`, `better`.
     pub says: &'static str,
 }
@@ -67,6 +69,7 @@ fn quality(verdict: &Verdict) -> Option<Decisive> {
         name: "best prompt's accuracy".to_owned(),
         figure: Figure::estimate(trigger.finding.as_ref()?, Form::Percent, "/verdict/triggers/t2/finding"),
         target: trigger.target.map(|target| format!("at least {}", Form::Percent.exact(target))),
+        caution: None,
         says: says(trigger.state),
     })
 }
@@ -77,6 +80,7 @@ fn validity(verdict: &Verdict) -> Option<Decisive> {
         name: "schema-valid answers".to_owned(),
         figure: Figure::estimate(trigger.finding.as_ref()?, Form::Percent, "/verdict/triggers/t1/finding"),
         target: trigger.target.map(|target| format!("at least {}", Form::Percent.exact(target))),
+        caution: None,
         says: says(trigger.state),
     })
 }
@@ -87,6 +91,7 @@ fn first_token(verdict: &Verdict) -> Option<Decisive> {
         name: "p95 to the first token".to_owned(),
         figure: Figure::estimate(trigger.finding.as_ref()?, Form::Milliseconds, "/verdict/triggers/t3/finding"),
         target: trigger.target.map(|target| format!("at most {}", Form::Milliseconds.exact(target))),
+        caution: None,
         says: says(trigger.state),
     })
 }
@@ -97,16 +102,19 @@ fn monthly_cost(verdict: &Verdict) -> Option<Decisive> {
         name: "cost a month".to_owned(),
         figure: Figure::estimate(trigger.finding.as_ref()?, Form::Usd, "/verdict/triggers/t4/finding"),
         target: trigger.target.map(|target| format!("at most {}", Form::Usd.exact(target))),
+        caution: None,
         says: says(trigger.state),
     })
 }
 
 fn paired(verdict: &Verdict) -> Option<Decisive> {
-    let paired = verdict.paired.as_ref()?;
+    // That nothing beats the variant in use decides less than the targets do.
+    let paired = verdict.paired.as_ref().filter(|paired| paired.verdict != PairedVerdict::Worse)?;
     Some(Decisive {
         name: format!("{} over {}", paired.variant, paired.baseline),
         figure: Figure::estimate(&paired.difference, Form::Points, "/verdict/paired/difference"),
         target: None,
+        caution: Some("chosen here"),
         says: match paired.verdict {
             PairedVerdict::Better => "better",
             PairedVerdict::Worse => "worse",
@@ -130,6 +138,7 @@ fn break_even(verdict: &Verdict) -> Option<Decisive> {
         name: "training pays back in".to_owned(),
         figure,
         target: Some(format!("within {}", Form::Months.exact(known.horizon_months))),
+        caution: None,
         says: match verdict.payback {
             Payback::Yes => "pays back",
             Payback::No => "does not",

@@ -87,7 +87,7 @@ fn figures(figures: &[Decisive]) -> String {
         return String::new();
     }
     let row = |one: &Decisive| {
-        let target = one.target.clone().unwrap_or_else(|| "–".to_owned());
+        let target = one.target.clone().or(one.caution.map(str::to_owned)).unwrap_or_else(|| "–".to_owned());
         vec![name(&one.name), figure(&one.figure), target, format!("**{}**", one.says)]
     };
     table(&["what decides", "measured [interval]", "target", ""], &[1], figures.iter().map(row)).concat() + "\n"

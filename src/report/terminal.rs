@@ -71,6 +71,7 @@ fn more(report: &Report, look: Look) -> String {
     let run = &report.run;
     let parts = [
         format!("`ceiling report {run}` (every section)"),
+        format!("`ceiling report {run} -o report.html` (a page with every example)"),
         format!("`ceiling decide {run} --explain` (each figure's derivation)"),
     ];
     let text = hung(parts.iter().map(String::as_str), ", ", "More: ", "  ", look.width);

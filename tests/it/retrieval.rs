@@ -190,8 +190,8 @@ fn the_section_on_retrieval() {
     let text = output.stdout();
     let section = &text[text.find("\nRetrieval\n").unwrap() + 1..];
     insta::assert_snapshot!("retrieval", section);
-    project.run(["show", "last", "e6", "--variant", "words"]).exits(0).says("documents  leaf* (* right; missed: sky)");
-    project.run(["show", "last", "e4", "--variant", "words"]).exits(0).says("documents  none (* right; missed: apple)");
+    project.run(["show", "last", "e6", "--variant", "words"]).exits(0).says("documents leaf* (* right; missed: sky)");
+    project.run(["show", "last", "e4", "--variant", "words"]).exits(0).says("documents none (* right; missed: apple)");
     let shown = project.run(["show", "last", "e6", "--variant", "vectors", "--json"]).exits(0).json();
     assert_eq!(shown["trials"][0]["retrieval"], json!({"retrieved": ["sky"], "right": ["sky"], "missed": ["leaf"]}));
     fits(&shown, "show");

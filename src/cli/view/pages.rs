@@ -29,7 +29,7 @@ const MOST_CHOICES: usize = 200;
 const MOST_FLIPS: u32 = 100;
 
 /// Bytes of requests and responses that a report holds, compressed.
-const MOST_OF_BODIES: usize = 32 * 1024 * 1024;
+const MOST_OF_BODIES: usize = report::BODIES_MIB as usize * 1024 * 1024;
 
 /// Makes pages of a store.
 pub(super) struct Pages {

@@ -110,7 +110,12 @@ fn logarithmic_ticks(low: f64, high: f64) -> Vec<f64> {
     let decades = || (low.log10().floor() as i32..=high.log10().ceil() as i32).map(|power| 10_f64.powi(power));
     let within = |tick: &f64| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(tick);
     let all: Vec<f64> = decades().flat_map(|decade| [decade, 2.0 * decade, 5.0 * decade]).filter(within).collect();
-    if all.len() <= 8 { all } else { decades().filter(within).collect() }
+    match all.len() {
+        // Less than a step of one, two, five: even steps say more.
+        0..3 => linear_ticks(low, high),
+        3..9 => all,
+        _ => decades().filter(within).collect(),
+    }
 }
 
 /// The frame of a chart, in the units of its `viewBox`.
@@ -215,6 +220,7 @@ mod tests {
         assert_eq!(linear_ticks(0.0, 1.0), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert_eq!(logarithmic_ticks(90.0, 1200.0), [100.0, 200.0, 500.0, 1000.0]);
         assert!(logarithmic_ticks(1.0, 1e12).len() <= 13);
+        assert_eq!(logarithmic_ticks(210.0, 290.0), [220.0, 240.0, 260.0, 280.0]);
         assert_eq!(linear_ticks(3.0, 3.0), [3.0]);
     }
 

@@ -71,6 +71,7 @@ fn decisive(one: &Decisive) -> Markup {
             div.says {
                 b.(class) { (one.says) }
                 @if let Some(target) = &one.target { " · target " (target) }
+                @if let Some(caution) = one.caution { span.soft { " · " (caution) ", so flattered" } }
                 @if let Some(level) = level {
                     span.soft { " · a " (Form::Percent.value(level)) " interval" }
                 }

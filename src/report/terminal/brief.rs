@@ -50,7 +50,7 @@ fn figures_text(figures: &[Decisive], look: Look) -> String {
 
 /// Name, value with interval, target.
 fn cells(decisive: &Decisive) -> [String; 3] {
-    let target = decisive.target.clone().unwrap_or_default();
+    let target = decisive.target.clone().or(decisive.caution.map(str::to_owned)).unwrap_or_default();
     [decisive.name.clone(), value(&decisive.figure), target]
 }
 
