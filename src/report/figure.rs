@@ -115,7 +115,8 @@ impl Form {
         }
         match self {
             Self::Percent | Self::Points => format!("{:.1}", number * 100.0 + 0.0),
-            Self::Milliseconds | Self::Count => group_thousands(number.round() as i128),
+            // Half to even, as text is formatted elsewhere.
+            Self::Milliseconds | Self::Count => group_thousands(number.round_ties_even() as i128),
             Self::Months => format!("{number:.1}"),
             Self::Usd => format_usd(number),
             Self::Number => format!("{number:.3}"),

@@ -7,7 +7,6 @@ use crate::decide::{QuestionState, TriggerState, Verdict};
 use crate::measure::RunProvenance;
 use crate::report::Report;
 use crate::report::brief::{self, Decisive, LadderStep, TRIGGERS};
-use crate::report::figure::Form;
 use crate::report::terminal::{kebab, notes};
 use crate::units::format_usd;
 
@@ -73,7 +72,7 @@ fn decisive(one: &Decisive) -> Markup {
                 @if let Some(target) = &one.target { " · target " (target) }
                 @if let Some(caution) = one.caution { span.soft { " · " (caution) ", so flattered" } }
                 @if let Some(level) = level {
-                    span.soft { " · a " (Form::Percent.value(level)) " interval" }
+                    span.soft { " · a " (crate::report::terminal::level(Some(level))) " interval" }
                 }
             }
         }

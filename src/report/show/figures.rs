@@ -36,9 +36,10 @@ impl ShownTrial<'_> {
             Provenance::Live => "measured",
             Provenance::Recorded => "recorded",
         };
-        let load = match exchange.in_flight {
-            0 | 1 => String::new(),
-            more => format!(", {more} requests under way"),
+        // What was under way while a recording was read says nothing of its times.
+        let load = match (exchange.provenance, exchange.in_flight) {
+            (Provenance::Recorded, _) | (_, 0 | 1) => String::new(),
+            (Provenance::Live, more) => format!(", {more} requests under way"),
         };
         format!("{} ({source}{stored}{load})", parts.join(", "))
     }
