@@ -25,7 +25,7 @@ mod triggers;
 mod tuned;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 

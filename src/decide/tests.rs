@@ -53,7 +53,8 @@ fn few_shot(name: &str, k: u32, mut measured: VariantMeasurements) -> VariantMea
     measured
 }
 
-fn facts(targets: &Targets) -> SuiteFacts<'_> {
+/// A suite that needs this, and says nothing else.
+pub(crate) fn facts(targets: &Targets) -> SuiteFacts<'_> {
     SuiteFacts {
         targets,
         economics: None,

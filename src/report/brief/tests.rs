@@ -1,9 +1,10 @@
 use super::*;
-use crate::decide::{SuiteFacts, decide};
+use crate::decide::decide;
+use crate::decide::tests::facts;
 use crate::measure::VariantMeasurements;
 use crate::measure::accumulate::tests::variant;
 use crate::measure::steps::tests::{measurements, row};
-use crate::suite::{Statistics, Targets};
+use crate::suite::Targets;
 use crate::variant::{Tuning, TuningMethod};
 
 fn scored(name: &str, right: usize) -> VariantMeasurements {
@@ -15,18 +16,7 @@ fn verdict() -> Verdict {
     let mut tuned = scored("tuned", 200);
     tuned.variant.tuned =
         Some(Tuning { method: TuningMethod::Lora, training_examples: None, base: None, retires: None });
-    let facts = SuiteFacts {
-        targets: &targets,
-        economics: None,
-        statistics: Statistics::default(),
-        audit: None,
-        annotations: None,
-        error_classes: None,
-        impossible: &[],
-        incumbent: None,
-        margin: 0.02,
-        today: None,
-    };
+    let facts = facts(&targets);
     decide(&facts, &measurements(vec![scored("plain", 100), tuned]))
 }
 

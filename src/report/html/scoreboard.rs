@@ -10,12 +10,11 @@ use crate::report::Report;
 use crate::report::figure::{Figure, Form};
 use crate::stats::Estimate;
 
-/// A column: its name, what its cells show, and whether it is left out where no row has it.
-struct Column {
-    name: &'static str,
-    cell: fn(&Cell<'_>) -> Option<Markup>,
-    optional: bool,
-}
+/// What a column shows of a row; `None` where there is nothing.
+type CellOf = fn(&Cell<'_>) -> Option<Markup>;
+
+/// The column beside which the bar stands.
+const ACCURACY: &str = "accuracy";
 
 /// A row with its place among the variants.
 struct Cell<'a> {
@@ -44,89 +43,40 @@ impl Cell<'_> {
     }
 }
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "n",
-        cell: |cell| Some(figure(&Figure::plain(cell.row.accuracy.n as f64, Form::Count, format!("{}/n", cell.at)))),
-        optional: false,
-    },
-    Column {
-        name: "accuracy",
-        cell: |cell| cell.of(Some(cell.row.accuracy), Form::Percent, "accuracy"),
-        optional: false,
-    },
-    Column { name: "macro-F1", cell: |cell| cell.number(cell.row.macro_f1, Form::Number, "macro_f1"), optional: true },
-    Column {
-        name: "schema-valid",
-        cell: |cell| cell.of(cell.row.validity_strict, Form::Percent, "schema_validity_strict"),
-        optional: true,
-    },
-    Column {
-        name: "valid, leniently",
-        cell: |cell| cell.number(cell.row.validity_lenient, Form::Percent, "schema_validity_lenient"),
-        optional: true,
-    },
-    Column { name: "refused", cell: |cell| cell.count(cell.row.outcomes.refused, "outcomes/refused"), optional: true },
-    Column { name: "cut", cell: |cell| cell.count(cell.row.outcomes.truncated, "outcomes/truncated"), optional: true },
-    Column { name: "failed", cell: |cell| cell.count(cell.row.outcomes.failed, "outcomes/failed"), optional: true },
-    Column {
-        name: "first token p50",
-        cell: |cell| cell.number(cell.row.ttft.p50, Form::Milliseconds, "ttft_ms/p50"),
-        optional: true,
-    },
-    Column {
-        name: "p95",
-        cell: |cell| cell.number(cell.row.ttft.p95, Form::Milliseconds, "ttft_ms/p95"),
-        optional: true,
-    },
-    Column {
-        name: "whole answer p50",
-        cell: |cell| cell.number(cell.row.total.p50, Form::Milliseconds, "total_ms/p50"),
-        optional: true,
-    },
-    Column {
-        name: "p95",
-        cell: |cell| cell.number(cell.row.total.p95, Form::Milliseconds, "total_ms/p95"),
-        optional: true,
-    },
-    Column {
-        name: "tokens in",
-        cell: |cell| cell.tokens(&cell.row.usage.input_uncached_tokens, "input_uncached_tokens"),
-        optional: true,
-    },
-    Column {
-        name: "cached",
-        cell: |cell| cell.tokens(&cell.row.usage.cache_read_tokens, "cache_read_tokens"),
-        optional: true,
-    },
-    Column { name: "out", cell: |cell| cell.tokens(&cell.row.usage.output_tokens, "output_tokens"), optional: true },
-    Column {
-        name: "$ a request",
-        cell: |cell| cell.of(cell.row.cost.per_request, Form::Usd, "cost_usd_per_request"),
-        optional: true,
-    },
-    Column {
-        name: "$ a correct answer",
-        cell: |cell| cell.of(cell.row.cost.per_correct, Form::Usd, "cost_usd_per_correct"),
-        optional: true,
-    },
+/// The columns in order; one that says nothing of any row is left out.
+const COLUMNS: &[(&str, CellOf)] = &[
+    ("n", |cell| Some(figure(&Figure::plain(cell.row.accuracy.n as f64, Form::Count, format!("{}/n", cell.at))))),
+    (ACCURACY, |cell| cell.of(Some(cell.row.accuracy), Form::Percent, "accuracy")),
+    ("macro-F1", |cell| cell.number(cell.row.macro_f1, Form::Number, "macro_f1")),
+    ("schema-valid", |cell| cell.of(cell.row.validity_strict, Form::Percent, "schema_validity_strict")),
+    ("valid, leniently", |cell| cell.number(cell.row.validity_lenient, Form::Percent, "schema_validity_lenient")),
+    ("refused", |cell| cell.count(cell.row.outcomes.refused, "outcomes/refused")),
+    ("cut", |cell| cell.count(cell.row.outcomes.truncated, "outcomes/truncated")),
+    ("failed", |cell| cell.count(cell.row.outcomes.failed, "outcomes/failed")),
+    ("first token p50", |cell| cell.number(cell.row.ttft.p50, Form::Milliseconds, "ttft_ms/p50")),
+    ("p95", |cell| cell.number(cell.row.ttft.p95, Form::Milliseconds, "ttft_ms/p95")),
+    ("whole answer p50", |cell| cell.number(cell.row.total.p50, Form::Milliseconds, "total_ms/p50")),
+    ("p95", |cell| cell.number(cell.row.total.p95, Form::Milliseconds, "total_ms/p95")),
+    ("tokens in", |cell| cell.tokens(&cell.row.usage.input_uncached_tokens, "input_uncached_tokens")),
+    ("cached", |cell| cell.tokens(&cell.row.usage.cache_read_tokens, "cache_read_tokens")),
+    ("out", |cell| cell.tokens(&cell.row.usage.output_tokens, "output_tokens")),
+    ("$ a request", |cell| cell.of(cell.row.cost.per_request, Form::Usd, "cost_usd_per_request")),
+    ("$ a correct answer", |cell| cell.of(cell.row.cost.per_correct, Form::Usd, "cost_usd_per_correct")),
 ];
 
 /// The table, with a bar for each accuracy and its interval.
 pub(super) fn scoreboard(report: &Report) -> Markup {
     let cells: Vec<Cell<'_>> = rows(report);
-    let kept: Vec<&Column> = COLUMNS
-        .iter()
-        .filter(|column| !column.optional || cells.iter().any(|cell| (column.cell)(cell).is_some()))
-        .collect();
+    let says = |(_, of): &&(&str, CellOf)| cells.iter().any(|cell| of(cell).is_some());
+    let kept: Vec<(&str, CellOf)> = COLUMNS.iter().filter(says).copied().collect();
     let target = report.verdict.triggers.t2.target;
     html! {
         div.scroll tabindex="0" role="region" aria-label="Scoreboard" { table.sortable.sticky {
             thead { tr {
                 th scope="col" { button type="button" { "variant" } }
-                @for column in &kept {
-                    th scope="col" { button type="button" { (column.name) } }
-                    @if column.name == "accuracy" { th aria-label="accuracy, drawn" {} }
+                @for (name, _) in &kept {
+                    th scope="col" { button type="button" { (name) } }
+                    @if *name == ACCURACY { th aria-label="accuracy, drawn" {} }
                 }
             } }
             tbody { @for cell in &cells { (row(cell, &kept, target)) } }
@@ -142,7 +92,7 @@ fn rows(report: &Report) -> Vec<Cell<'_>> {
     report.measurements.variants.iter().enumerate().map(place).collect()
 }
 
-fn row(cell: &Cell<'_>, columns: &[&Column], target: Option<f64>) -> Markup {
+fn row(cell: &Cell<'_>, columns: &[(&str, CellOf)], target: Option<f64>) -> Markup {
     let (class, mark) = match cell.row.standing {
         Some(Standing::Best) => ("best", "▲ "),
         Some(Standing::Tied) => ("tied", "≈ "),
@@ -158,9 +108,9 @@ fn row(cell: &Cell<'_>, columns: &[&Column], target: Option<f64>) -> Markup {
     html! {
         tr class=[(!class.is_empty()).then_some(class)] {
             td data-sort=(cell.row.variant.id) data-tip=(says.trim_end_matches(" · ")) { (mark) (cell.row.variant.id) (shape) }
-            @for column in columns {
-                td { (((column.cell)(cell)).unwrap_or_else(|| html! { span.soft { "–" } })) }
-                @if column.name == "accuracy" { td.bar { (bar(cell.row, target)) } }
+            @for (name, of) in columns {
+                td { (of(cell).unwrap_or_else(|| html! { span.soft { "–" } })) }
+                @if *name == ACCURACY { td.bar { (bar(cell.row, target)) } }
             }
         }
     }

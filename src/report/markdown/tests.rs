@@ -1,9 +1,10 @@
 use super::*;
-use crate::decide::{SuiteFacts, decide};
+use crate::decide::decide;
+use crate::decide::tests::facts;
 use crate::exchange::FailureKind;
 use crate::measure::accumulate::tests::variant;
 use crate::measure::steps::tests::{measurements, row};
-use crate::suite::{Statistics, Targets};
+use crate::suite::Targets;
 
 fn scored(name: &str, right: usize) -> VariantMeasurements {
     let mut measured = row(variant(name), &("1".repeat(right) + &"0".repeat(300 - right)));
@@ -13,18 +14,7 @@ fn scored(name: &str, right: usize) -> VariantMeasurements {
 
 fn report(suite: &str, variants: Vec<VariantMeasurements>) -> Report {
     let targets = Targets { accuracy: Some(0.9), ..Targets::default() };
-    let facts = SuiteFacts {
-        targets: &targets,
-        economics: None,
-        statistics: Statistics::default(),
-        audit: None,
-        annotations: None,
-        error_classes: None,
-        impossible: &[],
-        incumbent: None,
-        margin: 0.02,
-        today: None,
-    };
+    let facts = facts(&targets);
     let measurements = measurements(variants);
     Report {
         run: format!("{suite}-1"),

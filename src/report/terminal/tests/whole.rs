@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::{SuiteFacts, decide};
+use crate::decide::decide;
+use crate::decide::tests::facts;
 use crate::exchange::FailureKind;
 use crate::measure::VariantMeasurements;
 use crate::measure::accumulate::tests::variant;
 use crate::measure::standing::Standing;
 use crate::measure::{RunProvenance, TokenSum};
-use crate::suite::{Statistics, Targets};
+use crate::suite::Targets;
 use crate::variant::{Retrieve, RetrieveFrom};
 
 const NAMES: [&str; 5] = ["prompt-v1", "few-shot-5-schema", "few-shot-5-plain", "rag-oracle", "tuned"];
@@ -39,18 +40,7 @@ fn times(point: f64) -> Estimate {
 
 fn report(names: &[&str]) -> Report {
     let targets = Targets { accuracy: Some(0.9), ttft_p95_ms: Some(300.0), ..Targets::default() };
-    let facts = SuiteFacts {
-        targets: &targets,
-        economics: None,
-        statistics: Statistics::default(),
-        audit: None,
-        annotations: None,
-        error_classes: None,
-        impossible: &[],
-        incumbent: None,
-        margin: 0.02,
-        today: None,
-    };
+    let facts = facts(&targets);
     let mut variants: Vec<_> = names.iter().zip(RIGHT).map(|(name, right)| scored(name, right)).collect();
     for (measured, right) in variants.iter_mut().zip(RIGHT) {
         measured.standing = match right {
