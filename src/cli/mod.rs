@@ -107,7 +107,7 @@ pub fn run(cli: Cli) -> ExitCode {
         printer.error(&error);
         error.exit()
     });
-    exit.into()
+    printer::ended(exit).into()
 }
 
 /// Logs to stderr; `RUST_LOG` says more precisely what.

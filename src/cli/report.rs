@@ -112,17 +112,18 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
     let reporting = Reporting { store: &store, measured: &measured, report };
     let beside = named_after(&measured, format);
     let to = args.output.as_deref().or(beside.as_deref());
+    let store_file = args.store.store.as_path();
     let written = match format {
         Format::Text => {
             let look = if to.is_some() { Look::plain(FILE_WIDTH) } else { printer.look() };
-            whole(printer, to, &terminal::render(&reporting.report, Extent::Full, look))?
+            whole(printer, to, store_file, &terminal::render(&reporting.report, Extent::Full, look))?
         }
         Format::Json => {
             let value = json::to_value(&reporting.report).map_err(|error| RunError::Bug(error.to_string()))?;
-            whole(printer, to, &format!("{value}\n"))?
+            whole(printer, to, store_file, &format!("{value}\n"))?
         }
-        Format::Md => whole(printer, to, &markdown::render(&reporting.report))?,
-        Format::Html => paged(&reporting, args.bodies.unwrap_or(BODIES_MIB), to)?,
+        Format::Md => whole(printer, to, store_file, &markdown::render(&reporting.report))?,
+        Format::Html => paged(&reporting, args.bodies.unwrap_or(BODIES_MIB), to, store_file)?,
         Format::Csv => rowwise(&reporting, args, RowFormat::Csv)?,
         Format::Parquet => parquet(&reporting, args)?,
     };
@@ -159,9 +160,9 @@ fn format(args: &ReportArgs, printer: Printer) -> Result<Format, Error> {
 }
 
 /// Writes a text, and says how long it is.
-fn whole(printer: Printer, to: Option<&Path>, text: &str) -> Result<String, Error> {
+fn whole(printer: Printer, to: Option<&Path>, store: &Path, text: &str) -> Result<String, Error> {
     match to {
-        Some(path) => Output::put(path, text)?,
+        Some(path) => Output::put(path, text, store)?,
         None => printer.data(text),
     }
     Ok(format!("{} bytes", group_thousands(text.len() as i128)))
@@ -174,8 +175,8 @@ fn named_after(measured: &MeasuredRun, format: Format) -> Option<PathBuf> {
 }
 
 /// Writes a page, and says how long it is.
-fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Result<String, Error> {
-    let mut output = Output::open(to)?;
+fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>, store: &Path) -> Result<String, Error> {
+    let mut output = Output::open(to, store)?;
     match html::write(reporting, bodies_mib as usize * 1024 * 1024, None, &mut output) {
         Ok(bytes) => {
             output.close(Ok(()))?;
@@ -190,14 +191,14 @@ fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Resul
 
 /// Writes rows, and says how many.
 fn rowwise(reporting: &Reporting<'_>, args: &ReportArgs, format: RowFormat) -> Result<String, Error> {
-    let output = Output::open(args.output.as_deref())?;
+    let output = Output::open(args.output.as_deref(), &args.store.store)?;
     let count = rows::write(reporting, args.rows.unwrap_or_default(), format, output)?;
     Ok(format!("{} row{}", group_thousands(count.into()), if count == 1 { "" } else { "s" }))
 }
 
 #[cfg(feature = "parquet")]
 fn parquet(reporting: &Reporting<'_>, args: &ReportArgs) -> Result<String, Error> {
-    if args.output.is_none() && Output::open(None)?.is_terminal() {
+    if args.output.is_none() && Output::open(None, &args.store.store)?.is_terminal() {
         return Err(Error::usage("Parquet is no text for a terminal", "-o FILE names the file to write"));
     }
     rowwise(reporting, args, RowFormat::Parquet)

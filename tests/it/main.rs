@@ -19,6 +19,8 @@ mod evidence;
 mod fit;
 mod flips;
 mod guide;
+#[cfg(unix)]
+mod output;
 mod page;
 mod plan;
 mod prompt_cache;
