@@ -67,12 +67,19 @@ pub enum Command {
     /// List the runs in the store.
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
+    #[command(after_help = "Examples:\n  ceiling show last e07\n  ceiling show last e07 --variant few-shot --request")]
     Show(show::ShowArgs),
     /// Compare variants or runs on the same examples: paired difference, flips, slices.
     Compare(compare::CompareArgs),
     /// Show the examples on which two sides differ, with both answers.
+    #[command(
+        after_help = "Examples:\n  ceiling flips plain few-shot\n  ceiling flips run-1:plain run-2:plain --only broken"
+    )]
     Flips(flips::FlipsArgs),
     /// Report a run: for a terminal, a browser, a pull request, a notebook.
+    #[command(
+        after_help = "Examples:\n  ceiling report last -o report.html\n  ceiling report last --format csv --rows variants"
+    )]
     Report(report::ReportArgs),
     /// Show the store's runs in a browser: the list, each report, any two compared.
     View(view::ViewArgs),

@@ -151,6 +151,11 @@ fn colours(terminal: bool) -> bool {
     custom("NO_COLOR").is_none() && (asked || (terminal && !is_dumb()))
 }
 
+/// Whether a flag's variable is set in the environment, where a value need not be meant for this very call.
+pub(super) fn is_set(name: &str) -> bool {
+    custom(name).is_some()
+}
+
 /// A variable of the environment that is not empty.
 fn custom(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "customs of terminals, no flags of ours")]

@@ -423,6 +423,8 @@ impl Prepared<'_> {
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
+            regraded: false,
+            gone: Vec::new(),
             times_scored: self.store.times_scored(&self.suite.name)?,
             embeddings: self.retrieval.purchases.clone(),
             schema_changes: self.assembly.schema_changes(self.suite),

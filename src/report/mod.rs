@@ -39,6 +39,10 @@ pub struct Report {
     pub setting: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
+    /// Whether it is a stored run, which the suite grades as it stands now.
+    pub regraded: bool,
+    /// Variants that the suite no longer has, with how many trials of each are not shown.
+    pub gone: Vec<(String, u64)>,
     /// Runs in the store that scored this suite's test examples, this one among them.
     pub times_scored: u64,
     /// Vectors that were bought for it.

@@ -57,6 +57,7 @@ const DOORS: &[(&str, &str)] = &[
     ("minijinja", "prompt/template.rs"),
     ("statrs", "stats/"),
     ("clap", "cli/"),
+    ("unicode_width", "text.rs"),
 ];
 
 /// Lines of a file beyond which it holds more than one thing.

@@ -36,6 +36,7 @@ mod schemas;
 mod scorers;
 mod show;
 mod stopping;
+mod stored;
 mod support;
 mod terminal;
 mod view;

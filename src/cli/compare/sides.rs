@@ -34,7 +34,7 @@ pub(in crate::cli) struct Graded {
 
 impl Graded {
     fn load(store: &Store, run: &RunRow, folder: Option<&Path>) -> Result<Self, Error> {
-        let (suite, grader) = show::suite_of(run, folder)?;
+        let (suite, grader) = show::suite_of(store, run, folder)?;
         if grader.wants_command() {
             measuring::ask_processes(store, run.id, &suite, &grader)?;
         }

@@ -114,6 +114,11 @@ impl Project {
         Output::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs the program to its end in another folder.
+    pub(crate) fn run_in<A: AsRef<OsStr>>(&self, folder: &Path, arguments: impl IntoIterator<Item = A>) -> Output {
+        Output::of(self.command(arguments).current_dir(folder).output().unwrap())
+    }
+
     /// Runs the program to its end with this as its stdout.
     #[cfg(unix)]
     pub(crate) fn run_into<A: AsRef<OsStr>>(

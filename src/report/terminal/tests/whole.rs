@@ -71,6 +71,8 @@ fn report(names: &[&str]) -> Report {
             "SmolLM2-135M on a llama.cpp server, 1 thread, 1 slot, on a machine shared with other work".into(),
         ),
         left_out: 0,
+        regraded: false,
+        gone: Vec::new(),
         times_scored: 3,
         embeddings: Vec::new(),
         schema_changes: Default::default(),
