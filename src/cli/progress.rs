@@ -127,7 +127,7 @@ impl<'a> Progress<'a> {
             let projected = spent.as_f64() * (1.0 + to_go / self.asked.max(1) as f64);
             let projected = format_usd(projected);
             let part = Part::new(2, format!("{spent} of about {projected}"));
-            parts.push(part.or_shorter(format!("{spent} of {projected}")));
+            parts.push(part.or_shorter(format!("{spent}/{projected}")));
         }
         if self.before > 0 && !parts.is_empty() {
             parts.push(Part::new(4, format!("without the {} done before", self.before)));

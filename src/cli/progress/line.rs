@@ -12,7 +12,7 @@ use crate::variant::Variant;
 const MOST_OF_NAME: usize = 24;
 
 /// The same where there is little room.
-const SHORT_NAME: usize = 12;
+const SHORT_NAME: usize = 10;
 
 /// Something to say; of two, the one that matters less gives way where both have no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,12 +148,12 @@ mod tests {
     fn the_rate_has_room_beside_the_cost() {
         let long = [score("few-shot-5-schema-cached", 999.0, 1000), score("plain", 1.0, 1000)];
         let mut parts = accuracy(&long, true);
-        parts.push(Part::new(2, "$0.0123 of about $12.40".into()).or_shorter("$0.0123 of $12.40".into()));
+        parts.push(Part::new(2, "$0.0123 of about $12.40".into()).or_shorter("$0.0123/$12.40".into()));
         parts.push(Part::new(3, pace(12.0)));
         parts.push(Part::new(6, "16/16 under way".into()));
         parts.push(Part::new(0, "ETA 3 min".into()));
         // What a terminal of 80 columns leaves beside the bar and `1000/2000 · `.
-        assert_eq!(fitted(parts, 80 - 11 - 12 - 1), "few-sh…ached 99.9% · $0.0123 of $12.40 · 12/s · ETA 3 min");
+        assert_eq!(fitted(parts, 80 - 11 - 12 - 1), "few-s…ched 99.9% · $0.0123/$12.40 · 12/s · ETA 3 min");
         assert_eq!(accuracy(&[score("a", 9990.0, 10_000)], true)[0].text, "a 99.9% [99.8–99.9]");
     }
 
