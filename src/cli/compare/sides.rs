@@ -98,7 +98,7 @@ impl Sides {
                     graded.suite.folder.display(),
                     name.variant
                 ),
-                "put the variant back, or name a copy of the suite that has it with --suite",
+                "put the variant back; `ceiling compare A B --suite FOLDER` reads a copy of the suite that has it",
             ));
         };
         let grader = &graded.grader;
