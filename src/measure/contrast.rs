@@ -46,7 +46,7 @@ impl PairedScores {
     }
 
     /// The differences B − A; what is only rounding is none.
-    fn differences(&self) -> Vec<f64> {
+    pub fn differences(&self) -> Vec<f64> {
         let clean = |difference: f64| if difference.abs() < NO_DIFFERENCE { 0.0 } else { difference };
         self.a.iter().zip(&self.b).map(|(a, b)| clean(b - a)).collect()
     }
