@@ -125,12 +125,16 @@ impl Baseline {
         {
             return Err(BaselineError::Format { found });
         }
-        let baseline: Self = serde_json::from_str(text).map_err(|error| {
+        let mut baseline: Self = serde_json::from_str(text).map_err(|error| {
             let said = error.to_string();
             let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(message, _)| message);
             BaselineError::Form { line: error.line(), column: error.column(), message: one_line(message, 300) }
         })?;
         baseline.check()?;
+        for calls in baseline.examples.iter_mut().flat_map(|example| example.of.values_mut()) {
+            // Costs that are all unknown are not written.
+            calls.cost_picousd.resize(calls.valid.len(), None);
+        }
         Ok(baseline)
     }
 

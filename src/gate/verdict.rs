@@ -34,7 +34,7 @@ pub struct Finding {
     pub metric: GateMetric,
     /// How much worse is still no worse; `None` for a metric that is only shown.
     pub margin: Option<f64>,
-    /// Why it is not gated, if so, or why it has no answer.
+    /// Why it is not gated although it has a margin, if so, or why it has no answer.
     pub note: Option<String>,
     /// Examples with a figure on both sides.
     pub n: u64,
@@ -162,6 +162,9 @@ pub struct Confirmation {
     pub state: Seen,
     /// Why it cannot be, if so.
     pub why: Option<String>,
+    /// Metrics in which the system of then, asked afresh, does worse itself than the baseline says: the
+    /// baseline was lucky, or what answers has changed since.
+    pub drifted: Vec<GateMetric>,
     /// What the fresh pair shows of the metrics that had regressed.
     pub findings: Vec<Finding>,
 }
@@ -195,7 +198,7 @@ impl VariantVerdict {
             let found = evidence(metric, &pairs, stated.unwrap_or(1e-3), levels);
             let why_not = why_not_gated(metric, stated, (before, after));
             let mut finding = Finding::of(metric, stated.filter(|_| why_not.is_none()), &found, levels);
-            finding.note = why_not.or_else(|| nothing(metric, found.n));
+            finding.note = why_not.or_else(|| nothing(metric, found.n)).filter(|_| stated.is_some());
             finding
         };
         Self {
@@ -229,16 +232,23 @@ impl VariantVerdict {
     /// A regression that no fresh pair can confirm stands, and is marked so (DESIGN.md 13.12).
     pub fn leave_unconfirmed(&mut self, why: &str) {
         let why = Some(why.to_owned());
-        self.confirmation = Some(Confirmation { state: Seen::Impossible, why, findings: Vec::new() });
+        self.confirmation =
+            Some(Confirmation { state: Seen::Impossible, why, drifted: Vec::new(), findings: Vec::new() });
     }
 
-    /// Takes what a fresh pair shows, settled by itself: its answers replace the regressions.
-    pub fn take_fresh(&mut self, fresh: Self) {
+    /// Takes what a fresh pair shows, settled by itself: its answers replace the regressions. Where the
+    /// system of then has `drifted`, a fresh pair cannot show that nothing got worse since.
+    pub fn take_fresh(&mut self, fresh: Self, drifted: Vec<GateMetric>) {
         for finding in &mut self.findings {
             let again = fresh.findings.iter().find(|again| again.metric == finding.metric);
             if let (Some(GateAnswer::Regressed), Some(again)) = (finding.answer, again) {
-                finding.answer = again.answer;
+                let has_drifted = drifted.contains(&finding.metric);
+                let held = again.answer == Some(GateAnswer::Held);
+                finding.answer = if held && has_drifted { Some(GateAnswer::NotEnoughEvidence) } else { again.answer };
                 finding.n_to_settle = again.n_to_settle;
+                if held && has_drifted {
+                    finding.note = Some("the baseline was a lucky draw, or what answers has changed since".to_owned());
+                }
             }
         }
         let state = if self.regressed().is_empty() { Seen::NotConfirmed } else { Seen::Confirmed };
@@ -246,7 +256,7 @@ impl VariantVerdict {
         if fresh.answer == GateAnswer::CouldNotRun {
             self.answer = GateAnswer::CouldNotRun;
         }
-        self.confirmation = Some(Confirmation { state, why: None, findings: fresh.findings });
+        self.confirmation = Some(Confirmation { state, why: None, drifted, findings: fresh.findings });
     }
 }
 
@@ -262,9 +272,7 @@ pub fn margin(metric: GateMetric, rules: &GateRules) -> Option<f64> {
 
 /// Why a metric is only shown, if so.
 fn why_not_gated(metric: GateMetric, margin: Option<f64>, (before, after): (&GateSide, &GateSide)) -> Option<String> {
-    if margin.is_none() {
-        return Some(format!("the suite states no `{}` under [gate]", metric.key()));
-    }
+    margin?;
     match metric {
         GateMetric::Validity if !(before.checks_validity && after.checks_validity) => {
             Some("there is no schema that an answer could break".to_owned())

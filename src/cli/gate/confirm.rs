@@ -11,6 +11,7 @@ use crate::cli::run::asking;
 use crate::error::Error;
 use crate::gate::FEWEST_FROZEN_REPEATS;
 use crate::gate::baseline::FrozenVariant;
+use crate::gate::calls::GateSide;
 use crate::gate::verdict::{GateAnswer, VariantVerdict, settle};
 use crate::measure::RunProvenance;
 use crate::suite::Suite;
@@ -59,16 +60,23 @@ impl Gating<'_> {
                 spent += read.last().map_or(0, |side| side.spent.as_pico());
             }
             if let ([before, after], true) = (read.as_slice(), verdict.answer == GateAnswer::Regressed) {
-                let (rules, levels) = (&self.suite.gate, levels(self.suite));
-                let mut fresh = VariantVerdict::of(&name, &before.gate, &after.gate, rules, &levels);
-                fresh.only(&verdict.regressed());
-                let mut family = [fresh];
-                settle(&mut family, &levels);
-                let [fresh] = family;
-                verdict.take_fresh(fresh);
+                let drifted = self.settled(verdict, &self.before(&name)?, &before.gate).regressed();
+                let fresh = self.settled(verdict, &before.gate, &after.gate);
+                verdict.take_fresh(fresh, drifted);
             }
         }
         Ok(Exit::Done)
+    }
+
+    /// Compares two sides in what had regressed.
+    fn settled(&self, verdict: &VariantVerdict, before: &GateSide, after: &GateSide) -> VariantVerdict {
+        let (rules, levels) = (&self.suite.gate, levels(self.suite));
+        let mut one = VariantVerdict::of(&verdict.variant, before, after, rules, &levels);
+        one.only(&verdict.regressed());
+        let mut family = [one];
+        settle(&mut family, &levels);
+        let [one] = family;
+        one
     }
 
     /// The suite of then with this variant alone, or why it cannot be asked again.

@@ -121,7 +121,7 @@ pub fn why(finding: &Finding) -> Option<String> {
     let name = name(finding.metric);
     let worse = format!("{name} is worse on {} examples and better on {}", count(finding.worse), count(finding.better));
     match finding.answer {
-        None => finding.note.clone().map(|note| format!("{name} is not gated: {note}")),
+        None => Some(format!("{name} is not gated: {}", finding.note.clone().unwrap_or_else(|| no_margin(finding)))),
         Some(GateAnswer::NotEnoughEvidence) => Some(match (&finding.note, finding.n_to_settle) {
             (Some(note), _) => format!("{name} has no answer: {note}"),
             (None, Some(n)) => format!(
@@ -149,8 +149,12 @@ pub fn confirmation(verdict: &VariantVerdict) -> Option<String> {
     let why = found.why.as_deref().unwrap_or_default();
     Some(match found.state {
         Seen::Confirmed => "confirmed: both sides were asked afresh, and it showed again".to_owned(),
+        Seen::NotConfirmed if found.drifted.is_empty() => {
+            "not confirmed: both sides were asked afresh, and it did not show again".to_owned()
+        }
         Seen::NotConfirmed => {
-            "not confirmed: both sides were asked afresh, and it did not show again; the baseline may be a lucky draw"
+            "not confirmed: both sides were asked afresh, and the system of then does worse itself than its baseline \
+             says; if that is to be accepted, freeze a new baseline"
                 .to_owned()
         }
         Seen::Impossible => format!("UNCONFIRMED: {why}"),
@@ -179,7 +183,17 @@ pub fn missing(verdict: &VariantVerdict) -> Option<String> {
 /// Everything that is said of a variant, line by line.
 pub fn sentences(verdict: &VariantVerdict) -> Vec<String> {
     let mut lines: Vec<String> = missing(verdict).into_iter().collect();
-    lines.extend(verdict.findings.iter().filter_map(why));
+    let is_stated = |finding: &&Finding| finding.answer.is_some() || finding.note.is_some();
+    lines.extend(verdict.findings.iter().filter(is_stated).filter_map(why));
     lines.extend(confirmation(verdict));
+    let unstated = verdict.findings.iter().filter(|finding| !is_stated(finding));
+    let keys: Vec<String> = unstated.map(|finding| format!("`{}`", finding.metric.key())).collect();
+    if !keys.is_empty() {
+        lines.push(format!("not gated, since the suite states none of these under [gate]: {}", keys.join(", ")));
+    }
     lines
+}
+
+fn no_margin(finding: &Finding) -> String {
+    format!("the suite states no `{}` under [gate]", finding.metric.key())
 }
