@@ -52,7 +52,7 @@ impl PairedScores {
     }
 
     /// The paired difference, two-sided at `alpha`.
-    fn paired(&self, differences: &[f64], alpha: f64) -> PairedDifference {
+    pub fn paired(&self, differences: &[f64], alpha: f64) -> PairedDifference {
         let estimate = if self.repeated { clustered_paired } else { paired_difference };
         estimate(differences, &self.clusters, self.paired_calls, alpha)
     }

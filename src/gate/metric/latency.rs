@@ -52,9 +52,8 @@ impl Times {
 
     /// The interval of the shares' difference at two-sided 1 − 2·alpha.
     fn interval(&self, limit: f64, faster: f64, levels: &GateLevels) -> Interval {
-        let margin = Some(0.5); // any: only the interval is read
-        let known = compared(&self.within(limit, faster), margin, levels);
-        known.non_inferiority.map_or(Interval::DIFFERENCE, |found| found.interval)
+        let pairs = self.within(limit, faster);
+        pairs.paired(&pairs.differences(), 2.0 * levels.alpha).interval
     }
 
     /// The least shift at which `is` holds, which it does from some shift on; `None` if it never does.
@@ -91,8 +90,8 @@ pub(super) fn first_token(pairs: &[Both<'_>], margin_ms: f64, levels: &GateLevel
     let pooled = times.within(together, 0.0);
     let pooled_known = compared(&pooled, None, levels);
     let shifted = times.within(limit, margin_ms);
-    let known = compared(&shifted, Some(0.5), levels);
-    let low = known.non_inferiority.map_or(-1.0, |found| found.interval.low);
+    let known = compared(&shifted, None, levels);
+    let low = times.interval(limit, margin_ms, levels).low;
     // Where the baseline's own percentile is no time, nothing can be shown to be as fast.
     let within_margin = limit.is_finite() && low > 0.0;
     let gain = known.difference.point.unwrap_or(0.0);

@@ -79,7 +79,7 @@ fn case(report: &GateReport, verdict: &VariantVerdict, finding: &Finding, counts
         GateAnswer::Held | GateAnswer::CouldNotRun => "could-not-run",
     });
     let kind = if element == "skipped" { String::new() } else { format!(" type=\"{kind}\"") };
-    let _ = write!(text, ">\n      <{element}{kind} message=\"{message}\"/>\n    </testcase>\n");
+    let _ = write!(text, ">\n      <{element}{kind} message=\"{message}\">{message}</{element}>\n    </testcase>\n");
     text
 }
 
