@@ -8,10 +8,12 @@ const EXAMPLES: usize = 300;
 /// change from run to run, and so do its times.
 struct System {
     chances: Vec<f64>,
+    /// Whether its calls are timed.
+    timed: bool,
 }
 
 impl System {
-    fn new(rng: &mut Rng) -> Self {
+    fn new(rng: &mut Rng, timed: bool) -> Self {
         // Most examples are sure, some are a toss.
         let chance = |draw: f64, toss: f64| {
             if draw < 0.7 {
@@ -22,13 +24,13 @@ impl System {
                 0.3 + 0.7 * toss
             }
         };
-        Self { chances: (0..EXAMPLES).map(|_| chance(rng.unit(), rng.unit())).collect() }
+        Self { chances: (0..EXAMPLES).map(|_| chance(rng.unit(), rng.unit())).collect(), timed }
     }
 
     fn run(&self, rng: &mut Rng) -> GateSide {
         let one = |chance: &f64| {
             let score = Some(f64::from(u8::from(rng.unit() < *chance)));
-            vec![Call { score, cost: None, ttft_ms: Some(200.0 - 80.0 * rng.unit().max(1e-9).ln()) }]
+            vec![Call { score, cost: None, ttft_ms: self.timed.then(|| 200.0 - 80.0 * rng.unit().max(1e-9).ln()) }]
         };
         side(self.chances.iter().map(one).collect::<Vec<_>>())
     }
@@ -54,21 +56,33 @@ fn gate(baseline: &GateSide, system: &System, rng: &mut Rng) -> (bool, GateAnswe
     (alarmed, verdict.answer)
 }
 
-#[test]
-fn a_thousand_gates_of_an_unchanged_system_fail_in_at_most_one_percent() {
-    let mut rng = Rng::new(7);
+/// Alarms before confirmation and failures after it, of so many baselines gated so many times each.
+fn gates(seed: u64, baselines: u32, each: u32, timed: bool) -> (u32, u32) {
+    let mut rng = Rng::new(seed);
     let (mut alarms, mut failed) = (0, 0);
-    for _ in 0..20 {
-        let system = System::new(&mut rng);
+    for _ in 0..baselines {
+        let system = System::new(&mut rng, timed);
         let baseline = system.run(&mut rng);
-        for _ in 0..50 {
+        for _ in 0..each {
             let (alarmed, answer) = gate(&baseline, &system, &mut rng);
             alarms += u32::from(alarmed);
             failed += u32::from(answer == GateAnswer::Regressed);
         }
     }
+    (alarms, failed)
+}
+
+#[test]
+fn a_thousand_gates_of_an_unchanged_system_fail_in_at_most_one_percent() {
+    let (alarms, failed) = gates(7, 20, 50, false);
     assert!(failed <= 10, "{failed} of 1,000 failed");
     assert!(alarms <= 60, "{alarms} of 1,000 alarmed before confirmation");
+}
+
+#[test]
+fn times_raise_no_more_false_alarms() {
+    let (alarms, failed) = gates(8, 20, 5, true);
+    assert!(failed <= 1 && alarms <= 6, "{alarms} of 100 alarmed, {failed} failed");
 }
 
 #[test]
@@ -76,9 +90,9 @@ fn a_real_drop_is_seen_and_confirmed() {
     let mut rng = Rng::new(11);
     let mut failed = 0;
     for _ in 0..40 {
-        let system = System::new(&mut rng);
+        let system = System::new(&mut rng, false);
         let baseline = system.run(&mut rng);
-        let worse = System { chances: system.chances.iter().map(|chance| 0.88 * chance).collect() };
+        let worse = System { chances: system.chances.iter().map(|chance| 0.88 * chance).collect(), timed: false };
         let mut verdict = gated(&baseline, &worse.run(&mut rng), &rules());
         if verdict.answer == GateAnswer::Regressed {
             let (before, after) = (system.run(&mut rng), worse.run(&mut rng));
@@ -95,7 +109,7 @@ fn a_real_drop_is_seen_and_confirmed() {
 #[test]
 fn calibration_counts_what_the_gate_does() {
     let mut rng = Rng::new(5);
-    let system = System::new(&mut rng);
+    let system = System::new(&mut rng, false);
     let (pairs, repeats) = (10, 1);
     let runs: Vec<GateSide> = (0..repeats_needed(pairs, repeats)).map(|_| system.run(&mut rng)).collect();
     let mut all = runs[0].clone();
