@@ -51,6 +51,7 @@ pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
         variants: selection.variants.clone(),
         limit: selection.limit,
         examples: selection.examples.clone().map(|ids| ids.into_iter().collect()),
+        frozen: None,
     }
 }
 

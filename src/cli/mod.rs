@@ -2,6 +2,7 @@
 
 pub mod args;
 mod assemble;
+mod baseline;
 mod calc;
 mod check;
 mod compare;
@@ -9,6 +10,7 @@ mod decide;
 mod early;
 pub mod exit;
 mod flips;
+mod gate;
 mod interrupts;
 mod measuring;
 mod output;
@@ -85,6 +87,10 @@ pub enum Command {
     View(view::ViewArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
+    /// Freeze a run in a file for the gate: small, sorted, made to be kept with the suite.
+    Baseline(baseline::BaselineArgs),
+    /// Gate a change: held (0), regressed (1), or not enough evidence (3), against a baseline.
+    Gate(gate::GateArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
     /// List providers and their models, probe them, renew their prices.
@@ -107,6 +113,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
         Command::Record(args) => record::record(&args, printer),
+        Command::Baseline(args) => baseline::baseline(&args, printer),
+        Command::Gate(args) => gate::gate(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
     };

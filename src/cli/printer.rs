@@ -93,6 +93,11 @@ impl Printer {
         }
     }
 
+    /// Commands to whoever runs the program, on stderr, whatever is to be said to people.
+    pub(super) fn command(self, lines: &str) {
+        write_stderr(lines);
+    }
+
     /// Faults of the user's files: as text on stderr, or as JSON on stdout.
     pub(super) fn faults(self, faults: &Diagnostics) {
         if self.json {

@@ -4,7 +4,7 @@
 //! a server or a suite goes through `escape`.
 
 mod details;
-mod escape;
+pub(in crate::report) mod escape;
 
 use self::details::Page;
 use self::escape::{escaped, sentence, slug};

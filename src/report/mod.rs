@@ -5,6 +5,7 @@ pub mod compare;
 pub mod explain;
 pub mod figure;
 pub mod flips;
+pub mod gate;
 pub mod html;
 pub mod json;
 pub mod look;

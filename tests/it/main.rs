@@ -18,6 +18,7 @@ mod drive;
 mod evidence;
 mod fit;
 mod flips;
+mod gate;
 mod guide;
 #[cfg(unix)]
 mod output;

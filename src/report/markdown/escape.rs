@@ -11,7 +11,7 @@ const DIGEST_OF_SLUG: usize = 8;
 const JOINER: char = '\u{2060}';
 
 /// The text on one line as Markdown that reads as the same text, at most `limit` characters of it.
-pub(super) fn escaped(text: &str, limit: usize) -> String {
+pub(in crate::report) fn escaped(text: &str, limit: usize) -> String {
     let line = one_line(text, limit);
     let mut safe = String::with_capacity(line.len() + 16);
     let characters: Vec<char> = line.chars().collect();
@@ -71,7 +71,7 @@ fn numbered(mut safe: String) -> String {
 }
 
 /// A sentence of ours in which names stand between backticks: these become code, all of it stays text.
-pub(super) fn sentence(text: &str, limit: usize) -> String {
+pub(in crate::report) fn sentence(text: &str, limit: usize) -> String {
     let line = one_line(text, limit);
     let parts: Vec<&str> = line.split('`').collect();
     // An odd backtick is somebody else's.
@@ -94,7 +94,7 @@ pub(super) fn sentence(text: &str, limit: usize) -> String {
 
 /// What of a name can stand in an anchor and in an HTML comment. A name of which something is lost ends in a short
 /// digest of the whole: two names never share a slug, and the same name always has the same.
-pub(super) fn slug(name: &str) -> String {
+pub(in crate::report) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for character in name.chars().take(120) {
         let kept = if character.is_ascii_alphanumeric() || matches!(character, '_' | '.') { character } else { '-' };
