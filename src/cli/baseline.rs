@@ -102,7 +102,7 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
         variants: frozen,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Output::put(&args.output, &baseline.render())?;
+    Output::put(&args.output, &baseline.render(), &args.store.store)?;
     let names: Vec<&str> = baseline.variants.keys().map(String::as_str).collect();
     let (examples, file) = (baseline.examples.len(), args.output.display());
     printer.text(&format!("{examples} examples of {} in {file}\n", names.join(", ")));

@@ -26,11 +26,11 @@ pub(super) fn write(args: &GateArgs, report: &GateReport, on_github: bool, print
         printer.command(&annotations::render(report));
     }
     if let Some(file) = &args.junit {
-        Output::put(file, &junit::render(report))?;
+        Output::put(file, &junit::render(report), &args.store.store)?;
     }
     let page = markdown::render(report);
     if let Some(file) = &args.markdown {
-        Output::put(file, &page)?;
+        Output::put(file, &page, &args.store.store)?;
     }
     if let Some(file) = &args.step_summary {
         append(file, &page)?;
