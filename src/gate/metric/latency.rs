@@ -27,8 +27,11 @@ fn percentile(mut times: Vec<f64>) -> Option<f64> {
 
 /// The times of the examples that have one on both sides.
 struct Times {
-    rows: Vec<(Vec<f64>, Vec<f64>, u32)>,
+    rows: Vec<TimedExample>,
 }
+
+/// Times of the baseline, times of now, and the cluster.
+type TimedExample = (Vec<f64>, Vec<f64>, u32);
 
 impl Times {
     fn of(pairs: &[Both<'_>]) -> Self {
@@ -80,7 +83,7 @@ impl Times {
 /// Is the first token no later than by `margin_ms` at the 95th percentile?
 pub(super) fn first_token(pairs: &[Both<'_>], margin_ms: f64, levels: &GateLevels) -> Evidence {
     let times = Times::of(pairs);
-    let side = |of: fn(&(Vec<f64>, Vec<f64>, u32)) -> &Vec<f64>| times.rows.iter().flat_map(of).copied().collect();
+    let side = |of: fn(&TimedExample) -> &Vec<f64>| times.rows.iter().flat_map(of).copied().collect();
     let (before, after): (Vec<f64>, Vec<f64>) = (side(|row| &row.0), side(|row| &row.1));
     let together = percentile([before.clone(), after.clone()].concat());
     let (Some(limit), Some(now), Some(together)) = (percentile(before), percentile(after), together) else {
