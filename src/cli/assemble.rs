@@ -40,12 +40,14 @@ pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
         variants: selection.variants.clone(),
         limit: selection.limit,
         examples: selection.examples.clone().map(|ids| ids.into_iter().collect()),
+        tags: selection.tag.clone(),
+        ..LoadOptions::default()
     }
 }
 
 /// Loads a suite and checks its data: every fault at once, or the suite with its warnings.
-pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &SelectionArgs) -> Result<Loaded, Error> {
-    let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
+pub(super) fn load_checked(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Error> {
+    let mut loaded = crate::suite::load::load(folder, providers, options)?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
     if loaded.warnings.errors() == 0 {

@@ -12,6 +12,7 @@ mod flips;
 mod interrupts;
 mod measuring;
 mod output;
+pub mod part;
 mod plan;
 mod preflight;
 mod printer;

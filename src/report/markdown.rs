@@ -160,7 +160,7 @@ fn row(measured: &VariantMeasurements) -> Vec<String> {
 /// What a reader must know before trusting the table.
 fn notes(report: &Report) -> String {
     let measurements = &report.measurements;
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = report.part.iter().cloned().collect();
     if measurements.anytime.is_some() {
         notes.push("the run could stop early: intervals are confidence sequences".to_owned());
     }

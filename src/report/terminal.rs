@@ -90,7 +90,8 @@ fn heading(report: &Report, look: Look) -> String {
         n => Some(format!("{n} trials left out: not recorded")),
     };
     let run = format!("run {}", report.run);
-    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref());
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(report.part.as_deref());
+    let parts = parts.chain(left_out.as_deref());
     look.paint_first(Tone::Unsure, "RECORDED", hung(parts, " · ", "", "  ", look.width))
 }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::examples::RowFault;
+use super::examples::{RowFault, Shard};
 use super::raw::{FAMILY, RawSuite};
 use super::{Suite, build};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -26,6 +26,12 @@ pub struct LoadOptions {
     pub limit: Option<u64>,
     /// Only these examples.
     pub examples: Option<BTreeSet<String>>,
+    /// Only examples with all of these tags.
+    pub tags: Vec<(String, String)>,
+    /// Only this part of the examples.
+    pub shard: Option<Shard>,
+    /// The run whose failures the examples are, where they were chosen so.
+    pub failures_of: Option<String>,
 }
 
 /// A suite that can run, and what was found that does not stop it.
