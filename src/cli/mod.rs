@@ -11,6 +11,7 @@ pub mod exit;
 mod flips;
 mod interrupts;
 mod measuring;
+mod merge;
 mod output;
 pub mod part;
 mod plan;
@@ -77,6 +78,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Show the store's runs in a browser: the list, each report, any two compared.
     View(view::ViewArgs),
+    /// Join the shards of a run, each in a store of its own, into one run.
+    Merge(merge::MergeArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// The statistics as a calculator: one JSON object in, one out.
@@ -100,6 +103,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Flips(args) => flips::flips(&args, printer),
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
+        Command::Merge(args) => merge::merge(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),

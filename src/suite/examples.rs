@@ -126,6 +126,14 @@ impl ExampleSource {
         &self.inner.spec
     }
 
+    /// The same with the other shards' examples.
+    pub fn all_shards(&self) -> Self {
+        match self.inner.spec.shard {
+            None => self.clone(),
+            Some(_) => Self::new(ExampleFiles { shard: None, ..self.inner.spec.clone() }),
+        }
+    }
+
     /// The selected examples from the start. With a sample, the files are read twice on the first
     /// call to find which examples are in it; rows with faults are never in a sample.
     pub fn read(&self) -> ExampleReader {

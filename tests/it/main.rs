@@ -32,6 +32,7 @@ mod retrieval;
 mod run;
 mod schemas;
 mod scorers;
+mod shards;
 mod show;
 mod stopping;
 mod support;

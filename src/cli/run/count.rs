@@ -6,7 +6,6 @@ use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::suite::Example;
-use crate::suite::examples::{ExampleFiles, ExampleSource};
 
 /// What the examples of a suite come to before anything is sent.
 pub(super) struct Counted {
@@ -29,8 +28,7 @@ impl Prepared<'_> {
         data = self.retrieval.with_documents(data);
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         let shard = self.part.shard;
-        let whole = ExampleSource::new(ExampleFiles { shard: None, ..self.suite.examples.spec().clone() });
-        for row in whole.read() {
+        for row in self.suite.examples.all_shards().read() {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
             data = with_row(data, b"examples", &example);
             if shard.is_some_and(|shard| !shard.has(&example)) {

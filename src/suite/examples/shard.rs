@@ -56,15 +56,19 @@ mod tests {
     use crate::suite::ExampleId;
 
     fn example(place: usize) -> Example {
-        Example { id: ExampleId(format!("e{place}")), ..serde_json::from_str(r#"{"id": "", "input": 1, "expected": 1}"#).unwrap() }
+        Example {
+            id: ExampleId(format!("e{place}")),
+            ..serde_json::from_str(r#"{"id": "", "input": 1, "expected": 1}"#).unwrap()
+        }
     }
 
     #[test]
     fn every_example_is_in_one_part_and_stays_there() {
         for count in [1, 2, 3, 7] {
-            let mut sizes = vec![0; count as usize];
+            let mut sizes = vec![0_usize; count as usize];
             for place in 0..700 {
-                let within: Vec<u32> = (1..=count).filter(|&index| Shard { index, count }.has(&example(place))).collect();
+                let within: Vec<u32> =
+                    (1..=count).filter(|&index| Shard { index, count }.has(&example(place))).collect();
                 assert_eq!(within.len(), 1);
                 sizes[within[0] as usize - 1] += 1;
             }

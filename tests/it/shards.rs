@@ -1,0 +1,178 @@
+//! A run split over processes and joined again is the run that was not split.
+
+use std::path::Path;
+use std::process::Child;
+
+use serde_json::Value;
+
+use crate::schemas::fits;
+use crate::support::project::{EXAMPLES, right, schema_helps};
+use crate::support::{Output, Project, ScriptedServer};
+
+const RUN: [&str; 4] = ["run", "suites/tiny", "--provider", "toy=live"];
+
+/// Starts a shard in a store of its own.
+fn start(project: &Project, shard: &str, more: &[&str]) -> Child {
+    let store = store(shard);
+    project.start(RUN.iter().copied().chain(["--shard", shard, "--store", &store, "-q"]).chain(more.iter().copied()))
+}
+
+fn store(shard: &str) -> String {
+    format!("shards/{}.db", shard.replace('/', "-of-"))
+}
+
+/// Runs all shards at once, as many processes as there are.
+fn split(project: &Project, count: usize, more: &[&str]) -> Vec<String> {
+    let shards: Vec<String> = (1..=count).map(|index| format!("{index}/{count}")).collect();
+    let children: Vec<Child> = shards.iter().map(|shard| start(project, shard, more)).collect();
+    for child in children {
+        Output::of(child.wait_with_output().unwrap()).exits(0);
+    }
+    shards.iter().map(|shard| store(shard)).collect()
+}
+
+fn merge(project: &Project, stores: &[String]) -> Output {
+    project.run(["merge"].into_iter().chain(stores.iter().map(String::as_str)))
+}
+
+/// A report without what the clock says.
+pub(crate) fn timeless(mut report: Value) -> Value {
+    report["began_unix_ms"] = Value::Null;
+    for variant in report["variants"].as_array_mut().unwrap() {
+        for key in ["ttft_ms", "ttft_any_ms", "total_ms", "in_flight", "cache"] {
+            variant[key] = Value::Null;
+        }
+    }
+    let verdict = report["verdict"].as_object_mut().unwrap();
+    verdict["triggers"]["t3"] = Value::Null;
+    report
+}
+
+#[test]
+fn joined_shards_are_the_run_that_was_not_split() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let whole = Project::new().suite("tiny").live(&server);
+    let expected = whole.run(RUN.iter().chain(&["--json"])).exits(0).json();
+    assert_eq!(expected["part"], Value::Null);
+    // More shards than some have examples for.
+    for count in [1, 3, 8] {
+        let project = Project::new().suite("tiny").live(&server);
+        let stores = split(&project, count, &[]);
+        let asked = server.count();
+        fits(
+            &project.run(["merge", "--json"].into_iter().chain(stores.iter().map(String::as_str))).exits(0).json(),
+            "merge",
+        );
+        let joined = project.run(["report", "--json"]).exits(0).json();
+        assert_eq!(timeless(joined), timeless(expected.clone()), "{count} shards");
+        // The same command finds nothing to ask: it is the same plan.
+        project.run(RUN).exits(0);
+        assert_eq!(server.count(), asked);
+    }
+    assert_eq!(server.count(), 4 * 2 * EXAMPLES, "each example is in one shard");
+}
+
+#[test]
+fn a_shard_says_that_it_is_one() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let first = project.run(RUN.iter().chain(&["--shard", "1/2"])).exits(0);
+    assert!(first.stdout().contains("shard 1/2 alone"), "{}", first.stdout());
+    let report = project.run(["report", "--json"]).exits(0).json();
+    assert_eq!(report["part"], "shard 1/2 alone");
+    let plan = project.run(["plan", "suites/tiny", "--shard", "2/2", "--json"]).exits(0).json();
+    let asked = report["variants"][0]["n"].as_u64().unwrap() + plan["requests"]["examples"].as_u64().unwrap();
+    assert_eq!(asked, EXAMPLES as u64);
+    project.run(RUN.iter().chain(&["--shard", "0/2"])).exits(2).says("add 1");
+    project.run(RUN.iter().chain(&["--shard", "1/2", "--stop-when-decided"])).exits(2).says("all shards");
+}
+
+#[test]
+fn the_first_examples_are_the_same_ones_however_they_are_split() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let stores = split(&project, 2, &["--limit", "5"]);
+    merge(&project, &stores).exits(0);
+    let joined = project.run(["report", "--json"]).exits(0).json();
+    assert_eq!(joined["variants"][0]["n"], 5);
+    assert_eq!(server.count(), 2 * 5);
+}
+
+#[test]
+fn what_does_not_belong_together_is_not_joined() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let stores = split(&project, 3, &[]);
+    merge(&project, &stores[..1]).exits(2).says("are missing: 2/3, 3/3");
+    merge(&project, &[stores[0].clone(), stores[1].clone(), stores[1].clone()]).exits(2).says("is there twice");
+    merge(&project, &["nowhere.db".to_owned()]).exits(2).says("there is no store");
+    project.run(["merge", &stores[0], "--store", &stores[0]]).exits(2).says("to be read and to be written");
+    assert!(!Path::new(&project.path(".ceiling/store.db")).exists(), "nothing is written before all is looked at");
+    // Another plan is another run.
+    project.edit("suites/tiny/prompts/v1.md.j2", "Answer in JSON", "Answer in JSON only");
+    Output::of(start(&project, "3/3", &["--store", "other.db"]).wait_with_output().unwrap()).exits(2);
+    let other = RUN.iter().copied().chain(["--shard", "3/3", "--store", "other.db", "-q"]);
+    project.run(other).exits(0);
+    merge(&project, &[stores[0].clone(), stores[1].clone(), "other.db".to_owned()])
+        .exits(2)
+        .says("is a shard of another run");
+    // A run of no shard is not joined.
+    project.run(RUN.iter().chain(&["--store", "whole.db"])).exits(0);
+    merge(&project, &["whole.db".to_owned()]).exits(2).says("has no run of a shard");
+    // Shards of one split in two ways.
+    project.run(RUN.iter().chain(&["--shard", "1/2", "--store", "half.db"])).exits(0);
+    merge(&project, &["other.db".to_owned(), "half.db".to_owned()]).exits(2).says("split in two ways");
+}
+
+#[test]
+fn joining_again_changes_nothing_and_another_answer_is_refused() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let stores = split(&project, 2, &[]);
+    merge(&project, &stores).exits(0).says("(24 of them new)");
+    let first = project.run(["report", "--json"]).exits(0).json();
+    merge(&project, &[stores[1].clone(), stores[0].clone()]).exits(0).says("(0 of them new)");
+    assert_eq!(project.run(["report", "--json"]).exits(0).json(), first);
+    // A shard that was asked anew has other answers.
+    std::fs::remove_file(project.path(&stores[1])).unwrap();
+    Output::of(start(&project, "2/2", &[]).wait_with_output().unwrap()).exits(0);
+    merge(&project, &stores).exits(2).says("different answers of variant");
+    assert_eq!(project.run(["report", "--json"]).exits(0).json(), first);
+}
+
+#[test]
+fn a_shard_that_was_stopped_is_joined_as_it_is_and_can_go_on() {
+    let server = ScriptedServer::start(|request, _| right(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let mut stores = split(&project, 2, &[]);
+    // The second machine had no time.
+    std::fs::remove_file(project.path(&stores[1])).unwrap();
+    stores[1] = "late.db".to_owned();
+    let late = RUN.iter().copied().chain(["--shard", "2/2", "--store", "late.db", "-q"]);
+    project.run(late.clone().chain(["--max-time", "0"])).exits(4);
+    let output = merge(&project, &stores).exits(4);
+    assert!(output.said().contains("shard 2/2 in `late.db` is not finished"), "{}", output.said());
+    let before = server.count();
+    let whole = project.run(RUN.iter().chain(&["--json"])).exits(0);
+    assert!(whole.stderr().contains("going on with run tiny-1"), "{}", whole.stderr());
+    assert_eq!(whole.json()["variants"][0]["n"], EXAMPLES);
+    let missing = server.count() - before;
+    assert!(missing > 0 && missing < 2 * EXAMPLES, "only that shard's are asked: {missing}");
+}
+
+#[test]
+fn several_suites_are_split_and_joined_in_one_go() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").suite("small").live(&server);
+    for shard in ["1/2", "2/2"] {
+        let store = store(shard);
+        let arguments =
+            ["run", "suites/tiny", "suites/small", "--provider", "toy=live", "--shard", shard, "--store", &store];
+        project.run(arguments).exits(0);
+    }
+    let output = merge(&project, &[store("1/2"), store("2/2")]).exits(0);
+    assert_eq!(output.stdout().lines().count(), 2, "{}", output.stdout());
+    for run in ["tiny-1", "small-2"] {
+        assert!(output.stdout().contains(run), "{}", output.stdout());
+    }
+}
