@@ -98,7 +98,10 @@ fn shards(place: usize, store: &Store) -> Result<Vec<Found>, Error> {
             "`ceiling run SUITE --shard I/N --store PATH` makes one",
         ));
     }
-    Ok(newest.into_values().collect())
+    // In the order in which they began, as the joined runs are.
+    let mut found: Vec<Found> = newest.into_values().collect();
+    found.sort_by_key(|one| one.run.id);
+    Ok(found)
 }
 
 /// Checks that a plan's shards are all there, each once.

@@ -122,6 +122,7 @@ fn failed(store: &Store, run: &RunRow, folder: &Path, selection: &SelectionArgs)
         judged = asked.iter().collect();
     }
     let by = match judged.as_slice() {
+        [] => "all variants".to_owned(),
         [one] => format!("variant `{one}`"),
         several => format!("one of {} variants", several.len()),
     };
@@ -143,7 +144,7 @@ fn failed(store: &Store, run: &RunRow, folder: &Path, selection: &SelectionArgs)
     let options = options(run);
     // What was left out on purpose did not fail.
     if options["recorded_only"] != true && !early::may_stop(&run.options) {
-        let each = options["repeats"].as_u64().unwrap_or(1) * judged.len() as u64;
+        let each = (options["repeats"].as_u64().unwrap_or(1) * judged.len() as u64).max(1);
         for row in as_asked(&suite.examples, &options).read() {
             let id = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example.id.0;
             if trials.get(&id).copied().unwrap_or(0) < each {

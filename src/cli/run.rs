@@ -4,6 +4,7 @@ mod batch;
 mod begin;
 mod count;
 mod ending;
+mod several;
 pub(super) mod stopping;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::args::{SelectionArgs, StoreArgs};
@@ -30,8 +30,7 @@ use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
-use crate::report::terminal::{self, Extent};
-use crate::report::{Report, json as json_report};
+use crate::report::Report;
 use crate::run::batch::drive_batches;
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
@@ -146,40 +145,7 @@ pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
         interrupts.watch().map_err(|error| Error::System { what: "failed to listen for Ctrl-C".into(), error })?
     };
     watching.spawn(watch);
-    let mut exit = Exit::Done;
-    let mut documents = Vec::new();
-    for folder in &args.suites {
-        let ended = match run_suite(args, folder, printer, &interrupts) {
-            Ok(ended) => ended,
-            Err(error) if args.suites.len() == 1 => return Err(error),
-            // Of several suites the others still run; what was wrong with this one stands in its place.
-            Err(error) => {
-                documents.push(json!({"folder": folder, "error": printer.explain(&error)}));
-                exit = error.exit();
-                if exit == Exit::Interrupted {
-                    break;
-                }
-                continue;
-            }
-        };
-        if let Some(report) = &ended.report {
-            let extent = if printer.is_verbose() { Extent::Full } else { Extent::Brief };
-            printer.text(&terminal::render(report, extent, printer.look()));
-            documents.push(json_report::to_value(report).map_err(|error| RunError::Bug(error.to_string()))?);
-        }
-        if ended.exit != Exit::Done {
-            exit = ended.exit;
-        }
-        if exit == Exit::Interrupted {
-            break;
-        }
-    }
-    match documents.len() {
-        1 if args.suites.len() == 1 => printer.value(&documents[0]),
-        0 => {}
-        _ => printer.value(&serde_json::Value::Array(documents)),
-    }
-    Ok(exit)
+    several::run(args, printer, &interrupts)
 }
 
 fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Interrupts) -> Result<Ended, Error> {

@@ -4,6 +4,7 @@ mod anytime;
 mod bar;
 mod brief;
 mod cache;
+pub mod closing;
 pub mod compare;
 mod decision;
 mod notes;

@@ -20,6 +20,7 @@ mod fit;
 mod flips;
 mod guide;
 mod page;
+mod part;
 mod plan;
 mod prompt_cache;
 mod providers;
