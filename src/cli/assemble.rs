@@ -7,8 +7,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
-use super::preflight;
 use super::retrieval::Retrieval;
+use super::{keys, preflight};
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -433,14 +433,13 @@ fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretStri
     match source {
         // Keys that sign are read apart.
         KeySource::None | KeySource::Aws => Ok(None),
-        KeySource::Environment(name) =>
-        {
-            #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]
-            match std::env::var(name).map(|key| key.trim().to_owned()) {
-                Ok(key) if !key.is_empty() => Ok(Some(key.into())),
-                _ => missing(format!("the environment variable `{name}` is not set"), format!("export {name}=…")),
-            }
-        }
+        KeySource::Environment(name) => match keys::environment(name).map(|key| key.trim().to_owned()) {
+            Some(key) if !key.is_empty() => Ok(Some(key.into())),
+            _ => missing(
+                format!("the environment variable `{name}` is not set"),
+                format!("export {name}=…, or put it into a file `.env` in this folder"),
+            ),
+        },
         KeySource::File(path) =>
         {
             #[expect(clippy::disallowed_methods, reason = "keys may come from a file that the provider names")]

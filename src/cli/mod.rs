@@ -5,11 +5,13 @@ mod assemble;
 mod calc;
 mod check;
 mod compare;
+mod completions;
 mod decide;
 mod early;
 pub mod exit;
 mod flips;
 mod interrupts;
+pub mod keys;
 mod measuring;
 mod merge;
 mod output;
@@ -34,6 +36,7 @@ use clap::{Parser, Subcommand};
 
 use args::OutputArgs;
 use exit::Exit;
+use keys::KeyArgs;
 use printer::Printer;
 
 /// Has prompting hit its ceiling on your task, or is a cheaper step than a fine-tune left?
@@ -50,6 +53,9 @@ pub struct Cli {
     /// What is printed.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Where keys may come from.
+    #[command(flatten)]
+    pub keys: KeyArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -86,13 +92,29 @@ pub enum Command {
     Calc(calc::CalcArgs),
     /// List providers and their models, probe them, renew their prices.
     Providers(providers::ProvidersArgs),
+    /// Print a shell's completions of commands and flags.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of the program or of one command.
+    #[command(hide = true)]
+    Man(completions::ManArgs),
 }
 
 /// Runs a command.
 pub fn run(cli: Cli) -> ExitCode {
     start_tracing(cli.output.verbose);
     let printer = Printer::new(&cli.output);
-    let ended = match cli.command {
+    let exit = dispatch(cli, printer).unwrap_or_else(|error| {
+        printer.error(&error);
+        error.exit()
+    });
+    exit.into()
+}
+
+fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
+    if cli.command.needs_keys() {
+        keys::read_env_file(&cli.keys)?;
+    }
+    match cli.command {
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
         Command::Decide(args) => decide::decide(&args, printer),
@@ -107,12 +129,16 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
-    };
-    let exit = ended.unwrap_or_else(|error| {
-        printer.error(&error);
-        error.exit()
-    });
-    exit.into()
+        Command::Completions(args) => completions::completions(&args, printer),
+        Command::Man(args) => completions::man(&args, printer),
+    }
+}
+
+impl Command {
+    /// Whether it asks a provider, or says whether it could.
+    fn needs_keys(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Check(_) | Self::Plan(_) | Self::Providers(_))
+    }
 }
 
 /// Logs to stderr; `RUST_LOG` says more precisely what.

@@ -92,7 +92,7 @@ fn plan_suite(args: &PlanArgs, folder: &Path, printer: Printer) -> Result<Previe
     let mut suite = loaded.suite;
     suite.repeats = args.repeats.unwrap_or(suite.repeats);
     let mut warnings = loaded.warnings;
-    for fault in crate::suite::check::missing_keys(&suite, &providers, &super::run::environment) {
+    for fault in crate::suite::check::missing_keys(&suite, &providers, &super::keys::environment) {
         warnings.push(fault.as_warning());
     }
     // Without a store nothing is known; planning makes none.

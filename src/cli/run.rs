@@ -18,6 +18,7 @@ use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
+use super::keys;
 use super::measuring;
 use super::part::{self, Part, PartArgs};
 use super::printer::Printer;
@@ -160,7 +161,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     if args.stop_when_decided {
         stopping::check(args, &suite)?;
     }
-    let missing = crate::suite::check::missing_keys(&suite, &providers, &environment);
+    let missing = crate::suite::check::missing_keys(&suite, &providers, &keys::environment);
     if !missing.is_empty() {
         let mut faults = Diagnostics::new();
         missing.into_iter().for_each(|fault| faults.push(fault));
@@ -194,11 +195,6 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
         }
         tokio::task::block_in_place(|| prepared.conclude(&asked.row, &asked.summary, asked.left_out, &providers))
     })
-}
-
-pub(super) fn environment(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "whether a key is there is asked once, before anything is sent")]
-    std::env::var(name).ok()
 }
 
 /// A suite with everything that a run of it needs.

@@ -19,6 +19,7 @@ mod evidence;
 mod fit;
 mod flips;
 mod guide;
+mod keys;
 mod page;
 mod part;
 mod plan;
