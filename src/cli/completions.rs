@@ -1,6 +1,6 @@
-//! `ceiling completions` and `ceiling man`: what shells and `man` read of the flags.
+//! `ceiling completions`, `schema` and `man`: what shells, editors and `man` read of flags and files.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, CommandFactory as _, ValueEnum};
 use clap_complete::Shell;
 
 use super::Cli;
@@ -16,6 +16,23 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
+/// Flags of `ceiling schema`.
+#[derive(Debug, Clone, Args)]
+pub struct SchemaArgs {
+    /// Of which files.
+    #[arg(value_enum, value_name = "FILE")]
+    pub file: SchemaOf,
+}
+
+/// Files that people write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// suite.toml.
+    Suite,
+    /// providers/NAME.toml.
+    Provider,
+}
+
 /// Flags of `ceiling man`.
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
@@ -29,6 +46,15 @@ pub(super) fn completions(args: &CompletionsArgs, printer: Printer) -> Result<Ex
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "ceiling", &mut script);
     printer.data(&String::from_utf8_lossy(&script));
+    super::DONE
+}
+
+/// Prints a schema, for the `#:schema FILE` line that editors heed.
+pub(super) fn schema(args: &SchemaArgs, printer: Printer) -> Result<Exit, Error> {
+    printer.data(match args.file {
+        SchemaOf::Suite => include_str!("../../docs/reference/suite.schema.json"),
+        SchemaOf::Provider => include_str!("../../docs/reference/provider.schema.json"),
+    });
     super::DONE
 }
 

@@ -94,6 +94,8 @@ pub enum Command {
     Providers(providers::ProvidersArgs),
     /// Print a shell's completions of commands and flags.
     Completions(completions::CompletionsArgs),
+    /// Print the JSON Schema of suite.toml or of provider files, with which editors complete and check.
+    Schema(completions::SchemaArgs),
     /// Print the manual page of the program or of one command.
     #[command(hide = true)]
     Man(completions::ManArgs),
@@ -130,6 +132,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
         Command::Completions(args) => completions::completions(&args, printer),
+        Command::Schema(args) => completions::schema(&args, printer),
         Command::Man(args) => completions::man(&args, printer),
     }
 }
