@@ -1,7 +1,7 @@
 //! A run split over processes and joined again is the run that was not split.
 
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -197,5 +197,61 @@ fn several_suites_are_split_and_joined_in_one_go() {
     assert_eq!(output.stdout().lines().count(), 2, "{}", output.stdout());
     for run in ["tiny-1", "small-2"] {
         assert!(output.stdout().contains(run), "{}", output.stdout());
+    }
+}
+
+/// The command lines of a manifest, as a shell gets them.
+fn commands(manifest: &str, verb: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide").join(manifest);
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("run: "));
+    lines.filter(|line| line.starts_with(&format!("ceiling {verb} "))).map(str::to_owned).collect()
+}
+
+/// Runs a line as the scheduler would, with its index in the environment.
+fn shell(project: &Project, line: &str, environment: &[(&str, String)]) -> Child {
+    let bin = Path::new(env!("CARGO_BIN_EXE_ceiling")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("sh");
+    command.args(["-c", &line.replace("suites/outages", "suites/tiny")]).current_dir(project.path(""));
+    command.env_clear().env("PATH", path).envs(environment.iter().map(|(name, value)| (name, value)));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn the_manifests_do_what_they_say() {
+    let manifests: [(&str, &str, &str, usize); 3] = [
+        ("kubernetes-indexed-job.yaml", "kubernetes-indexed-job.yaml", "JOB_COMPLETION_INDEX", 0),
+        ("slurm-array.sh", "slurm-merge.sh", "SLURM_ARRAY_TASK_ID", 1),
+        ("github-matrix.yml", "github-matrix.yml", "", 1),
+    ];
+    let whole = Project::new().suite("tiny").recorded(|request, _| schema_helps(request));
+    let expected = whole.run(["run", "suites/tiny", "--json"]).exits(0).json();
+    for (asking, joining, variable, first) in manifests {
+        let lines = commands(asking, "run");
+        let [line] = lines.as_slice() else { panic!("{asking}: {lines:?}") };
+        let project = Project::new().suite("tiny");
+        project.write("suites/tiny/recording.jsonl", whole.read("suites/tiny/recording.jsonl").as_bytes());
+        let started: Vec<Child> = (first..first + 4)
+            .map(|index| {
+                let line = line.replace("${{ matrix.shard }}", &index.to_string());
+                let environment = [(variable, index.to_string()), ("SLURM_ARRAY_TASK_COUNT", "4".to_owned())];
+                shell(&project, &line, if variable.is_empty() { &[] } else { &environment })
+            })
+            .collect();
+        for child in started {
+            Output::of(child.wait_with_output().unwrap()).exits(0);
+        }
+        let lines = commands(joining, "merge");
+        let [line] = lines.as_slice() else { panic!("{joining}: {lines:?}") };
+        Output::of(shell(&project, line, &[]).wait_with_output().unwrap()).exits(0).says("4 shards, 24 trials");
+        let mut joined = project.run(["report", "--store", "outages.db", "--json"]).exits(0).json();
+        // The recorded times are the same ones; only how busy the loopback was is not.
+        let mut expected = expected.clone();
+        for report in [&mut joined, &mut expected] {
+            report["began_unix_ms"] = Value::Null;
+            report["variants"].as_array_mut().unwrap().iter_mut().for_each(|row| row["in_flight"] = Value::Null);
+        }
+        same(&joined, &expected, "");
     }
 }
