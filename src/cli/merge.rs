@@ -54,6 +54,7 @@ pub(super) fn merge(args: &MergeArgs, printer: Printer) -> Result<Exit, Error> {
     for plan in &mut plans {
         plan.sort_by_key(|one| one.shard.index);
         check_whole(plan, args)?;
+        check_batches(plan, &stores, args)?;
     }
     let into = Store::open(&args.store.store)?;
     let mut exit = Exit::Done;
@@ -148,6 +149,19 @@ fn check_whole(plan: &[Found], args: &MergeArgs) -> Result<(), Error> {
         "name the store of every shard. Shards belong together where suite files, data, variants, options and endpoints \
          are the same: one that was started otherwise is a shard of another run",
     ))
+}
+
+/// A batch is fetched by the store that sent it: the joined run would send, and pay, again.
+fn check_batches(plan: &[Found], stores: &[Store], args: &MergeArgs) -> Result<(), Error> {
+    for one in plan {
+        if stores[one.place].unfinished_batches()?.iter().any(|batch| batch.run == one.run.id) {
+            return Err(Error::usage(
+                format!("shard {} in `{}` waits for a batch", one.shard, args.stores[one.place].display()),
+                "run its command again until its batches are fetched, then merge",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn join(

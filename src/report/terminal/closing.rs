@@ -54,9 +54,27 @@ fn accuracy(measured: &VariantMeasurements) -> String {
     format!("{} {}", measured.variant.id, percent_interval(&measured.accuracy))
 }
 
+/// Columns of a step that is a sentence.
+const MOST_OF_STEP: usize = 36;
+
+/// The first words of a sentence.
+fn short(sentence: &str) -> String {
+    let mut words = String::new();
+    for word in sentence.split(' ') {
+        if words.chars().count() + 1 + word.chars().count() > MOST_OF_STEP {
+            return format!("{}…", words.trim_end_matches([',', ';', ':']));
+        }
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    words
+}
+
 /// The step in a few words; its sentence stands in the report.
 fn next(step: &NextStep) -> String {
-    let Some(rung) = step.rung else { return step.what.clone() };
+    let Some(rung) = step.rung else { return short(&step.what) };
     let verb = match step.phase {
         Phase::Ship => "ship",
         Phase::Try | Phase::None => "try",
@@ -64,5 +82,17 @@ fn next(step: &NextStep) -> String {
     match &step.variant {
         Some(variant) => format!("{verb} {} (`{variant}`)", rung.name()),
         None => format!("{verb} {}", rung.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_keeps_its_first_words() {
+        assert_eq!(short("measure about 29 examples"), "measure about 29 examples");
+        assert_eq!(short("measure the prompt rounds with a schema, and more"), "measure the prompt rounds with a…");
+        assert_eq!(short("measure the prompt rounds of today, and more"), "measure the prompt rounds of today…");
     }
 }
