@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::{SelectionArgs, StoreArgs};
+use super::args::StoreArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use super::retrieval::Retrieved;
@@ -20,6 +20,7 @@ use crate::report::terminal;
 use crate::score::answer::Answer;
 use crate::store::{RunRow, Store, StoredTrial};
 use crate::suite::Suite;
+use crate::suite::load::LoadOptions;
 use crate::text;
 use crate::trial::Delivery;
 use crate::wire;
@@ -124,8 +125,8 @@ pub(super) fn suite_of(store: &Store, run: &RunRow, folder: Option<&Path>) -> Re
     let providers = assemble::providers_of(store, &folder)?;
     let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
-    let selection = SelectionArgs { variants: None, limit: None, examples: None, provider };
-    let suite = crate::suite::load::load(&folder, &providers, &assemble::load_options(&selection))?.suite;
+    let options = LoadOptions { provider_overrides: provider.into_iter().collect(), ..LoadOptions::default() };
+    let suite = crate::suite::load::load(&folder, &providers, &options)?.suite;
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     Ok((suite, grader))
 }

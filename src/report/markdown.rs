@@ -185,7 +185,7 @@ fn row(measured: &VariantMeasurements) -> Vec<String> {
 fn notes(report: &Report) -> String {
     let left_out =
         (report.left_out > 0).then(|| format!("{} trials were left out: no recording knows them", report.left_out));
-    let notes: Vec<String> = left_out.into_iter().chain(terminal::notes(report)).collect();
+    let notes: Vec<String> = report.part.iter().cloned().chain(left_out).chain(terminal::notes(report)).collect();
     let more = notes.len().saturating_sub(MOST_NOTES);
     let mut text: String =
         notes.iter().take(MOST_NOTES).map(|note| format!("- {}\n", sentence(note, LONGEST_SENTENCE))).collect();

@@ -38,6 +38,8 @@ pub struct Report {
     pub primary: String,
     /// What the recording says of itself, for recorded answers.
     pub setting: Option<String>,
+    /// Which part of the suite's examples was asked, in words; `None`: as many as the suite has, or the first.
+    pub part: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
     /// Whether it is a stored run, which the suite grades as it stands now.

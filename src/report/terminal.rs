@@ -4,6 +4,7 @@ mod anytime;
 mod bar;
 mod brief;
 mod cache;
+pub mod closing;
 pub mod compare;
 mod decision;
 mod notes;
@@ -91,7 +92,8 @@ fn heading(report: &Report, look: Look) -> String {
     };
     let run = format!("run {}", report.run);
     let regraded = report.regraded.then_some("graded by the suite as it stands now");
-    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref()).chain(regraded);
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(report.part.as_deref());
+    let parts = parts.chain(left_out.as_deref()).chain(regraded);
     look.paint_first(Tone::Unsure, "RECORDED", hung(parts, " · ", "", "  ", look.width))
 }
 

@@ -114,6 +114,7 @@ pub(super) fn build(
         folder: folder.to_owned(),
         incumbent,
         examples: sources.examples,
+        failures_of: options.failures_of.clone(),
         pool: sources.pool,
         dev: sources.dev,
         documents: sources.documents,
@@ -326,7 +327,9 @@ impl Sources {
         let examples = ExampleSource::new(ExampleFiles {
             sample: data.sample.clone(),
             only: options.examples.clone(),
+            tags: options.tags.clone(),
             limit: options.limit,
+            shard: options.shard,
             ..examples
         });
         let documents =

@@ -327,6 +327,8 @@ pub struct Suite {
     pub incumbent: Option<VariantId>,
     /// The test examples.
     pub examples: examples::ExampleSource,
+    /// The run whose failures the examples are, where they were chosen so: no sample of the task any more.
+    pub failures_of: Option<String>,
     /// What few-shot may draw from.
     pub pool: Option<examples::ExampleSource>,
     /// For prompt work and for choosing among variants, never for the figures.

@@ -292,3 +292,6 @@ pub(crate) fn read_economics(section: Section<'_>) -> Economics {
     section.finish();
     economics
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ pub(super) fn heading(report: &Report) -> Markup {
         p.soft.small {
             "run " code { (report.run) } " · " (measurements.clusters.len()) " examples · "
             (measurements.variants.len()) " variants · began " (began)
+            @if let Some(part) = &report.part { " · " (part) }
             @if report.left_out > 0 { " · " (report.left_out) " trials left out: not recorded" }
         }
     }
