@@ -33,6 +33,7 @@ pub mod digest;
 pub mod document;
 pub mod error;
 pub mod exchange;
+pub mod init;
 pub mod measure;
 pub mod plan;
 pub mod probe;

@@ -9,6 +9,7 @@ mod decide;
 mod early;
 pub mod exit;
 mod flips;
+mod init;
 mod interrupts;
 mod measuring;
 mod output;
@@ -56,6 +57,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Draft a suite from labelled data: CSV, JSON Lines, promptfoo, OpenAI or Inspect files.
+    Init(init::InitArgs),
     /// Run a suite: ask, score, and end with the scoreboard and the verdict.
     Run(run::RunArgs),
     /// Find every fault in suites, providers and data before anything is asked.
@@ -89,6 +92,7 @@ pub fn run(cli: Cli) -> ExitCode {
     start_tracing(cli.output.verbose);
     let printer = Printer::new(&cli.output);
     let ended = match cli.command {
+        Command::Init(args) => init::init(&args, printer),
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
         Command::Decide(args) => decide::decide(&args, printer),
