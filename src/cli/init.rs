@@ -27,6 +27,9 @@ use crate::suite::check::SHOWN;
 const READING: ReadCodes =
     ReadCodes { unreadable: "init/unreadable", not_utf8: "init/not-utf8", too_large: "init/too-large" };
 
+/// Days that a model must go on answering to be proposed.
+const KEPT_DAYS: i64 = 180;
+
 /// Flags of `ceiling init`.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
@@ -161,8 +164,8 @@ pub(super) fn init(args: &InitArgs, printer: Printer) -> Result<Exit, Error> {
     let profiles = Profiles::of(&table);
     let providers = assemble::providers(&folder)?;
     let choose = |named: &[String]| {
-        let today = super::today().to_string();
-        models::choose(&providers, named, &super::run::environment, &today)
+        let until = super::today().saturating_add(jiff::Span::new().days(KEPT_DAYS)).to_string();
+        models::choose(&providers, named, &super::run::environment, &until)
             .map_err(|message| Error::usage(message, "`ceiling providers list` has them all"))
     };
     let mut choice = choose(&args.model)?;

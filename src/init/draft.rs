@@ -289,8 +289,8 @@ fn cluster_alike(rows: &mut [Row], split: &Split) -> Option<String> {
     let alike = split.groups.iter().filter(|group| groups.contains(group)).count();
     (alike > 0).then(|| {
         format!(
-            "{alike} rows are all but the same as another one: they form {} clusters, and each stays on one side",
-            groups.len()
+            "{alike} rows are all but the same as another one: they form {}, on one side each",
+            plural(groups.len(), "cluster")
         )
     })
 }
@@ -301,4 +301,9 @@ fn few(test: usize) -> Option<String> {
     (test < 200).then(|| {
         format!("{test} test examples are few: at 90% accuracy the interval is about {half:.0} points to each side")
     })
+}
+
+/// A number with its noun.
+fn plural(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

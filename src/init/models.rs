@@ -20,6 +20,8 @@ pub struct Asked {
     pub plain: bool,
     /// Whether its provider has a prompt cache that lowers the price.
     pub caches: bool,
+    /// The shortest prefix, in tokens, that is cached, where known.
+    pub cache_min_tokens: Option<u64>,
     /// Whether it is run by the user.
     pub self_hosted: bool,
 }
@@ -42,14 +44,15 @@ fn asked(endpoint: EndpointId, provider: &Provider, model: &Model, why: String) 
         why,
         plain: facts.sampling != Some(false) && facts.reasoning != Some(true),
         caches: provider.wire == WireKind::Anthropic || model.price.is_some_and(|price| price.cache_read.is_some()),
+        cache_min_tokens: facts.cache_min_tokens,
         self_hosted: provider.self_hosted,
     }
 }
 
-/// The provider's cheapest model that writes text and still answers.
-fn cheapest<'a>(provider: &'a Provider, today: &str) -> Option<(&'a String, &'a Model)> {
+/// The provider's cheapest model that writes text and answers for a while yet.
+fn cheapest<'a>(provider: &'a Provider, until: &str) -> Option<(&'a String, &'a Model)> {
     let alive = provider.models.iter().filter(|(name, model)| {
-        model.retires.as_deref().is_none_or(|day| day > today) && !name.contains("embed") && !name.starts_with("ft:")
+        model.retires.as_deref().is_none_or(|day| day > until) && !name.contains("embed") && !name.starts_with("ft:")
     });
     let cost = |model: &Model| {
         let price = model.price?;
@@ -63,7 +66,8 @@ fn cheapest<'a>(provider: &'a Provider, today: &str) -> Option<(&'a String, &'a 
         .or_else(|| alive.first().copied())
 }
 
-/// Chooses. `env` reads the environment; `today` is a day as YYYY-MM-DD.
+/// Chooses. `env` reads the environment; models that retire before `until`, a day as YYYY-MM-DD, are
+/// passed over.
 ///
 /// # Errors
 /// A model that no provider has, with the names that are near.
@@ -71,7 +75,7 @@ pub fn choose(
     providers: &Providers,
     named: &[String],
     env: &dyn Fn(&str) -> Option<String>,
-    today: &str,
+    until: &str,
 ) -> Result<Choice, String> {
     if !named.is_empty() {
         return Ok(Choice {
@@ -83,7 +87,7 @@ pub fn choose(
     let (mut choice, mut keys) = (Choice::default(), BTreeSet::new());
     for provider in providers.names().filter_map(|name| providers.get(name)) {
         let Service::Http { key, base_url, .. } = &provider.service else { continue };
-        let Some((name, model)) = cheapest(provider, today) else { continue };
+        let Some((name, model)) = cheapest(provider, until) else { continue };
         let endpoint = EndpointId { provider: provider.id.clone(), model: name.clone() };
         // The address of some is still to be filled in.
         let complete = !base_url.chars().any(|c| c.is_ascii_uppercase());

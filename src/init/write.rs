@@ -20,8 +20,7 @@ const SHOTS: usize = 5;
 /// Every file of the suite, suite.toml first. `from` names the file that was read.
 pub fn files(draft: &Draft, choice: &Choice, from: &str) -> Vec<File> {
     let texts = prompts::files(draft.format, &draft.roles.input, &draft.answer, &draft.prompts);
-    let names: Vec<String> = texts.iter().map(|(name, _)| name.clone()).collect();
-    let mut files = vec![("suite.toml".to_owned(), suite_toml(draft, choice, from, &names))];
+    let mut files = vec![("suite.toml".to_owned(), suite_toml(draft, choice, from, &texts))];
     if let Some(schema) = &draft.answer.schema {
         files.push(("schema.json".to_owned(), pretty(schema)));
     }
@@ -73,7 +72,9 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-fn suite_toml(draft: &Draft, choice: &Choice, from: &str, prompts: &[String]) -> String {
+fn suite_toml(draft: &Draft, choice: &Choice, from: &str, texts: &[File]) -> String {
+    let prompts: Vec<String> = texts.iter().map(|(name, _)| name.clone()).collect();
+    let prompts = prompts.as_slice();
     let task = serde_json::to_value(draft.answer.task).ok();
     let task = task.as_ref().and_then(Value::as_str).unwrap_or("generation");
     let mut text = format!(
@@ -81,7 +82,7 @@ fn suite_toml(draft: &Draft, choice: &Choice, from: &str, prompts: &[String]) ->
          # Every key: docs/reference/suite.md.\n\n\
          [suite]\nname = {}\ndescription = {}   # say it in a sentence of your own\ntask = \"{task}\"\n",
         quoted(&draft.name),
-        quoted(&format!("{} from {}", draft.answer.said, one_line(from, 200))),
+        quoted(&description(draft)),
     );
     let _ = write!(
         text,
@@ -124,9 +125,19 @@ fn suite_toml(draft: &Draft, choice: &Choice, from: &str, prompts: &[String]) ->
         "# v{next} = \"prompts/v{next}.md.j2\"        # the next round: a copy, better; and a variant for it below. \"Prompting has\n\
          #                                  # reached its limit\" takes a first prompt and three revisions, at the least\n"
     );
-    text.push_str(&variants(draft, choice, prompts));
+    text.push_str(&variants(draft, choice, prompts, texts));
     text.push_str(&targets(draft));
     text
+}
+
+/// A first sentence about the task.
+fn description(draft: &Draft) -> String {
+    let of = draft.roles.input.join(" and ");
+    let what = draft.roles.expected.as_deref().unwrap_or("answer");
+    match draft.answer.labels.len() {
+        0 => format!("From `{of}`, give `{what}`"),
+        n => format!("Sort `{of}` into one of {n} values of `{what}`"),
+    }
 }
 
 fn scorers(scorers: &[Scorer]) -> String {
@@ -155,7 +166,7 @@ struct Step {
 }
 
 /// The ladder: the prompt alone, then one thing at a time upon it.
-fn ladder(draft: &Draft, asked: &Asked, prompts: &[String]) -> Vec<Step> {
+fn ladder(draft: &Draft, asked: &Asked, prompts: &[String], texts: &[File]) -> Vec<Step> {
     let last = prompts.last().cloned().unwrap_or_else(|| "v1".to_owned());
     let step = |name: &str, keys: Vec<String>, why| Step { name: name.to_owned(), prompt: last.clone(), keys, why };
     let mut steps: Vec<Step> = prompts
@@ -181,7 +192,7 @@ fn ladder(draft: &Draft, asked: &Asked, prompts: &[String]) -> Vec<Step> {
             "upon it, the schema, which the endpoint enforces",
         ));
     }
-    if asked.caches {
+    if asked.caches && too_short(draft, asked, texts).is_none() {
         steps.push(step(
             "cached",
             vec!["cache = true".to_owned()],
@@ -191,7 +202,19 @@ fn ladder(draft: &Draft, asked: &Asked, prompts: &[String]) -> Vec<Step> {
     steps
 }
 
-fn variants(draft: &Draft, choice: &Choice, prompts: &[String]) -> String {
+/// Why the prompt cache would keep nothing of the prompt, at four characters a token.
+fn too_short(draft: &Draft, asked: &Asked, texts: &[File]) -> Option<String> {
+    let least = asked.cache_min_tokens.filter(|_| asked.caches)?;
+    let (_, prompt) = texts.last()?;
+    let system = prompt.split("--- user ---").next().unwrap_or_default();
+    let labels: usize = draft.answer.labels.iter().map(|(label, _)| label.len() + 2).sum();
+    let schema = draft.answer.schema.as_ref().filter(|_| system.contains("{{ schema }}"));
+    let tokens = (system.len() + labels + schema.map_or(0, |schema| schema.to_string().len())) / 4;
+    ((tokens as u64) < least)
+        .then(|| format!("its prompt cache keeps prefixes from {least} tokens on, and this prompt has about {tokens}"))
+}
+
+fn variants(draft: &Draft, choice: &Choice, prompts: &[String], texts: &[File]) -> String {
     let mut text = String::from(
         "\n# One thing at a time, so that a difference has one cause. Only what stands in `params` is sent.\n",
     );
@@ -205,7 +228,7 @@ fn variants(draft: &Draft, choice: &Choice, prompts: &[String]) -> String {
         let suffix = if choice.asked.len() > 1 { format!("-{}", asked.endpoint.provider) } else { String::new() };
         let twins = choice.asked.iter().filter(|other| other.endpoint.provider == asked.endpoint.provider).count();
         let suffix = if twins > 1 { format!("-{}", plain_name(&asked.endpoint.model)) } else { suffix };
-        for step in ladder(draft, asked, prompts) {
+        for step in ladder(draft, asked, prompts, texts) {
             let _ = write!(
                 text,
                 "[[variants]]                       # {}\nname = {}\nmodel = {}\nprompt = \"{}\"\n",
@@ -221,6 +244,9 @@ fn variants(draft: &Draft, choice: &Choice, prompts: &[String]) -> String {
                 let _ = writeln!(text, "params = {{ temperature = 0, max_tokens = {} }}", draft.answer.max_tokens);
             }
             text.push('\n');
+        }
+        if let Some(why) = too_short(draft, asked, texts) {
+            let _ = writeln!(text, "# No variant with `cache = true`: {why}.");
         }
     }
     if let Some(next) = &choice.next {
