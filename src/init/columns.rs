@@ -233,16 +233,22 @@ impl Profiles {
         longest.map(|(name, _)| name.clone()).into_iter().collect()
     }
 
-    /// The column of the ids: named so, filled everywhere, each value once.
+    /// The column of the ids: named so, filled everywhere, each value once and without a space.
     pub fn id(&self, taken: &[String]) -> Option<String> {
-        let named = self.columns.iter().filter(|(name, _)| !taken.contains(name)).filter(|(name, _)| {
-            let name = folded(name);
-            ["id", "uuid", "guid", "key"].contains(&name.as_str()) || name.ends_with("_id") || name.ends_with("_uuid")
-        });
-        let unique = |profile: &Profile| profile.scalar && profile.counts.len() == self.rows;
-        let mut unique = named.filter(|(_, profile)| unique(profile)).collect::<Vec<_>>();
-        unique.sort_by_key(|(name, _)| folded(name) != "id");
-        unique.first().map(|(name, _)| name.clone())
+        let rank = |name: &str| match folded(name).as_str() {
+            "id" => Some(0),
+            "uuid" | "guid" | "key" | "number" | "ref" | "nr" => Some(1),
+            name if name.ends_with("_id") || name.ends_with("_uuid") || name.ends_with("_number") => Some(2),
+            name if CLUSTERS.contains(&name) => Some(3),
+            _ => None,
+        };
+        let unique = |profile: &Profile| {
+            let bare = profile.counts.keys().all(|value| !value.contains(char::is_whitespace));
+            profile.scalar && profile.counts.len() == self.rows && bare
+        };
+        let free = self.columns.iter().filter(|(name, profile)| !taken.contains(name) && unique(profile));
+        let ranked = free.filter_map(|(name, _)| Some((rank(name)?, name)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, name)| name.clone())
     }
 
     /// The column that says which rows belong together: named so, with values that come up again.

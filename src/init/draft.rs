@@ -10,8 +10,8 @@ use super::columns::{self, Profiles};
 use super::split::{self, Item, Side, Split};
 use super::{CarriedPrompt, LeftOut, Record, Roles, Table};
 use crate::init::format::Format;
-use crate::suite::Task;
 use crate::suite::leakage::{normalise, text_of};
+use crate::suite::{Prompt, Task};
 use crate::text::one_line;
 
 /// What the user says beforehand.
@@ -127,10 +127,12 @@ pub fn draft(mut table: Table, name: &str, wishes: &Wishes, profiles: &Profiles)
         );
     };
     let records = std::mem::take(&mut table.records);
+    // Prompts that came along name the fields of the input.
+    let named = table.format == Format::Promptfoo && !table.prompts.is_empty() && roles.input != ["input"];
     let (mut kept, mut raw) = (Vec::new(), Vec::new());
     for (number, record) in records.into_iter().enumerate() {
         let right = record.fields.get(&expected).filter(|right| !is_empty(right)).cloned();
-        match (input_of(&record, &roles.input), right) {
+        match (input_of(&record, &roles.input, named), right) {
             (Some(input), Some(right)) => {
                 kept.push((number, record, input));
                 raw.push(right);
@@ -175,6 +177,7 @@ pub fn draft(mut table: Table, name: &str, wishes: &Wishes, profiles: &Profiles)
         notes.extend(cluster_alike(&mut rows, &split));
     }
     notes.extend(few(split.count(Side::Test)));
+    notes.extend(unusable(&mut table, &answer, rows.first()));
     table.left_out.sort_by_key(|row| row.line);
     let used = |name: &&str| {
         let one = [&roles.expected, &roles.id, &roles.cluster].into_iter().flatten().any(|used| used == name);
@@ -206,10 +209,10 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// The input: the one column, or an object of several. A part that is missing is an empty text.
-fn input_of(record: &Record, columns: &[String]) -> Option<Value> {
+fn input_of(record: &Record, columns: &[String], named: bool) -> Option<Value> {
     let part = |name: &String| record.fields.get(name).filter(|value| !is_empty(value)).cloned();
     match columns {
-        [only] => part(only),
+        [only] if !named => part(only),
         several => {
             if several.iter().all(|name| part(name).is_none()) {
                 return None;
@@ -293,6 +296,28 @@ fn cluster_alike(rows: &mut [Row], split: &Split) -> Option<String> {
             plural(groups.len(), "cluster")
         )
     })
+}
+
+/// Prompts of the file that cannot be rendered here are left out, and said to be.
+fn unusable(table: &mut Table, answer: &Answer, first: Option<&Row>) -> Vec<String> {
+    let (Some(first), Format::Promptfoo) = (first, table.format) else { return Vec::new() };
+    let labels: Vec<String> = answer.labels.iter().map(|(label, _)| label.clone()).collect();
+    let mut notes = Vec::new();
+    table.prompts.retain(|carried| {
+        let prompt = Prompt {
+            name: "carried".into(),
+            path: "carried".into(),
+            system: carried.system.clone(),
+            user: carried.user.clone(),
+        };
+        let tried = crate::prompt::try_prompt(&prompt, answer.schema.as_ref(), &labels, &first.input, None);
+        if let Err(why) = &tried {
+            let begin = one_line(&carried.user, 60);
+            notes.push(format!("the prompt that begins `{begin}`: {}", one_line(&why.to_string(), 200)));
+        }
+        tried.is_ok()
+    });
+    notes
 }
 
 /// What so few test examples can show.

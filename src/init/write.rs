@@ -179,7 +179,9 @@ fn ladder(draft: &Draft, asked: &Asked, prompts: &[String], texts: &[File]) -> V
         })
         .collect();
     let pool = draft.split.count(Side::Pool);
-    if pool > 0 {
+    // A pattern is no answer that a shot could show.
+    let shows = draft.answer.scorers.first().is_none_or(|scorer| scorer.kind != "regex");
+    if pool > 0 && shows {
         let k = SHOTS.min(pool);
         let select = if draft.answer.labels.is_empty() { "random" } else { "balanced" };
         let shots = format!("shots = {{ k = {k}, select = \"{select}\", seed = 7 }}");

@@ -21,11 +21,15 @@ fn names(names: &[String]) -> String {
     if more > 0 { format!("{}, and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
+fn rows_of(n: usize) -> String {
+    format!("{n} row{}", if n == 1 { "" } else { "s" })
+}
+
 /// What was concluded from the file.
 pub(super) fn understood(draft: &Draft, choice: &Choice, from: &Path) -> String {
     let rows = draft.rows.len() + draft.left_out.len();
     let detail = if draft.detail.is_empty() { String::new() } else { format!(", {} between columns", draft.detail) };
-    let mut text = format!("{}: {rows} rows, {}{detail}\n", from.display(), draft.format.title());
+    let mut text = format!("{}: {}, {}{detail}\n", from.display(), rows_of(rows), draft.format.title());
     let mut line = |what: &str, said: String| {
         if !said.is_empty() {
             let _ = writeln!(text, "  {what:<10} {said}");
@@ -77,7 +81,7 @@ pub(super) fn understood(draft: &Draft, choice: &Choice, from: &Path) -> String 
         choice.asked.iter().map(|asked| format!("{} ({})", asked.endpoint, asked.why)).collect::<Vec<_>>().join("; "),
     );
     if !draft.left_out.is_empty() {
-        line("left out", format!("{} rows, each with its reason in left-out.jsonl", draft.left_out.len()));
+        line("left out", format!("{}, with the reason in left-out.jsonl", rows_of(draft.left_out.len())));
     }
     if !draft.notes.is_empty() {
         text.push_str("not carried over, and to know\n");
