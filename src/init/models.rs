@@ -16,8 +16,12 @@ pub struct Asked {
     pub endpoint: EndpointId,
     /// Why this one, in words.
     pub why: String,
-    /// Whether the suite may set a temperature and a limit of tokens.
+    /// Whether it takes a temperature.
     pub plain: bool,
+    /// Whether it reasons before it answers, unless it is known not to.
+    pub reasons: bool,
+    /// Whether its prices are known, so that a limit of money can be kept.
+    pub priced: bool,
     /// Whether its provider has a prompt cache that lowers the price.
     pub caches: bool,
     /// The shortest prefix, in tokens, that is cached, where known.
@@ -43,6 +47,8 @@ fn asked(endpoint: EndpointId, provider: &Provider, model: &Model, why: String) 
         endpoint,
         why,
         plain: facts.sampling != Some(false) && facts.reasoning != Some(true),
+        reasons: facts.sampling == Some(false) || facts.reasoning == Some(true),
+        priced: model.price.is_some_and(|price| price.input.is_some() && price.output.is_some()),
         caches: provider.wire == WireKind::Anthropic || model.price.is_some_and(|price| price.cache_read.is_some()),
         cache_min_tokens: facts.cache_min_tokens,
         self_hosted: provider.self_hosted,

@@ -37,14 +37,13 @@ pub(super) fn csv(source: &Source) -> Result<Table, Fault> {
     let mut record = StringRecord::new();
     loop {
         let read = reader.read_record(&mut record);
-        let at = record.position().map_or_else(|| reader.position().line(), csv::Position::line);
-        let line = line_number(usize::try_from(at).unwrap_or(usize::MAX));
+        let line = line_at(source, record.position().unwrap_or(&reader.position().clone()));
         match read {
             Ok(false) => break,
             Ok(true) => add(&mut table, line, &names, &record),
             Err(error) => match error.kind() {
                 ErrorKind::UnequalLengths { pos, expected_len, len } => {
-                    let at = pos.as_ref().map_or(line, |at| u32::try_from(at.line()).unwrap_or(u32::MAX));
+                    let at = pos.as_ref().map_or(line, |at| line_at(source, at));
                     let row = Value::from(record.iter().map(|cell| one_line(cell, 200)).collect::<Vec<_>>());
                     table.leave_out(at, format!("it has {len} columns, the header {expected_len}"), row);
                 }
@@ -59,6 +58,13 @@ pub(super) fn csv(source: &Source) -> Result<Table, Fault> {
         return Err(Box::new(fault.help(format!("it was read with a {name} between columns; is a quote not closed?"))));
     }
     Ok(table)
+}
+
+/// The line of a record. Its position may be that of the break before it, of which CRLF has two bytes.
+fn line_at(source: &Source, position: &csv::Position) -> u32 {
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(source.text.len());
+    let breaks = source.text.as_bytes()[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    source.position(start + breaks).0
 }
 
 fn add(table: &mut Table, line: u32, names: &[String], record: &StringRecord) {

@@ -17,6 +17,9 @@ pub type File = (String, String);
 /// Shots of the few-shot variant.
 const SHOTS: usize = 5;
 
+/// Tokens that a model may think before it answers.
+const REASONING_TOKENS: u32 = 4_096;
+
 /// Every file of the suite, suite.toml first. `from` names the file that was read.
 pub fn files(draft: &Draft, choice: &Choice, from: &str) -> Vec<File> {
     let texts = prompts::files(draft.format, &draft.roles.input, &draft.answer, &draft.prompts);
@@ -242,9 +245,10 @@ fn variants(draft: &Draft, choice: &Choice, prompts: &[String], texts: &[File]) 
             for key in step.keys {
                 let _ = writeln!(text, "{key}");
             }
-            if asked.plain {
-                let _ = writeln!(text, "params = {{ temperature = 0, max_tokens = {} }}", draft.answer.max_tokens);
-            }
+            // A limit of money can only be kept where an answer's length has one.
+            let tokens = draft.answer.max_tokens + if asked.reasons { REASONING_TOKENS } else { 0 };
+            let temperature = if asked.plain { "temperature = 0, " } else { "" };
+            let _ = writeln!(text, "params = {{ {temperature}max_tokens = {tokens} }}");
             text.push('\n');
         }
         if let Some(why) = too_short(draft, asked, texts) {

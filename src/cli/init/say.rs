@@ -114,12 +114,16 @@ pub(super) fn written(made: &Made<'_>) -> String {
     if let Some(next) = &made.choice.next {
         let _ = writeln!(text, "{next}");
     }
-    let _ = write!(
-        text,
-        "The targets in suite.toml are assumptions: write what your product needs. Then:\n  \
-         ceiling plan {folder}               # what it asks and costs, before a cent is spent\n  \
-         ceiling run {folder} --max-cost 2   # the scoreboard and the verdict\n"
-    );
+    let limit = if made.choice.asked.iter().all(|asked| asked.priced) { " --max-cost 2" } else { "" };
+    text.push_str("The targets in suite.toml are assumptions: write what your product needs. Then:\n");
+    let commands = [
+        (format!("ceiling plan {folder}"), "what it asks and costs, before a cent is spent"),
+        (format!("ceiling run {folder}{limit}"), "the scoreboard and the verdict"),
+    ];
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, what) in commands {
+        let _ = writeln!(text, "  {command:<width$}   # {what}");
+    }
     text
 }
 
