@@ -91,9 +91,9 @@ fn refuse<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, R
 /// # Errors
 /// A column that is not there, or none that could be the input or the answer.
 pub fn roles(table: &Table, profiles: &Profiles, said: &Roles) -> Result<Roles, Refusal> {
-    let named =
+    let mut named =
         said.input.iter().chain(&said.tags).chain([&said.expected, &said.id, &said.cluster].into_iter().flatten());
-    for name in named.filter(|name| !profiles.has(name)) {
+    if let Some(name) = named.find(|name| !profiles.has(name)) {
         let near = crate::text::nearest(name, profiles.names());
         let hint = near.map_or_else(|| listed(profiles), |near| format!("did you mean `{near}`?"));
         return refuse(format!("there is no column `{}`", one_line(name, 80)), hint);

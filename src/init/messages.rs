@@ -47,7 +47,7 @@ pub(super) fn chat(source: &Source) -> Result<Table, Fault> {
         let whole = Value::Object(record.fields.clone());
         let messages = record.fields.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
         tools += usize::from(record.fields.contains_key("tools") || record.fields.contains_key("functions"));
-        match turns(&messages).and_then(|turns| with_answer(turns)) {
+        match turns(&messages).and_then(with_answer) {
             Ok((mut fields, answer)) => {
                 fields.insert("expected".to_owned(), Value::from(answer));
                 let own = ["messages", "tools", "functions", "parallel_tool_calls"];

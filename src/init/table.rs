@@ -37,7 +37,7 @@ pub(super) fn csv(source: &Source) -> Result<Table, Fault> {
     let mut record = StringRecord::new();
     loop {
         let read = reader.read_record(&mut record);
-        let line = line_at(source, record.position().unwrap_or(&reader.position().clone()));
+        let line = line_at(source, record.position().unwrap_or(reader.position()));
         match read {
             Ok(false) => break,
             Ok(true) => add(&mut table, line, &names, &record),

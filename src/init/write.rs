@@ -67,7 +67,7 @@ fn line(row: &Row) -> String {
 }
 
 fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).map_or_else(|_| value.to_string(), |text| text) + "\n"
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()) + "\n"
 }
 
 /// A text as TOML writes it.
