@@ -12,6 +12,7 @@ mod early;
 pub mod exit;
 mod flips;
 mod gate;
+mod init;
 mod interrupts;
 pub mod keys;
 mod measuring;
@@ -66,6 +67,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Draft a suite from labelled data: CSV, JSON Lines, promptfoo, OpenAI or Inspect files.
+    Init(init::InitArgs),
     /// Run a suite: ask, score, and end with the scoreboard and the verdict.
     Run(run::RunArgs),
     /// Find every fault in suites, providers and data before anything is asked.
@@ -130,6 +133,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         keys::read_env_file(&cli.keys)?;
     }
     match cli.command {
+        Command::Init(args) => init::init(&args, printer),
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
         Command::Decide(args) => decide::decide(&args, printer),
@@ -155,7 +159,10 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
 impl Command {
     /// Whether it asks a provider, or says whether it could.
     fn needs_keys(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Check(_) | Self::Plan(_) | Self::Gate(_) | Self::Providers(_))
+        matches!(
+            self,
+            Self::Run(_) | Self::Check(_) | Self::Plan(_) | Self::Gate(_) | Self::Init(_) | Self::Providers(_)
+        )
     }
 }
 

@@ -6,7 +6,7 @@ mod build;
 pub mod check;
 pub mod documents;
 pub mod examples;
-mod leakage;
+pub(crate) mod leakage;
 pub mod load;
 mod matrix;
 pub mod near;

@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["LAYER1", "LAYER2"]),
     ("prompt", &["LAYER1", "LAYER2", "wire"]),
     ("plan", &["stats", "LAYER1", "LAYER2", "prompt"]),
+    ("init", &["LAYER1", "LAYER2", "prompt"]),
     ("probe", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),
     ("measure", &["stats", "LAYER1", "LAYER2", "score", "wire"]),
@@ -59,6 +60,7 @@ const DOORS: &[(&str, &str)] = &[
     ("statrs", "stats/"),
     ("clap", "cli/"),
     ("unicode_width", "text.rs"),
+    ("saphyr_parser", "init/yaml.rs"),
 ];
 
 /// Lines of a file beyond which it holds more than one thing.
