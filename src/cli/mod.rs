@@ -9,6 +9,7 @@ mod decide;
 mod early;
 pub mod exit;
 mod flips;
+mod imported;
 mod interrupts;
 mod measuring;
 mod output;

@@ -86,6 +86,7 @@ fn plan_suite(args: &PlanArgs, folder: &Path) -> Result<Preview, Error> {
     let loaded = assemble::load_checked(folder, &providers, &args.selection)?;
     let mut suite = loaded.suite;
     suite.repeats = args.repeats.unwrap_or(suite.repeats);
+    assemble::refuse_imported(&suite, &providers)?;
     let mut warnings = loaded.warnings;
     for fault in crate::suite::check::missing_keys(&suite, &providers, &super::run::environment) {
         warnings.push(fault.as_warning());

@@ -149,7 +149,7 @@ impl<'a> Evidence<'a> {
         let subject = self.at(place);
         let known = match self.setting.source {
             Source::Stated => subject.is_known(),
-            Source::Live | Source::Recorded => subject.accuracy.is_known(),
+            Source::Live | Source::Recorded | Source::Imported => subject.accuracy.is_known(),
         };
         known && subject.missing as f64 <= MOST_MISSING * subject.asked as f64
     }

@@ -25,6 +25,9 @@ const MOST_VARIANTS: usize = 30;
 /// Characters of a name.
 const LONGEST_NAME: usize = 80;
 
+/// Characters of the line that says from where imported answers come.
+const LONGEST_SOURCE: usize = 200;
+
 /// Characters of a sentence.
 const LONGEST_SENTENCE: usize = 700;
 
@@ -57,8 +60,10 @@ fn heading(report: &Report) -> String {
         RunProvenance::Live => "live answers",
         RunProvenance::Recorded => "recorded answers",
         RunProvenance::Mixed => "partly recorded answers",
+        RunProvenance::Imported => "imported answers",
     };
-    format!("### {} · run {} · {provenance}\n\n", name(&report.suite), name(&report.run))
+    let from = report.imported().map_or(String::new(), |from| format!(" · {}", escaped(from, LONGEST_SOURCE)));
+    format!("### {} · run {} · {provenance}{from}\n\n", name(&report.suite), name(&report.run))
 }
 
 /// A table; the first column to the left, the others as asked.
@@ -166,7 +171,8 @@ fn notes(report: &Report) -> String {
     }
     if measurements.provenance != RunProvenance::Live {
         let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
-        notes.push(format!("times are those of the recording{comparable}"));
+        let whose = measurements.provenance.whose_times();
+        notes.push(format!("times are those {whose}{comparable}"));
     }
     if report.left_out > 0 {
         notes.push(format!("{} trials were left out: no recording knows them", report.left_out));

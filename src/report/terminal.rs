@@ -21,7 +21,7 @@ use super::Report;
 use super::figure::{share, signed};
 use super::look::{Look, Tone};
 use super::table::Table;
-use crate::measure::{Latency, RunProvenance};
+use crate::measure::Latency;
 use crate::stats::Estimate;
 use crate::text;
 use crate::variant::VariantId;
@@ -80,18 +80,16 @@ fn more(report: &Report, look: Look) -> String {
 
 /// Suite, run, where the answers come from.
 fn heading(report: &Report, look: Look) -> String {
-    let source = match report.measurements.provenance {
-        RunProvenance::Live => "live answers",
-        RunProvenance::Recorded => "RECORDED answers",
-        RunProvenance::Mixed => "answers partly live, partly RECORDED",
-    };
+    let source = report.measurements.provenance.answers();
     let left_out = match report.left_out {
         0 => None,
         n => Some(format!("{n} trials left out: not recorded")),
     };
     let run = format!("run {}", report.run);
-    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref());
-    look.paint_first(Tone::Unsure, "RECORDED", hung(parts, " · ", "", "  ", look.width))
+    let from = report.imported();
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(from).chain(left_out.as_deref());
+    let mark = if from.is_some() { "IMPORTED" } else { "RECORDED" };
+    look.paint_first(Tone::Unsure, mark, hung(parts, " · ", "", "  ", look.width))
 }
 
 /// What stands where there is nothing to show.

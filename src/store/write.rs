@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{Store, StoreError};
 use crate::digest::Digest;
-use crate::trial::{Exchange, Provenance, Received, TrialRecord};
+use crate::trial::{Exchange, Received, TrialRecord};
 
 /// Finished trials that may wait for the disk before the run waits too.
 const QUEUE: usize = 1024;
@@ -147,10 +147,6 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
         Received::Broken { failure, body } => (failure.status, false, body, serde_json::to_string(failure).ok()),
     };
     let event_ms: Vec<u8> = exchange.timing.event_ms.iter().flat_map(|ms| ms.to_le_bytes()).collect();
-    let provenance = match exchange.provenance {
-        Provenance::Live => "live",
-        Provenance::Recorded => "recorded",
-    };
     connection
         .prepare_cached(
             "INSERT INTO exchange (key, request_digest, endpoint, request_body, status, streamed, body, failure,
@@ -172,7 +168,7 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
             serde_json::to_string(&exchange.attempts).unwrap_or_default(),
             exchange.sent_at_unix_ms,
             exchange.in_flight,
-            provenance,
+            exchange.provenance.as_str(),
             reusable,
             exchange.delivery.as_str()
         ])?;

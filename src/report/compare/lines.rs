@@ -31,6 +31,14 @@ pub(in crate::report) fn heading(comparison: &Comparison) -> String {
         {
             "RECORDED answers"
         }
+        all if all == comparison.sides.len()
+            && comparison.sides.iter().all(|side| side.provenance == RunProvenance::Imported) =>
+        {
+            "IMPORTED answers"
+        }
+        _ if comparison.sides.iter().any(|side| side.provenance == RunProvenance::Imported) => {
+            "answers partly IMPORTED from another tool"
+        }
         _ => "answers partly live, partly RECORDED",
     };
     let run = one_run(comparison).map_or(String::new(), |run| format!("run {run} · "));

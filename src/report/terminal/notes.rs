@@ -103,8 +103,8 @@ fn times(report: &Report, full: bool) -> Option<String> {
     let measurements = &report.measurements;
     let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
     let setting = report.setting.as_deref().filter(|_| full).map_or(String::new(), |setting| format!(": {setting}"));
-    (measurements.provenance != RunProvenance::Live)
-        .then(|| format!("times are those of the recording{comparable}{setting}"))
+    let whose = measurements.provenance.whose_times();
+    (measurements.provenance != RunProvenance::Live).then(|| format!("times are those {whose}{comparable}{setting}"))
 }
 
 /// Failures, what is missing, what has no score, and on what the cost rests.
