@@ -9,6 +9,7 @@ mod decide;
 mod early;
 pub mod exit;
 mod flips;
+mod import;
 mod imported;
 mod interrupts;
 mod measuring;
@@ -77,6 +78,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Show the store's runs in a browser: the list, each report, any two compared.
     View(view::ViewArgs),
+    /// Read another tool's results as a run: promptfoo, Inspect, lm-eval, NeMo Evaluator, JSON Lines.
+    Import(import::ImportArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// The statistics as a calculator: one JSON object in, one out.
@@ -100,6 +103,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Flips(args) => flips::flips(&args, printer),
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
+        Command::Import(args) => import::import(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),

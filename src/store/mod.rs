@@ -357,6 +357,11 @@ impl Store {
             self.set_state(row.id, RunState::Running, None)?;
             return Ok((row, true));
         }
+        Ok((self.insert_run(new)?, false))
+    }
+
+    /// A new run, under a name of its own. Whoever calls holds the store.
+    fn insert_run(&self, new: &NewRun<'_>) -> Result<RunRow, StoreError> {
         let count: i64 = self
             .connection
             .query_row("SELECT coalesce(max(id), 0) + 1 FROM run", [], |row| row.get(0))
@@ -377,7 +382,7 @@ impl Store {
                 ],
             )
             .map_err(|error| self.sqlite(error))?;
-        Ok((self.run(&name)?, false))
+        self.run(&name)
     }
 
     /// Notes how a run stands.

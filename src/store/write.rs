@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc;
 
-use super::{Store, StoreError};
+use super::{NewRun, RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 use crate::trial::{Exchange, Received, TrialRecord};
 
@@ -82,6 +82,41 @@ impl Writer {
             Ok(outcome) => outcome.map_err(StoreError::Writer),
             Err(_) => Err(StoreError::Writer("it ended unexpectedly".into())),
         }
+    }
+}
+
+impl Store {
+    /// The newest run of a plan, if there is one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn run_of_plan(&self, plan: &Digest) -> Result<Option<RunRow>, StoreError> {
+        let sql = "SELECT name FROM run WHERE plan_digest = ?1 ORDER BY id DESC LIMIT 1";
+        let name: Option<String> = self
+            .connection
+            .query_row(sql, [plan.as_bytes().as_slice()], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.sqlite(error))?;
+        name.map(|name| self.run(&name)).transpose()
+    }
+
+    /// A finished run of trials that `fill` gives one by one: all of it, or nothing.
+    ///
+    /// # Errors
+    /// What SQLite or `fill` says.
+    pub fn import<E: From<StoreError>>(
+        &self,
+        new: &NewRun<'_>,
+        fill: impl FnOnce(&mut dyn FnMut(&Write) -> Result<(), StoreError>) -> Result<(), E>,
+    ) -> Result<RunRow, E> {
+        let wrap = |error| E::from(self.sqlite(error));
+        let transaction =
+            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
+        let run = self.insert_run(new)?;
+        fill(&mut |write| write_trial(&self.connection, run.id, write).map_err(|error| self.sqlite(error)))?;
+        self.set_state(run.id, RunState::Finished, Some(new.now_ms))?;
+        transaction.commit().map_err(wrap)?;
+        Ok(self.run(&run.name)?)
     }
 }
 
