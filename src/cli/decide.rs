@@ -103,7 +103,7 @@ fn on_run(args: &DecideArgs, today: Date) -> Result<Decided, Error> {
         false => (crate::decide::decide(&facts, &measurements), Vec::new()),
     };
     let source = match imported::setting(&run) {
-        Some(setting) => format!("{} {setting}", measurements.provenance.answers()),
+        Some(setting) => format!("{} · {setting}", measurements.provenance.answers()),
         None => measurements.provenance.answers().to_owned(),
     };
     Ok(Decided {

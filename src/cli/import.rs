@@ -18,6 +18,7 @@ use super::printer::Printer;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::import::suite_files::PROVIDER;
 use crate::import::survey::{Names, Survey, slug};
 use crate::import::{self, Found, Options, Places, Reading, Row};
 use crate::run::RunError;
@@ -163,8 +164,7 @@ impl<'a> Import<'a> {
     /// Finds out what the file is, and looks through it.
     fn look(args: &'a ImportArgs) -> Result<Self, Error> {
         let (single, renamed) = names_of(&args.variant)?;
-        let places =
-            Places { id: args.id.clone(), input: args.input.clone(), expected: args.expected.clone() };
+        let places = Places { id: args.id.clone(), input: args.input.clone(), expected: args.expected.clone() };
         for pointer in [&places.id, &places.input, &places.expected].into_iter().flatten() {
             if !pointer.starts_with('/') {
                 return Err(Error::usage(
@@ -179,8 +179,7 @@ impl<'a> Import<'a> {
             Some(format) => format.into(),
             None => detected(&args.file)?,
         };
-        let survey =
-            import::survey(open(&args.file)?, &args.file, (format, &options), args.skip_bad)?;
+        let survey = import::survey(open(&args.file)?, &args.file, (format, &options), args.skip_bad)?;
         if survey.trials == 0 {
             let hint = "--format NAME says whose results they are";
             return Err(Error::usage(
@@ -291,7 +290,8 @@ impl<'a> Import<'a> {
             written.add(&example)?;
         }
         let model = &self.survey.variants[variant].model;
-        let mut exchange = row.exchange(&self.digest, model);
+        let endpoint = if grading.is_stated() { format!("{PROVIDER}/{model}") } else { model.clone() };
+        let mut exchange = row.exchange(&self.digest, &endpoint);
         if exchange.sent_at_unix_ms == 0 {
             exchange.sent_at_unix_ms = self.survey.header.began_unix_ms.unwrap_or(0);
         }
@@ -328,8 +328,11 @@ fn setting(format: import::Format, survey: &Survey, file: &str) -> String {
     one_line(&format!("imported from {source}, file {file}"), 200)
 }
 
+/// Pairs of a name in the file and one of ours.
+type Renamed = Vec<(String, String)>;
+
 /// The one name, and the pairs of names.
-fn names_of(given: &[String]) -> Result<(Option<String>, Vec<(String, String)>), Error> {
+fn names_of(given: &[String]) -> Result<(Option<String>, Renamed), Error> {
     let (mut single, mut renamed) = (None, Vec::new());
     for name in given {
         let ours = match name.rsplit_once('=') {
@@ -353,11 +356,7 @@ fn names_of(given: &[String]) -> Result<(Option<String>, Vec<(String, String)>),
 }
 
 /// Our names of the file's variants.
-fn variant_names(
-    survey: &Survey,
-    single: Option<&str>,
-    renamed: &[(String, String)],
-) -> Result<Vec<String>, Error> {
+fn variant_names(survey: &Survey, single: Option<&str>, renamed: &[(String, String)]) -> Result<Vec<String>, Error> {
     let mut names: Vec<String> = survey.variants.iter().map(|variant| variant.name.clone()).collect();
     let known = || names_text(&survey.variants.iter().map(|variant| variant.name.clone()).collect::<Vec<_>>());
     if let Some(single) = single {

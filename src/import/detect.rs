@@ -5,7 +5,7 @@ use std::io::{BufRead, Read as _};
 use serde_json::Value;
 
 use super::Format;
-use super::document::{self, Sink, Stop};
+use super::document::{self, Finite, Sink, Stop};
 use super::lines::LONGEST_LINE;
 
 /// The format of a file; `None` where none is recognised.
@@ -13,8 +13,8 @@ pub fn detect(mut reader: impl BufRead) -> Option<Format> {
     let mut first = Vec::new();
     (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut first).ok()?;
     let start = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&first).to_vec();
-    let of_line = serde_json::from_slice::<Value>(&start).ok().and_then(|value| of_line(&value));
-    of_line.or_else(|| of_document(start.as_slice().chain(reader)))
+    let line: Option<Value> = serde_json::from_reader(Finite::new(start.as_slice())).ok();
+    line.and_then(|value| of_line(&value)).or_else(|| of_document(start.as_slice().chain(reader)))
 }
 
 /// By the keys of a line that is an object.
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(of("{\"evalId\": \"e\",\n \"results\": {}}"), Some(Format::Promptfoo));
         assert_eq!(of("{\"results\": {\"version\": 3, \"results\": [{\"testIdx\": 0}]}}"), Some(Format::Promptfoo));
         assert_eq!(of("{\"version\": 2, \"status\": \"success\",\n \"eval\": {}}"), Some(Format::Inspect));
-        assert_eq!(of("{\"doc_id\": 0, \"resps\": []}\n"), Some(Format::LmEval));
+        assert_eq!(of("{\"doc_id\": 0, \"resps\": [], \"bleu\": NaN}\n"), Some(Format::LmEval));
         assert_eq!(of("{\"problem_idx\": 0, \"reward\": 1}\n"), Some(Format::Nemo));
         assert_eq!(of("{\"testIdx\": 0, \"promptIdx\": 0}\n"), Some(Format::PromptfooLines));
         assert_eq!(of("{\"example\": \"a\", \"answer\": \"b\"}\n"), Some(Format::Plain));

@@ -149,7 +149,7 @@ impl<R: BufRead> Finite<R> {
             return;
         }
         self.word.push(byte);
-        if NO_NUMBERS.iter().any(|word| *word == self.word.as_slice()) {
+        if NO_NUMBERS.contains(&self.word.as_slice()) {
             self.word.clear();
             self.ready.extend(b"null");
         } else if !NO_NUMBERS.iter().any(|word| word.starts_with(&self.word)) {

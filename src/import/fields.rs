@@ -86,6 +86,20 @@ pub(super) fn add_score(row: &mut Row, name: &str, value: Option<f64>) {
     }
 }
 
+/// Longest value of a tag: a longer one is a text and slices nothing.
+const LONGEST_TAG: usize = 80;
+
+/// Adds a tag, or notes that the value is none.
+pub(super) fn add_tag(row: &mut Row, name: &str, value: &Value) {
+    match scalar(value).filter(|value| value.chars().count() <= LONGEST_TAG) {
+        Some(value) => {
+            row.tags.insert(one_line(name, LONGEST_TAG), one_line(&value, LONGEST_TAG));
+        }
+        None if value.is_null() => {}
+        None => row.left_out.push(LeftOut::Field(format!("metadata.{name}"))),
+    }
+}
+
 /// A number, or a truth value as 0 or 1.
 pub(super) fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_bool().map(|flag| f64::from(u8::from(flag))))

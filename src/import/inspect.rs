@@ -18,10 +18,36 @@ pub(super) const HEADER: &[&str] = &["eval", "status", "invalidated"];
 
 /// Fields of a sample that are read, or that hold the course of the conversation.
 const KNOWN: &[&str] = &[
-    "id", "epoch", "input", "choices", "target", "output", "scores", "score", "metadata", "model_usage", "error",
-    "limit", "started_at", "completed_at", "uuid", "total_time", "working_time", "messages", "events", "store",
-    "attachments", "sandbox", "files", "setup", "error_retries", "invalidation", "role_usage", "timelines",
-    "events_data", "transcript",
+    "id",
+    "epoch",
+    "input",
+    "choices",
+    "target",
+    "output",
+    "scores",
+    "score",
+    "metadata",
+    "model_usage",
+    "error",
+    "limit",
+    "started_at",
+    "completed_at",
+    "uuid",
+    "total_time",
+    "working_time",
+    "messages",
+    "events",
+    "store",
+    "attachments",
+    "sandbox",
+    "files",
+    "setup",
+    "error_retries",
+    "invalidation",
+    "role_usage",
+    "timelines",
+    "events_data",
+    "transcript",
 ];
 
 /// Takes what the document says beside its samples.
@@ -79,9 +105,7 @@ fn example(fields: &Fields<'_>, row: &mut Row) -> Result<(), String> {
         None => Value::Null,
     };
     for (key, value) in fields.get("metadata").and_then(Value::as_object).into_iter().flatten() {
-        if let Some(value) = fields::scalar(value) {
-            row.tags.insert(key.clone(), value);
-        }
+        fields::add_tag(row, key, value);
     }
     Ok(())
 }

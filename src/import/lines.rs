@@ -15,19 +15,18 @@ pub(super) const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 /// How much of a line that is too long is shown.
 const SHOWN: usize = 400;
 
+/// Takes a line's number, its text and its value, and says whether to go on.
+pub(super) type Each<'a> = dyn FnMut(u64, &str, Result<Value, Box<Diagnostic>>) -> bool + 'a;
+
 /// Goes through the lines of a file; blank ones are passed over. `each` says whether to go on.
-pub(super) fn each(
-    mut reader: impl BufRead,
-    path: &Path,
-    each: &mut dyn FnMut(u64, &str, Result<Value, Diagnostic>) -> bool,
-) -> Result<(), Diagnostic> {
+pub(super) fn each(mut reader: impl BufRead, path: &Path, each: &mut Each<'_>) -> Result<(), Box<Diagnostic>> {
     let mut bytes = Vec::new();
     let mut number: u64 = 0;
     loop {
         number += 1;
         let line = shown(number);
         let unreadable = |error: io::Error| {
-            Diagnostic::error("import/unreadable", path, format!("cannot read on: {error}")).at(line, 0)
+            Box::new(Diagnostic::error("import/unreadable", path, format!("cannot read on: {error}")).at(line, 0))
         };
         bytes.clear();
         let read = (&mut reader).take(LONGEST_LINE + 1).read_until(b'\n', &mut bytes).map_err(unreadable)?;
@@ -48,7 +47,7 @@ pub(super) fn each(
         let text = String::from_utf8_lossy(&bytes);
         let value = if too_long {
             let message = format!("the line is longer than {} MiB", LONGEST_LINE / 1024 / 1024);
-            Err(Diagnostic::error("import/line-too-long", path, message).in_line(line, &text, 0..1))
+            Err(Box::new(Diagnostic::error("import/line-too-long", path, message).in_line(line, &text, 0..1)))
         } else {
             parse(&bytes, &text, path, line)
         };
@@ -58,12 +57,12 @@ pub(super) fn each(
     }
 }
 
-fn parse(bytes: &[u8], text: &str, path: &Path, line: u32) -> Result<Value, Diagnostic> {
+fn parse(bytes: &[u8], text: &str, path: &Path, line: u32) -> Result<Value, Box<Diagnostic>> {
     if let Err(error) = std::str::from_utf8(bytes) {
         let at = error.valid_up_to();
         let message = format!("the line is not UTF-8: byte 0x{:02x}", bytes[at]);
         let fault = Diagnostic::error("import/not-json", path, message).in_line(line, text, at..at + 3);
-        return Err(fault.help("save the file as UTF-8"));
+        return Err(Box::new(fault.help("save the file as UTF-8")));
     }
     let error = match serde_json::from_slice(bytes) {
         Ok(value) => return Ok(value),
@@ -77,7 +76,7 @@ fn parse(bytes: &[u8], text: &str, path: &Path, line: u32) -> Result<Value, Diag
     let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(message, _)| message);
     let at = error.column().saturating_sub(1).min(text.trim_end().len());
     let fault = Diagnostic::error("import/not-json", path, format!("not JSON: {}", one_line(message, 200)));
-    Err(fault.in_line(line, text, at..at + 1))
+    Err(Box::new(fault.in_line(line, text, at..at + 1)))
 }
 
 /// A line number for people; no file has more.

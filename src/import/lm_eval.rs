@@ -10,7 +10,16 @@ use super::fields::{self, Fields, add_score};
 use super::{Found, LeftOut, Options, Row};
 
 const KNOWN: &[&str] = &[
-    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash",
+    "doc_id",
+    "doc",
+    "target",
+    "arguments",
+    "resps",
+    "filtered_resps",
+    "filter",
+    "metrics",
+    "doc_hash",
+    "prompt_hash",
     "target_hash",
 ];
 
@@ -83,10 +92,8 @@ fn choice(fields: &Fields<'_>, place: usize) -> Option<String> {
 
 /// The row's metrics by name; files that do not list them have them as the remaining numbers.
 fn scores(fields: &Fields<'_>, row: &mut Row) {
-    let listed: Option<Vec<&str>> = fields
-        .get("metrics")
-        .and_then(Value::as_array)
-        .map(|names| names.iter().filter_map(Value::as_str).collect());
+    let listed: Option<Vec<&str>> =
+        fields.get("metrics").and_then(Value::as_array).map(|names| names.iter().filter_map(Value::as_str).collect());
     for (name, value) in fields.others(KNOWN) {
         let is_metric = listed.as_ref().map_or(fields::number(value).is_some(), |names| names.contains(&name));
         if is_metric {

@@ -11,8 +11,18 @@ use super::fields::{self, Fields, add_score};
 use super::{Found, LeftOut, Options, Row};
 
 const KNOWN: &[&str] = &[
-    "problem_idx", "reward", "repeat", "expected_answer", "model_response", "extracted_answer", "metadata",
-    "scoring_details", "scorer_rewards", "prompt", "tokens", "latency_ms",
+    "problem_idx",
+    "reward",
+    "repeat",
+    "expected_answer",
+    "model_response",
+    "extracted_answer",
+    "metadata",
+    "scoring_details",
+    "scorer_rewards",
+    "prompt",
+    "tokens",
+    "latency_ms",
 ];
 
 /// Reads a line.
@@ -47,7 +57,7 @@ pub(super) fn row(value: &Value, options: &Options) -> Result<Found, String> {
     let details = fields.get("scoring_details");
     let category = |value: Option<&Value>| value.and_then(|value| value.get("category")).and_then(fields::scalar);
     if let Some(category) = category(fields.get("metadata")).or_else(|| category(details)) {
-        row.tags.insert("category".to_owned(), category);
+        fields::add_tag(&mut row, "category", &Value::from(category));
     }
     if details.and_then(Value::as_object).is_some_and(|details| details.keys().any(|key| key != "category")) {
         row.left_out.push(LeftOut::Field("scoring_details".to_owned()));

@@ -118,7 +118,6 @@ pub(super) fn row(value: &Value, options: &Options) -> Result<Found, String> {
         input: line.input,
         expected: line.expected,
         cluster: line.cluster,
-        tags: line.tags,
         sent_unix_ms: line.sent_at.as_deref().and_then(fields::moment),
         failure: line.error.as_deref().map(|message| failure(message, line.failure)),
         stated: Stated {
@@ -134,6 +133,9 @@ pub(super) fn row(value: &Value, options: &Options) -> Result<Found, String> {
         },
         ..Row::default()
     };
+    for (name, value) in &line.tags {
+        fields::add_tag(&mut row, name, &Value::from(value.as_str()));
+    }
     for (name, _) in value.get("usage").and_then(Value::as_object).into_iter().flatten() {
         if !TOKENS.contains(&name.as_str()) {
             row.left_out.push(LeftOut::Field(format!("usage.{name}")));

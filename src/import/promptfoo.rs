@@ -14,9 +14,28 @@ pub(super) const ROWS: &[&str] = &["results", "results"];
 
 /// Fields of a row that are read or say nothing more.
 const KNOWN: &[&str] = &[
-    "id", "description", "promptIdx", "testIdx", "testCase", "promptId", "provider", "prompt", "vars", "response",
-    "error", "failureReason", "success", "score", "latencyMs", "gradingResult", "namedScores", "cost", "tokenUsage",
-    "metadata", "evalId", "createdAt",
+    "id",
+    "description",
+    "promptIdx",
+    "testIdx",
+    "testCase",
+    "promptId",
+    "provider",
+    "prompt",
+    "vars",
+    "response",
+    "error",
+    "failureReason",
+    "success",
+    "score",
+    "latencyMs",
+    "gradingResult",
+    "namedScores",
+    "cost",
+    "tokenUsage",
+    "metadata",
+    "evalId",
+    "createdAt",
 ];
 
 /// `failureReason` of a row that ended in an error rather than in a rejected answer.
@@ -91,9 +110,7 @@ fn example(fields: &Fields<'_>, row: &mut Row) -> Result<(), String> {
     };
     row.stated.place = fields.whole("testIdx")?.ok_or("`testIdx` is missing")?;
     for (key, value) in test.get("metadata").and_then(Value::as_object).into_iter().flatten() {
-        if let Some(value) = fields::scalar(value) {
-            row.tags.insert(key.clone(), value);
-        }
+        fields::add_tag(row, key, value);
     }
     Ok(())
 }

@@ -65,10 +65,10 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn line(&mut self, number: u64, text: &str, value: Result<Value, Diagnostic>) -> bool {
+    fn line(&mut self, number: u64, text: &str, value: Result<Value, Box<Diagnostic>>) -> bool {
         let value = match value {
             Ok(value) => value,
-            Err(fault) => return (self.on)(Reading::Fault(Box::new(fault))),
+            Err(fault) => return (self.on)(Reading::Fault(fault)),
         };
         self.count += 1;
         let reading = match self.found(&value) {
@@ -91,7 +91,9 @@ impl Rows<'_> {
                     let first = lm_eval::filter_of(value).map(str::to_owned);
                     self.filter = self.options.filter.clone().or(first);
                     if let Some(filter) = &self.filter {
-                        self.header.notes.push(format!("the scores are those of the filter `{}`", one_line(filter, 60)));
+                        self.header
+                            .notes
+                            .push(format!("the scores are those of the filter `{}`", one_line(filter, 60)));
                     }
                 }
                 lm_eval::row(value, self.options, self.filter.as_deref())

@@ -15,7 +15,8 @@ pub const PROVIDER: &str = "imported";
 pub const EXAMPLES: &str = "examples.jsonl";
 
 /// A prompt that no one is asked with; `check` renders it.
-pub const PROMPT: &str = "{# The other tool's prompts stand in its own files: nothing is asked with this one. #}\n{{ input }}\n";
+pub const PROMPT: &str =
+    "{# The other tool's prompts stand in its own files: nothing is asked with this one. #}\n{{ input }}\n";
 
 /// What the suite's file says beside what the survey found.
 #[derive(Debug)]
@@ -34,9 +35,9 @@ pub struct About<'a> {
 pub fn suite_toml(survey: &Survey, format: Format, about: &About<'_>) -> String {
     let mut file = format!(
         "# Written by `ceiling import`; it is yours: add targets, economics, the variants' places.\n\
-         # Scores, times and costs are those that {} states; docs/reference/import.md says how they are read.\n\
+         # Scores, times and costs are those that {} stated; docs/reference/import.md says how they are read.\n\
          [suite]\nname = {}\ndescription = {}\ntask = \"generation\"\n\n[data]\nexamples = \"{EXAMPLES}\"\n",
-        format.tool(),
+        if format == Format::Plain { "whoever wrote the lines" } else { format.tool() },
         quoted(about.name),
         quoted(about.setting)
     );

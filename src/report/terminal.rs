@@ -174,7 +174,13 @@ pub fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
 
 /// Parts in lines of at most `width` columns. A line ends within a part only where the part has no room in a
 /// line of its own.
-pub(crate) fn hung<'a>(parts: impl IntoIterator<Item = &'a str>, between: &str, first: &str, rest: &str, width: usize) -> String {
+pub(crate) fn hung<'a>(
+    parts: impl IntoIterator<Item = &'a str>,
+    between: &str,
+    first: &str,
+    rest: &str,
+    width: usize,
+) -> String {
     let columns = |text: &str| text.chars().count();
     let end = columns(between.trim_end());
     let mut lines = vec![first.to_owned()];

@@ -110,8 +110,7 @@ impl Store {
         fill: impl FnOnce(&mut dyn FnMut(&Write) -> Result<(), StoreError>) -> Result<(), E>,
     ) -> Result<RunRow, E> {
         let wrap = |error| E::from(self.sqlite(error));
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
         let run = self.insert_run(new)?;
         fill(&mut |write| write_trial(&self.connection, run.id, write).map_err(|error| self.sqlite(error)))?;
         self.set_state(run.id, RunState::Finished, Some(new.now_ms))?;

@@ -74,9 +74,7 @@ pub fn read(received: &Received) -> Reading {
         return failed(failure.clone());
     }
     match Stated::of(received) {
-        Some(stated) => {
-            Reading { outcome: stated.outcome(), first_output_event: None, first_visible_event: None }
-        }
+        Some(stated) => Reading { outcome: stated.outcome(), first_output_event: None, first_visible_event: None },
         None => failed(malformed("the imported answer cannot be read")),
     }
 }

@@ -13,6 +13,7 @@ const COMMANDS: &[&[&str]] = &[
     &["compare"],
     &["flips"],
     &["decide"],
+    &["import"],
     &["record"],
     &["report"],
     &["view"],

@@ -19,6 +19,7 @@ mod evidence;
 mod fit;
 mod flips;
 mod guide;
+mod import;
 mod page;
 mod plan;
 mod prompt_cache;

@@ -114,7 +114,8 @@ impl Said {
         let names: Vec<&str> = self.variants.iter().map(|variant| variant.variant.as_str()).collect();
         let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let mut text = format!("run {}: {}\n", self.run, self.source);
-        let mut line = |parts: &[String]| text.push_str(&hung(parts.iter().map(String::as_str), ", ", "  ", "    ", width));
+        let mut line =
+            |parts: &[String]| text.push_str(&hung(parts.iter().map(String::as_str), ", ", "  ", "    ", width));
         line(&[
             plural(self.trials, "trial"),
             plural(self.examples, "example"),
@@ -124,7 +125,11 @@ impl Said {
             Some(primary) => format!("accuracy is `{primary}`, as stated"),
             None => format!("graded anew by the suite in {}", self.folder),
         };
-        line(&[rest, format!("{} failed", self.failed), format!("{} of them missing", self.missing)]);
+        let failed = match (self.failed, self.missing) {
+            (0, _) => "none failed".to_owned(),
+            (failed, missing) => format!("{failed} failed, of which {missing} count as missing"),
+        };
+        line(&[rest, failed]);
         line(&[
             format!("times of {} and costs of {} as stated", plural(self.with_total_ms, "answer"), self.with_cost),
             match self.latency {
@@ -133,7 +138,7 @@ impl Said {
             },
         ]);
         for note in &self.notes {
-            line(&[note.clone()]);
+            line(std::slice::from_ref(note));
         }
         for left_out in &self.left_out {
             let LeftOutSaid { what, count, first } = left_out;

@@ -78,6 +78,7 @@ pub(in crate::report) fn who(side: &SideFacts, of_run: bool) -> String {
         parts.push(format!("{} repeats", side.repeats));
     }
     parts.push(days(side));
+    parts.extend(side.source.as_deref().map(|source| text::one_line(source, 200)));
     parts.join(" · ")
 }
 
@@ -86,6 +87,7 @@ pub(in crate::report) fn days(side: &SideFacts) -> String {
     match (&side.first_day, &side.last_day) {
         (Some(first), Some(last)) if first != last => format!("asked {first} to {last}"),
         (Some(first), _) => format!("asked {first}"),
+        _ if side.source.is_some() => "days not stated".to_owned(),
         _ => "never asked".to_owned(),
     }
 }

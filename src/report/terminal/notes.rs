@@ -91,8 +91,13 @@ fn accuracy(report: &Report) -> String {
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
     let interval = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
+    // By what another tool's scores count an answer's shape is its own affair.
+    let breaks = match measurements.provenance {
+        RunProvenance::Imported => "",
+        _ => "; an answer that breaks the schema scores 0",
+    };
     format!(
-        "accuracy is the mean of `{}`, with its {} {interval}{clustered}; an answer that breaks the schema scores 0",
+        "accuracy is the mean of `{}`, with its {} {interval}{clustered}{breaks}",
         report.primary,
         level(measurements.variants.first().map(|measured| measured.accuracy.level))
     )
