@@ -21,6 +21,7 @@ use crate::report::{Report, json, markdown};
 use crate::run::RunError;
 use crate::store::Store;
 use crate::units::group_thousands;
+use html::Unwritten;
 use rows::{RowFormat, Rows};
 
 /// Columns of a text that goes to a file, where no terminal says how many there are.
@@ -209,7 +210,11 @@ fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Resul
             output.close(Ok(()))?;
             Ok(format!("{} bytes", group_thousands(bytes.into())))
         }
-        Err(error) => {
+        Err(Unwritten::Taken(error)) => {
+            output.close(Err(error))?;
+            Ok("not to its end".to_owned())
+        }
+        Err(Unwritten::Made(error)) => {
             output.discard();
             Err(error)
         }

@@ -13,7 +13,10 @@ use crate::suite::Range;
 /// The verdict in a sentence.
 pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
     match rule {
-        Rule::NoData => "Not enough evidence: the data cannot be used.".to_owned(),
+        Rule::NoData => match &findings.unusable {
+            Some(why) => format!("Not enough evidence: {why}."),
+            None => "Not enough evidence: the data cannot be used.".to_owned(),
+        },
         Rule::Iterate if findings.ceiling.as_ref().is_some_and(|test| !test.tried_enough()) => {
             "Keep prompting: the prompts miss the target, and too little was tried to call that a ceiling.".to_owned()
         }

@@ -130,6 +130,11 @@ impl<'a> Evidence<'a> {
         format!("`{}`", self.at(place).variant.id)
     }
 
+    /// A variant's id, for what names the variant that it is about.
+    pub(super) fn id(&self, place: usize) -> Option<VariantId> {
+        Some(self.at(place).variant.id.clone())
+    }
+
     /// The prompted set P: eligible variants without a tuned model.
     pub(super) fn prompted(&self) -> Vec<usize> {
         let untuned = |&place: &usize| self.at(place).variant.tuned.is_none();

@@ -293,6 +293,12 @@ impl LadderState {
         let fired = |rung: &Rung| rung.relevant_to().iter().any(|&place| self.fired(place));
         Rung::ALL.into_iter().filter(fired)
     }
+
+    /// Whether it is still open if any of these rungs is needed.
+    pub fn unsettled(&self, rungs: &[Rung]) -> bool {
+        let open = |place: &usize| matches!(self.triggers[*place], TriggerState::Open | TriggerState::Unknown);
+        !self.data_usable || rungs.iter().flat_map(|rung| rung.relevant_to()).any(open)
+    }
 }
 
 /// [`ladder`], with one guard more: the triggers of validity, time and money read the variant in use

@@ -27,7 +27,8 @@ fn trigger(evidence: &Evidence<'_>, target: f64, test: &CeilingTest) -> Trigger 
     };
     let (alpha, among) = (evidence.alpha(), prompted.len() as f64);
     let meets = |&place: &usize| evidence.bounds(place, Metric::Accuracy, alpha / among).interval.low >= target;
-    let winner = usable.iter().copied().find(meets);
+    let meeting: Vec<usize> = usable.iter().copied().filter(meets).collect();
+    let winner = evidence.best_of(&meeting);
     let shown = winner.unwrap_or(best);
     let finding = evidence.estimate(shown, Metric::Accuracy, alpha / among);
     let bounds = Interval {
@@ -57,6 +58,7 @@ fn trigger(evidence: &Evidence<'_>, target: f64, test: &CeilingTest) -> Trigger 
     };
     Trigger {
         n: finding.n,
+        variant: evidence.id(shown),
         finding: Some(finding),
         bounds: Some(bounds),
         n_to_settle,

@@ -24,7 +24,9 @@ pub enum QuestionAnswer {
     NotTried,
     /// It cannot help, or is declared impossible.
     CannotHelp,
-    /// No trigger that it could clear has fired.
+    /// Whether a trigger that it could clear has fired is still open: what comes before it settles that.
+    NotYet,
+    /// Every trigger that it could clear is clear, or has no target.
     NotNeeded,
 }
 
@@ -85,7 +87,10 @@ pub(super) fn all(findings: &Findings<'_>, rule: Rule) -> Vec<Question> {
     for question in &mut questions {
         let open = matches!(
             question.answer,
-            QuestionAnswer::NotTried | QuestionAnswer::NotEnoughEvidence | QuestionAnswer::KeepGoing
+            QuestionAnswer::NotTried
+                | QuestionAnswer::NotEnoughEvidence
+                | QuestionAnswer::KeepGoing
+                | QuestionAnswer::NotYet
         );
         question.state = if Some(question.number) == next {
             QuestionState::Next
@@ -160,13 +165,23 @@ fn of_rungs(findings: &Findings<'_>, number: u8, question: &'static str, rungs: 
             })
         })
         .collect();
+    let unsettled = state.unsettled(rungs);
     if asked.is_empty() {
-        why.insert(0, "nothing that it could clear has been shown to be missed".to_owned());
+        let first = if unsettled {
+            "whether a target that it could clear is missed for good is not settled: what comes before it settles that"
+        } else {
+            "nothing that it could clear has been shown to be missed"
+        };
+        why.insert(0, first.to_owned());
     } else if rungs.contains(&Rung::Lora) {
         why.push(findings.payback_why.clone());
     }
     let statuses: Vec<RungStatus> = asked.iter().map(|rung| state.status(*rung)).collect();
-    let answer = if asked.is_empty() { QuestionAnswer::NotNeeded } else { answer(&statuses) };
+    let answer = match asked.is_empty() {
+        false => answer(&statuses),
+        true if unsettled => QuestionAnswer::NotYet,
+        true => QuestionAnswer::NotNeeded,
+    };
     Question {
         number,
         question,

@@ -69,6 +69,15 @@ pub(crate) fn facts(targets: &Targets) -> SuiteFacts<'_> {
     }
 }
 
+/// A break-even that is never reached.
+pub(crate) fn never_pays_back() -> BreakEven {
+    let targets = Targets { monthly_requests: Some(100_000), ..accuracy(0.9) };
+    let facts = SuiteFacts { economics: Some(&ECONOMICS), ..facts(&targets) };
+    let decided = decide(&facts, &measurements(rounds(1_000, 300)));
+    let known = decided.break_even.unwrap();
+    BreakEven { answer: Payback::No, months: None, horizon_months: 12.0, ..known }
+}
+
 fn accuracy(target: f64) -> Targets {
     Targets { accuracy: Some(target), ..Targets::default() }
 }

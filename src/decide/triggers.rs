@@ -14,6 +14,7 @@ use crate::stats::proportion::answer_by_failures;
 use crate::stats::proportion::{clopper_pearson_one_sided, n_to_settle_target, target_answer_of};
 use crate::stats::sequential::cs_bernoulli;
 use crate::stats::{Estimate, Interval, Method, TargetAnswer};
+use crate::variant::VariantId;
 
 /// The quantile that T3 reads.
 const QUANTILE: f64 = 0.95;
@@ -25,7 +26,9 @@ pub struct Trigger {
     pub state: TriggerState,
     /// The configured target, in the finding's unit.
     pub target: Option<f64>,
-    /// What was measured; for quality, the best prompted variant.
+    /// The variant that the finding is of; for quality the best prompt, of those that meet the target if any do.
+    pub variant: Option<VariantId>,
+    /// What was measured of it.
     pub finding: Option<Estimate>,
     /// The one-sided bounds that decide, in the finding's unit (T3: share of answers over the limit).
     pub bounds: Option<Interval>,
@@ -43,6 +46,7 @@ impl Trigger {
         Self {
             state,
             target: None,
+            variant: None,
             finding: None,
             bounds: None,
             n: 0,
@@ -130,6 +134,7 @@ fn rate(evidence: &Evidence<'_>, place: usize, metric: Metric, target: f64, met_
     Trigger {
         state,
         target: Some(target),
+        variant: evidence.id(place),
         n: finding.n,
         finding: Some(finding),
         bounds: Some(bounds),
@@ -200,7 +205,7 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     };
     if let Some(why) = recorded.or((n == 0).then_some(none)) {
         let why = format!("time to the first token of {name}: {why}");
-        return Trigger { finding: subject.ttft.p95(), n, ..Trigger::unknown(limit, why) };
+        return Trigger { variant: evidence.id(place), finding: subject.ttft.p95(), n, ..Trigger::unknown(limit, why) };
     }
     let (alpha, over) = (evidence.alpha(), subject.ttft.over(limit));
     let judged = exceedance(evidence, place, limit, alpha);
@@ -233,6 +238,7 @@ pub(super) fn latency(evidence: &Evidence<'_>, place: usize, met_alpha: f64) -> 
     Trigger {
         state,
         target: Some(limit),
+        variant: evidence.id(place),
         finding: subject.ttft.p95(),
         bounds: Some(judged.bounds),
         n,
@@ -329,6 +335,7 @@ pub(super) fn cost(evidence: &Evidence<'_>, place: usize) -> Trigger {
     Trigger {
         state,
         target: Some(budget),
+        variant: evidence.id(place),
         finding: Some(monthly),
         bounds: Some(Interval { low, high }),
         n: each.n,

@@ -132,6 +132,12 @@ pub(super) fn alike(a: &Variant, b: &Variant) -> bool {
     ALL.into_iter().all(|intervention| alike_in(a, b, intervention))
 }
 
+/// Whether two variants differ in nothing but their few-shot examples.
+pub fn alike_but_shots(a: &Variant, b: &Variant) -> bool {
+    let same_request = a.endpoint == b.endpoint && a.prompt == b.prompt && a.params == b.params;
+    same_request && alike_but(a, b, Intervention::FewShot)
+}
+
 /// Whether both do the same, `but` left out.
 fn alike_but(a: &Variant, b: &Variant, but: Intervention) -> bool {
     ALL.into_iter().filter(|intervention| *intervention != but).all(|intervention| alike_in(a, b, intervention))

@@ -2,12 +2,17 @@
 //! skipped, next. Terminal, page and pull request all show these.
 
 use super::figure::{Figure, Form};
-use crate::decide::{Payback, Question, QuestionAnswer, QuestionState, Rung, TriggerState, Verdict};
+use crate::decide::{
+    LabelCeiling, Payback, Question, QuestionAnswer, QuestionState, Rule, Rung, Trigger, TriggerState, Verdict,
+};
 use crate::stats::paired::PairedVerdict;
 use crate::variant::VariantId;
 
 /// Figures that a reader keeps in mind.
 const MOST_FIGURES: usize = 3;
+
+/// The triggers' names, T1 to T5.
+pub const TRIGGERS: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
 
 /// A figure that decides.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,105 +44,146 @@ pub struct LadderStep {
     pub variants: Vec<VariantId>,
 }
 
+/// How much a figure bears on the verdict, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// The rule that decided rests on it.
+    Decides,
+    /// A target that is missed.
+    Missed,
+    /// A target that keeps the verdict open.
+    Open,
+    /// A variant that beats the one in use.
+    Gain,
+    /// Known, and asks for nothing.
+    Beside,
+}
+
 /// The figures that decide, the most telling one first.
 pub fn decisive(verdict: &Verdict) -> Vec<Decisive> {
-    let triggers = [quality(verdict), validity(verdict), first_token(verdict), monthly_cost(verdict)];
-    let states = [&verdict.triggers.t2, &verdict.triggers.t1, &verdict.triggers.t3, &verdict.triggers.t4];
-    let is = |place: usize, wanted: &[TriggerState]| wanted.contains(&states[place].state);
-    let missed = (0..4).filter(|place| is(*place, &[TriggerState::Fired, TriggerState::Open]));
-    let others = (0..4).filter(|place| !is(*place, &[TriggerState::Fired, TriggerState::Open]));
-    let missed: Vec<Decisive> = missed.filter_map(|place| triggers[place].clone()).collect();
-    let others = others.filter_map(|place| triggers[place].clone());
-    let mut figures: Vec<Decisive> = missed.into_iter().chain(paired(verdict)).chain(break_even(verdict)).collect();
-    figures.extend(others);
-    figures.truncate(MOST_FIGURES);
-    figures
-}
-
-fn says(state: TriggerState) -> &'static str {
-    match state {
-        TriggerState::Fired | TriggerState::Open => "missed",
-        TriggerState::Clear => "met",
-        TriggerState::Unknown => "not shown",
-        TriggerState::Na => "no target",
+    let rule = verdict.rule;
+    let mut all: Vec<(Weight, Decisive)> = Vec::new();
+    all.extend(label_ceiling(verdict).filter(|_| rule == Rule::LabelCeiling).map(|one| (Weight::Decides, one)));
+    all.extend(payback(verdict, rule));
+    // Quality first: it is what the ladder is climbed for.
+    for place in [1, 0, 2, 3] {
+        let weight = match verdict.triggers.in_order()[place].state {
+            TriggerState::Fired | TriggerState::Open => Weight::Missed,
+            TriggerState::Unknown => Weight::Open,
+            TriggerState::Clear | TriggerState::Na => Weight::Beside,
+        };
+        all.extend(trigger(verdict, place).map(|one| (weight, one)));
     }
+    all.extend(paired(verdict, rule));
+    all.sort_by_key(|(weight, _)| *weight);
+    all.truncate(MOST_FIGURES);
+    all.into_iter().map(|(_, one)| one).collect()
 }
 
-fn quality(verdict: &Verdict) -> Option<Decisive> {
-    let trigger = &verdict.triggers.t2;
-    Some(Decisive {
-        name: "best prompt's accuracy".to_owned(),
-        figure: Figure::estimate(trigger.finding.as_ref()?, Form::Percent, "/verdict/triggers/t2/finding"),
-        target: trigger.target.map(|target| format!("at least {}", Form::Percent.exact(target))),
-        caution: None,
-        says: says(trigger.state),
-    })
-}
+/// What a trigger's figure is called, its unit, and on which side of the target it is to be.
+const FIGURES: [(&str, Form, &str); 4] = [
+    ("valid answers", Form::Percent, "at least"),
+    ("accuracy", Form::Percent, "at least"),
+    ("p95 first token", Form::Milliseconds, "at most"),
+    ("cost a month", Form::Usd, "at most"),
+];
 
-fn validity(verdict: &Verdict) -> Option<Decisive> {
-    let trigger = &verdict.triggers.t1;
+/// A trigger that has a target; what was not measured of it is said to be unknown.
+fn trigger(verdict: &Verdict, place: usize) -> Option<Decisive> {
+    let Trigger { state, target, finding, variant, .. } = verdict.triggers.in_order()[place];
+    let (name, form, side) = *FIGURES.get(place)?;
+    let target = (*target)?;
+    let at = format!("/verdict/triggers/t{}/finding", place + 1);
+    let figure = match finding {
+        Some(finding) => Figure::estimate(finding, form, &at).against(target),
+        None => Figure::unknown(form, &at),
+    };
+    let of = variant.as_ref().or(verdict.incumbent.as_ref()).map_or_else(String::new, |id| format!(" of {id}"));
     Some(Decisive {
-        name: "schema-valid answers".to_owned(),
-        figure: Figure::estimate(trigger.finding.as_ref()?, Form::Percent, "/verdict/triggers/t1/finding"),
-        target: trigger.target.map(|target| format!("at least {}", Form::Percent.exact(target))),
-        caution: None,
-        says: says(trigger.state),
-    })
-}
-
-fn first_token(verdict: &Verdict) -> Option<Decisive> {
-    let trigger = &verdict.triggers.t3;
-    Some(Decisive {
-        name: "p95 to the first token".to_owned(),
-        figure: Figure::estimate(trigger.finding.as_ref()?, Form::Milliseconds, "/verdict/triggers/t3/finding"),
-        target: trigger.target.map(|target| format!("at most {}", Form::Milliseconds.exact(target))),
-        caution: None,
-        says: says(trigger.state),
-    })
-}
-
-fn monthly_cost(verdict: &Verdict) -> Option<Decisive> {
-    let trigger = &verdict.triggers.t4;
-    Some(Decisive {
-        name: "cost a month".to_owned(),
-        figure: Figure::estimate(trigger.finding.as_ref()?, Form::Usd, "/verdict/triggers/t4/finding"),
-        target: trigger.target.map(|target| format!("at most {}", Form::Usd.exact(target))),
-        caution: None,
-        says: says(trigger.state),
-    })
-}
-
-fn paired(verdict: &Verdict) -> Option<Decisive> {
-    // That nothing beats the variant in use decides less than the targets do.
-    let paired = verdict.paired.as_ref().filter(|paired| paired.verdict != PairedVerdict::Worse)?;
-    Some(Decisive {
-        name: format!("{} over {}", paired.variant, paired.baseline),
-        figure: Figure::estimate(&paired.difference, Form::Points, "/verdict/paired/difference"),
-        target: None,
-        caution: Some("chosen here"),
-        says: match paired.verdict {
-            PairedVerdict::Better => "better",
-            PairedVerdict::Worse => "worse",
-            PairedVerdict::NotEnoughEvidence => "not shown",
+        name: format!("{name}{of}"),
+        figure,
+        target: Some(format!("{side} {}", form.exact(target))),
+        caution: (place == 1).then_some("best prompt"),
+        says: match state {
+            TriggerState::Fired | TriggerState::Open => "missed",
+            TriggerState::Clear => "met",
+            TriggerState::Unknown => "not shown",
+            TriggerState::Na => "no target",
         },
     })
 }
 
-fn break_even(verdict: &Verdict) -> Option<Decisive> {
-    let known = verdict.break_even.as_ref().filter(|known| known.months.is_some())?;
-    let low = known.months_low.unwrap_or(0.0);
-    let high = known.months_high.unwrap_or(f64::INFINITY);
-    let figure = Figure::range(
-        known.months?,
-        (low, high),
-        Form::Months,
-        "/verdict/break_even",
-        ["months", "months_low", "months_high"],
-    );
+/// What a perfect system would score by these labels.
+fn label_ceiling(verdict: &Verdict) -> Option<Decisive> {
+    let label = &verdict.label_ceiling;
+    let target = verdict.triggers.t2.target?;
+    let at = "/verdict/label_ceiling/ceiling";
+    let figure = match label.ceiling {
+        Some(range) => Figure::between((range.low, range.high), Form::Percent, at).against(target),
+        None => Figure::unknown(Form::Percent, at),
+    };
     Some(Decisive {
-        name: "training pays back in".to_owned(),
+        name: "labels allow at most".to_owned(),
         figure,
-        target: Some(format!("within {}", Form::Months.exact(known.horizon_months))),
+        target: Some(format!("at least {}", Form::Percent.exact(target))),
+        caution: None,
+        says: match label.state {
+            LabelCeiling::Reachable => "enough",
+            LabelCeiling::Unreachable => "too little",
+            LabelCeiling::Unknown => "not shown",
+        },
+    })
+}
+
+/// Another variant against the one in use. That nothing beats it decides less than the targets do.
+fn paired(verdict: &Verdict, rule: Rule) -> Option<(Weight, Decisive)> {
+    let paired = verdict.paired.as_ref()?;
+    let says = match paired.verdict {
+        PairedVerdict::Better => "better",
+        PairedVerdict::Worse => "worse",
+        PairedVerdict::NotEnoughEvidence => "not shown",
+    };
+    let rests_on_it = matches!(rule, Rule::Better(_) | Rule::BetterPaybackUnknown);
+    let weight = match paired.verdict {
+        PairedVerdict::Better if rests_on_it => Weight::Decides,
+        // Prompting is still open, and something else is ahead of it: that is what the argument is about.
+        PairedVerdict::Better if rule == Rule::Iterate => Weight::Missed,
+        PairedVerdict::Better => Weight::Gain,
+        _ => return None,
+    };
+    let one = Decisive {
+        name: format!("{} over {}", paired.variant, paired.baseline),
+        figure: Figure::estimate(&paired.difference, Form::Points, "/verdict/paired/difference"),
+        target: None,
+        caution: Some("chosen here"),
+        says,
+    };
+    Some((weight, one))
+}
+
+/// When training pays back: also where the answer is never, or not known.
+fn payback(verdict: &Verdict, rule: Rule) -> Option<(Weight, Decisive)> {
+    let known = verdict.break_even.as_ref()?;
+    let trains = rule.rung().is_some_and(Rung::trains);
+    let rests_on_it = trains || matches!(rule, Rule::NoPayback | Rule::PaybackUnknown | Rule::BetterPaybackUnknown);
+    let weight = match known.months {
+        _ if rests_on_it => Weight::Decides,
+        Some(_) => Weight::Gain,
+        None => return None,
+    };
+    let (form, at) = (Form::Months, "/verdict/break_even");
+    let figure = match (known.months, known.answer) {
+        (Some(months), _) => {
+            let range = (known.months_low.unwrap_or(0.0), known.months_high.unwrap_or(f64::INFINITY));
+            Figure::range(months, range, form, at, ["months", "months_low", "months_high"])
+        }
+        (None, Payback::No) => Figure { absent: "never", ..Figure::unknown(form, at) },
+        (None, _) => Figure::unknown(form, at),
+    };
+    let one = Decisive {
+        name: "training pays back in".to_owned(),
+        figure: figure.against(known.horizon_months),
+        target: Some(format!("within {}", form.exact(known.horizon_months))),
         caution: None,
         says: match verdict.payback {
             Payback::Yes => "pays back",
@@ -145,11 +191,9 @@ fn break_even(verdict: &Verdict) -> Option<Decisive> {
             Payback::Unknown => "not shown",
             Payback::Waived => "not decisive",
         },
-    })
+    };
+    Some((weight, one))
 }
-
-/// The triggers' names, T1 to T5.
-pub const TRIGGERS: [&str; 5] = ["schema validity", "quality ceiling", "first token", "monthly cost", "self-hosting"];
 
 /// The six questions as a ladder.
 pub fn ladder(verdict: &Verdict) -> Vec<LadderStep> {
@@ -158,20 +202,26 @@ pub fn ladder(verdict: &Verdict) -> Vec<LadderStep> {
 
 fn step(verdict: &Verdict, question: &Question) -> LadderStep {
     let of_rung = |rung: &Rung| verdict.rungs.get(rung).and_then(|report| report.variant.clone());
+    let prompt = verdict.triggers.t2.variant.clone().filter(|_| question.number == 1);
     LadderStep {
         number: question.number,
         name: NAMES.get(usize::from(question.number).saturating_sub(1)).copied().unwrap_or("step"),
         state: question.state,
-        answer: answer(question.answer),
-        variants: question.rungs.iter().filter_map(of_rung).collect(),
+        answer: answer(question),
+        variants: prompt.into_iter().chain(question.rungs.iter().filter_map(of_rung)).collect(),
     }
 }
 
 const NAMES: [&str; 6] =
     ["prompt and few-shot", "schema", "prompt cache", "retrieval", "light tuning", "full fine-tune"];
 
-fn answer(answer: QuestionAnswer) -> &'static str {
-    match answer {
+/// The first question asks whether prompting was tried and falls short, the others whether a step is enough.
+fn answer(question: &Question) -> &'static str {
+    let of_prompting = question.number == 1;
+    match question.answer {
+        QuestionAnswer::Yes if of_prompting => "at its ceiling, short of the target",
+        QuestionAnswer::No if of_prompting => "meets the target",
+        QuestionAnswer::NotNeeded if of_prompting => "no target",
         QuestionAnswer::Yes => "does it",
         QuestionAnswer::No => "does not do it",
         QuestionAnswer::Partly => "helps, not enough",
@@ -179,6 +229,7 @@ fn answer(answer: QuestionAnswer) -> &'static str {
         QuestionAnswer::KeepGoing => "keep going",
         QuestionAnswer::NotTried => "not tried",
         QuestionAnswer::CannotHelp => "cannot help",
+        QuestionAnswer::NotYet => "not yet",
         QuestionAnswer::NotNeeded => "not needed",
     }
 }

@@ -34,11 +34,18 @@ pub struct Figure {
     pub level: Option<f64>,
     /// Its unit.
     pub form: Form,
+    /// What stands where there is no number.
+    pub absent: &'static str,
+    /// Decimals beyond the form's own, so that a number beside a target does not read as equal to it.
+    pub extra_decimals: usize,
     /// Where the JSON report has the number, as a JSON pointer.
     pub at: String,
     /// Where it has the ends of the interval.
     pub ends_at: [String; 2],
 }
+
+/// More decimals say nothing to anybody.
+const MOST_EXTRA: usize = 4;
 
 impl Figure {
     /// An estimate with its interval; `at` is the place of the estimate in the JSON report.
@@ -53,45 +60,77 @@ impl Figure {
         Self::new(Some(point), Some(range), form, at, names)
     }
 
-    /// A number alone; `at` is its own place.
-    pub fn plain(point: f64, form: Form, at: impl Into<String>) -> Self {
-        Self { point: Some(point), interval: None, level: None, form, at: at.into(), ends_at: Default::default() }
+    /// A range alone; `at` is its own place.
+    pub fn between(range: (f64, f64), form: Form, at: &str) -> Self {
+        Self { interval: Some(range), absent: "", ..Self::new(None, None, form, at, ["", "low", "high"]) }
     }
 
-    fn new(
-        point: Option<f64>,
-        interval: Option<(f64, f64)>,
-        form: Form,
-        at: &str,
-        [own, low, high]: [&str; 3],
-    ) -> Self {
+    /// A number alone; `at` is its own place.
+    pub fn plain(point: f64, form: Form, at: impl Into<String>) -> Self {
+        Self { at: at.into(), ends_at: Default::default(), ..Self::new(Some(point), None, form, "", ["", "", ""]) }
+    }
+
+    /// A number that is not known.
+    pub fn unknown(form: Form, at: &str) -> Self {
+        Self { absent: "unknown", ..Self::new(None, None, form, at, ["point", "low", "high"]) }
+    }
+
+    fn new(point: Option<f64>, interval: Option<(f64, f64)>, form: Form, at: &str, names: [&str; 3]) -> Self {
+        let [own, low, high] = names;
         Self {
             point,
             interval: interval.filter(|_| point.is_some()),
             level: None,
             form,
+            absent: "–",
+            extra_decimals: 0,
             at: format!("{at}/{own}"),
             ends_at: [format!("{at}/{low}"), format!("{at}/{high}")],
         }
     }
 
-    /// `44.3%`; nothing measured is a dash.
+    /// The same with as many decimals as it takes to tell every number of it from a target that it is held
+    /// against.
+    pub fn against(mut self, target: f64) -> Self {
+        let numbers: Vec<f64> = self.numbers().filter(|number| number.is_finite() && *number != target).collect();
+        let form = self.form;
+        let reads_as = |number: f64, extra| form.digits(number, extra) == form.digits(target, extra);
+        self.extra_decimals =
+            (0..MOST_EXTRA).find(|extra| !numbers.iter().any(|number| reads_as(*number, *extra))).unwrap_or(MOST_EXTRA);
+        self
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = f64> {
+        self.point.into_iter().chain(self.interval.into_iter().flat_map(|(low, high)| [low, high]))
+    }
+
+    /// `44.3%`; what was not measured is said so.
     pub fn value(&self) -> String {
-        self.point.map_or_else(|| "–".to_owned(), |point| self.form.value(point))
+        self.point.map_or_else(|| self.absent.to_owned(), |point| self.form.worded(point, self.extra_decimals))
+    }
+
+    /// One end of the interval, without its unit.
+    pub fn end(&self, number: f64) -> String {
+        self.form.digits(number, self.extra_decimals)
+    }
+
+    /// What stands between the ends: a number may be negative where it is a difference.
+    pub fn between_ends(&self) -> &'static str {
+        if self.form == Form::Points { " to " } else { "–" }
     }
 
     /// `[38.5–50.3]`, or `[38.5 to 50.3]` where a number may be negative; `None` without an interval.
     pub fn range_text(&self) -> Option<String> {
         let (low, high) = self.interval?;
-        let between = if self.form == Form::Points { " to " } else { "–" };
-        Some(format!("[{}{between}{}]", self.form.bare(low), self.form.bare(high)))
+        Some(format!("[{}{}{}]", self.end(low), self.between_ends(), self.end(high)))
     }
 
     /// Both.
     pub fn text(&self) -> String {
-        match self.range_text() {
-            Some(range) => format!("{} {range}", self.value()),
-            None => self.value(),
+        match (self.value(), self.range_text()) {
+            (value, Some(range)) if value.is_empty() => range,
+            (value, Some(range)) => format!("{value} {range}"),
+            (value, None) => value,
         }
     }
 }
@@ -99,27 +138,38 @@ impl Figure {
 impl Form {
     /// A number with its unit.
     pub fn value(self, number: f64) -> String {
+        self.worded(number, 0)
+    }
+
+    fn worded(self, number: f64, extra: usize) -> String {
         match self {
-            Self::Percent => share(number, 1),
-            Self::Points => format!("{} points", signed(number * 100.0, 1)),
-            Self::Milliseconds => format!("{} ms", self.bare(number)),
-            Self::Months => format!("{} months", self.bare(number)),
-            Self::Usd | Self::Number | Self::Count => self.bare(number),
+            Self::Percent => share(number, 1 + extra),
+            Self::Points => format!("{} points", signed(number * 100.0, 1 + extra)),
+            Self::Milliseconds => format!("{} ms", self.digits(number, extra)),
+            Self::Months => format!("{} months", self.digits(number, extra)),
+            Self::Usd | Self::Number | Self::Count => self.digits(number, extra),
         }
     }
 
     /// A number without its unit, as it stands in an interval.
     pub fn bare(self, number: f64) -> String {
+        self.digits(number, 0)
+    }
+
+    fn digits(self, number: f64, extra: usize) -> String {
         if !number.is_finite() {
             return if number > 0.0 { "∞" } else { "–" }.to_owned();
         }
         match self {
-            Self::Percent | Self::Points => format!("{:.1}", number * 100.0 + 0.0),
+            // An end that is not all or nothing must not read as if it were.
+            Self::Percent => share(number, 1 + extra).trim_end_matches('%').to_owned(),
+            Self::Points => format!("{:.*}", 1 + extra, number * 100.0 + 0.0),
             // Half to even, as text is formatted elsewhere.
-            Self::Milliseconds | Self::Count => group_thousands(number.round_ties_even() as i128),
-            Self::Months => format!("{number:.1}"),
+            Self::Milliseconds | Self::Count if extra == 0 => group_thousands(number.round_ties_even() as i128),
+            Self::Milliseconds | Self::Count => format!("{number:.extra$}"),
+            Self::Months => format!("{:.*}", 1 + extra, number),
             Self::Usd => format_usd(number),
-            Self::Number => format!("{number:.3}"),
+            Self::Number => format!("{:.*}", 3 + extra, number),
         }
     }
 
@@ -129,6 +179,7 @@ impl Form {
         match self {
             Self::Percent => format!("{}%", plain(number * 100.0)),
             Self::Points => format!("{} points", plain(number * 100.0)),
+            Self::Milliseconds if number.fract() != 0.0 => format!("{} ms", plain(number)),
             Self::Months => format!("{} months", plain((number * 10.0).round() / 10.0)),
             _ => self.value(number),
         }
@@ -171,8 +222,25 @@ mod tests {
         assert_eq!(text(Form::Percent, 0.9999, 0.98, 1.0), "99.99% [98.0–100.0]");
         assert_eq!(text(Form::Points, -0.021, -0.05, 0.01), "-2.1 points [-5.0 to 1.0]");
         assert_eq!(text(Form::Points, -0.0, -0.0, 0.01), "+0.0 points [0.0 to 1.0]");
-        assert_eq!(text(Form::Milliseconds, 1114.5, 1089.9, f64::INFINITY), "1,115 ms [1,090–∞]");
+        assert_eq!(text(Form::Milliseconds, 1114.5, 1089.9, f64::INFINITY), "1,114 ms [1,090–∞]");
         assert_eq!(text(Form::Usd, 0.00123, 0.001, 0.002), "$0.00123 [$0.00100–$0.00200]");
+    }
+
+    #[test]
+    fn a_number_beside_a_target_never_reads_as_equal_to_it() {
+        let valid = Figure::estimate(&estimate(Some(0.99975), 0.9986, 0.99996), Form::Percent, "/x");
+        assert_eq!(valid.text(), "99.98% [99.9–99.996]");
+        assert_eq!(valid.against(0.999).text(), "99.98% [99.86–99.996]");
+        let late = Figure::estimate(&estimate(Some(300.4), 290.0, 310.0), Form::Milliseconds, "/x").against(300.0);
+        assert_eq!(late.text(), "300.4 ms [290.0–310.0]");
+        let exact = Figure::estimate(&estimate(Some(0.9), 0.8, 0.95), Form::Percent, "/x").against(0.9);
+        assert_eq!(exact.text(), "90.0% [80.0–95.0]");
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_in_a_word() {
+        assert_eq!(Figure::unknown(Form::Usd, "/x").text(), "unknown");
+        assert_eq!(Figure::between((0.9, 0.97), Form::Percent, "/x").text(), "[90.0–97.0]");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::plan::shipped;
 use crate::support::browser::{Browser, Page};
+use crate::support::project::schema_helps;
 use crate::support::{Project, ScriptedServer, say};
 
 /// The shipped suite, run once for all tests: its page, and its report as JSON.
@@ -108,7 +109,7 @@ fn the_examples_of_the_shipped_suite_are_found_and_unfold() {
 
 fn filters_find_what_the_report_counts(page: &Page<'_>) {
     let report = &OUTAGES.1;
-    assert_eq!(found(page), "90 of 90 examples");
+    assert_eq!(found(page), "90 examples");
     filter(page, "a", "tuned");
     filter(page, "outcome", "right");
     let tuned = variant(report, "tuned");
@@ -155,8 +156,26 @@ fn the_keyboard_moves(page: &Page<'_>) {
     page.press("/");
     page.wait_for("document.activeElement.name === 'search'");
     page.press("Escape");
-    page.eval("[...document.querySelectorAll('table.sortable th button')].find((button) => button.textContent === 'accuracy').click()");
-    assert_eq!(page.eval("document.querySelector('table.sortable tbody td').dataset.sort"), "rag-oracle");
+    let sort = |column: &str| {
+        page.eval(&format!(
+            "[...document.querySelectorAll('table.sortable th button')].find((one) => one.textContent === '{column}').click()"
+        ));
+        page.eval("document.querySelector('table.sortable tbody td').dataset.sort")
+    };
+    assert_eq!(sort("accuracy"), "rag-oracle");
+    assert_eq!(sort("variant"), "cached");
+    // None of those that have none stands before those that have.
+    sort("cut");
+    let cut = "(() => { const table = document.querySelector('table.sortable');
+        const at = [...table.tHead.rows[0].cells].findIndex((head) => head.textContent === 'cut');
+        return [...table.tBodies[0].rows].map((row) => Number(row.cells[at].textContent)); })()";
+    let counts: Vec<u64> = page.eval(cut).as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).collect();
+    assert!(counts.is_sorted_by(|a, b| a >= b) && counts[0] > 0 && counts.contains(&0), "{counts:?}");
+    // Whatever is chosen last is what is shown, however slowly chunks open.
+    page.eval("for (let step = 0; step < 20; step += 1) { for (const key of ['PageDown', 'PageUp']) \
+               { document.querySelector('#explorer .list').focus(); document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })); } }");
+    page.eval("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }))");
+    page.wait_for("document.querySelector('#explorer .detail h3').textContent === 't-0001'");
     page.eval("document.querySelector('[data-theme-toggle]').click()");
     assert_eq!(page.eval("document.documentElement.dataset.theme"), "dark");
     page.eval("document.querySelector('[data-panel=latency-1]').click()");
@@ -167,14 +186,37 @@ fn the_keyboard_moves(page: &Page<'_>) {
 
 /// What a hostile model may say; each begins or ends something somewhere.
 fn hostile(place: usize) -> String {
-    match place % 6 {
+    match place % 9 {
         0 => "</script><script>window.pwned = 1</script><img src=x onerror=window.pwned=2>".to_owned(),
         1 => "\u{202e}evil\u{2066} \u{0} \u{1b}[31m <!--<script>".to_owned(),
         2 => "<a href=\"javascript:window.pwned=3\" onclick=window.pwned=4>".repeat(3) + "]]></style></pre></html>",
         3 => "x".repeat(1_000_000) + "<b>end",
-        4 => r#"{"colour": "\ud800 <svg onload=window.pwned=5>"}"#.to_owned(),
+        4 => "[".repeat(9000) + &"]".repeat(9000),
+        5 => r#"{"label": "red", "id": 12345678901234567890, "x": 1.0, "label": "blue", "d": [[], {}, [1, "a,b:{"]]}"#
+            .to_owned(),
+        6 => r#"{"colour": "\ud800 <svg onload=window.pwned=5>"}"#.to_owned(),
+        7 => r#"Sure! {"label": "red"}"#.to_owned(),
         _ => "${window.pwned=6} {{7*7}} `+alert(1)+`".to_owned(),
     }
+}
+
+#[test]
+fn a_run_that_stopped_early_shows_what_its_figures_rest_on() {
+    let Some(browser) = Browser::start() else { return };
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    project.edit("suites/tiny/suite.toml", "[targets]", "[statistics]\nalpha = 0.2\n[targets]");
+    project.run(["run", "suites/tiny", "--provider", "toy=live", "-q", "--stop-when-decided"]);
+    project.run(["report", "-q", "-o", "report.html"]).exits(0);
+    let page = browser.open(&address(&project), 1440, 900, false);
+    page.wait_for("document.querySelector('#explorer .detail h3')");
+    let report = project.run(["report", "--format", "json"]).exits(0).json();
+    let most = report["variants"].as_array().unwrap().iter().map(|row| row["n"].as_u64().unwrap()).max().unwrap();
+    let said = page.eval("document.querySelector('[data-role=count]').textContent");
+    assert_eq!(said, format!("{most} examples"), "{}", report["anytime"]);
+    let text = page.eval("document.body.innerText");
+    assert!(text.as_str().unwrap().contains("80% confidence sequence"), "{text}");
+    assert_eq!(page.console(), [""; 0]);
 }
 
 #[test]
@@ -202,7 +244,19 @@ fn whatever_a_model_says_stays_text() {
         page.eval("document.querySelectorAll('img, svg[onload], iframe, #explorer a, #explorer script').length"),
         0
     );
-    assert_eq!(page.eval("document.scripts.length - document.querySelectorAll('script[type]').length"), 3);
+    assert_eq!(page.eval("document.scripts.length - document.querySelectorAll('script[type]').length"), 4);
+    assert_eq!(page.eval("document.querySelector('[data-role=problem]').hidden"), true);
+    filter(&page, "search", "12345678901234567890");
+    page.wait_for("document.querySelector('#explorer .detail').textContent.includes('12345678901234567890')");
+    let laid_out =
+        page.eval("[...document.querySelectorAll('#explorer .card pre')].map((pre) => pre.textContent).join(' ')");
+    let laid_out = laid_out.as_str().unwrap();
+    assert!(laid_out.contains("\"x\": 1.0") && laid_out.matches("\"label\"").count() >= 2, "{laid_out}");
+    filter(&page, "search", "sure!");
+    page.wait_for("document.querySelector('#explorer .card mark.fault')");
+    page.wait_for(
+        "[...document.querySelectorAll('#explorer .card mark.fault')].some((mark) => mark.textContent === 'S')",
+    );
     filter(&page, "search", "evil");
     page.wait_for("!document.querySelector('[data-role=note]').textContent");
     let shown = page.eval("document.querySelector('#explorer .detail').textContent");

@@ -1,13 +1,14 @@
 //! A run as a page: the report, and every example with its answers, written piece by piece.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::Reporting;
+use crate::cli::early::EarlyRun;
 use crate::cli::{measuring, retrieval};
 use crate::error::Error;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::report::html;
-use crate::report::html::examples::{Packer, TrialView};
+use crate::report::html::examples::{Fault, Packer, TrialView};
 use crate::run::RunError;
 use crate::store::StoredTrial;
 use crate::trial::{Delivery, Provenance, Received};
@@ -23,7 +24,7 @@ pub(in crate::cli) fn write(
     most_of_bodies: usize,
     home: Option<&str>,
     to: &mut dyn Write,
-) -> Result<u64, Error> {
+) -> Result<u64, Unwritten> {
     let page = html::page(&reporting.report, home).map_err(bug)?;
     let mut to = Counted { to, bytes: 0 };
     to.put(&page.opening)?;
@@ -31,18 +32,28 @@ pub(in crate::cli) fn write(
     let names: Vec<&VariantId> = rows.iter().map(|row| &row.variant.id).collect();
     let mut packer = Packer::new(names.iter().map(ToString::to_string).collect(), most_of_bodies);
     let measured = reporting.measured;
+    let whole = (&measured.suite, &measured.grader);
+    let comparable = measured.measurements.latency_comparable;
+    let early = EarlyRun::of(reporting.store, measured.run.id, whole, comparable)?;
     let places = measuring::places(&measured.suite);
-    reporting.store.trials_by_example(measured.run.id, |trials| -> Result<(), Error> {
+    reporting.store.trials_by_example(measured.run.id, |trials| -> Result<(), Unwritten> {
         let mut views = Vec::with_capacity(trials.len());
         let mut class = None;
         for trial in &trials {
             let Some(place) = names.iter().position(|name| name.as_str() == trial.variant) else { continue };
             let Some(&own) = places.get(trial.variant.as_str()) else { continue };
+            // What no figure rests on is no part of the page either.
+            if early.as_ref().is_some_and(|early| early.place(own, &trial.example_digest).is_none()) {
+                continue;
+            }
             let replies = measuring::replies(reporting.store, &measured.grader, own, trial)?;
             let graded = measured.grader.grade(own, &trial.example, &trial.exchange, replies.as_ref());
             class = class.or_else(|| graded.expected_label.clone());
             let documents = measured.retrieval.shown(own, &trial.example);
             views.push(view(&measured.grader, (place, own), trial, graded, documents));
+            if let Some(view) = views.last_mut().filter(|_| packer.wants_bodies()) {
+                view.bodies = bodies(trial);
+            }
         }
         let Some(first) = trials.first().filter(|_| !views.is_empty()) else { return Ok(()) };
         to.put(&packer.add(&first.example, class.as_deref(), &views).map_err(bug)?)
@@ -50,6 +61,20 @@ pub(in crate::cli) fn write(
     to.put(&packer.finish().map_err(bug)?)?;
     to.put(&page.closing)?;
     Ok(to.bytes)
+}
+
+/// Why a page was not written whole.
+pub(in crate::cli) enum Unwritten {
+    /// It could not be made.
+    Made(Error),
+    /// Its reader did not take it.
+    Taken(io::Error),
+}
+
+impl<E: Into<Error>> From<E> for Unwritten {
+    fn from(error: E) -> Self {
+        Self::Made(error.into())
+    }
 }
 
 fn bug(error: serde_json::Error) -> Error {
@@ -63,10 +88,9 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn put(&mut self, text: &str) -> Result<(), Error> {
+    fn put(&mut self, text: &str) -> Result<(), Unwritten> {
         self.bytes += text.len() as u64;
-        let written = self.to.write_all(text.as_bytes());
-        written.map_err(|error| Error::System { what: "failed to write the page".into(), error })
+        self.to.write_all(text.as_bytes()).map_err(Unwritten::Taken)
     }
 }
 
@@ -89,9 +113,8 @@ fn view(
     };
     let stored = if trial.reused && exchange.provenance == Provenance::Live { ", from the store" } else { "" };
     let batch = exchange.delivery == Delivery::Batch;
-    let body = match &exchange.received {
-        Received::Answer { body, .. } | Received::Broken { body, .. } => body,
-    };
+    let judged = grader.judged(own, exchange);
+    let text = completion.map_or("", |completion| completion.text.as_str());
     let attempt = |attempt: &crate::trial::Attempt| {
         format!("{} after {:.0} ms: {}", attempt.kind.as_str(), attempt.took_ms, attempt.message)
     };
@@ -105,6 +128,7 @@ fn view(
         valid: graded.valid_strict,
         valid_lenient: graded.valid_lenient,
         violation: graded.violation,
+        fault: judged.and_then(|answer| Fault::of(&answer.validity, text)),
         text: None,
         reasoning: completion.map(|completion| completion.reasoning.clone()).filter(|text| !text.is_empty()),
         cut: false,
@@ -115,10 +139,18 @@ fn view(
         cost_usd: graded.cost.map(|cost| cost.as_f64()),
         attempts: exchange.attempts.iter().map(attempt).collect(),
         documents: documents.map(|documents| documents.to_string()),
-        bodies: [exchange.request_body.clone(), body.clone()],
+        bodies: Default::default(),
     };
     match completion {
         Some(completion) => view.with_text(&completion.text),
         None => view,
     }
+}
+
+/// The request and the response as they went.
+fn bodies(trial: &StoredTrial) -> [Vec<u8>; 2] {
+    let response = match &trial.exchange.received {
+        Received::Answer { body, .. } | Received::Broken { body, .. } => body,
+    };
+    [trial.exchange.request_body.clone(), response.clone()]
 }

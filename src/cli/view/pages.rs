@@ -11,6 +11,7 @@ use super::out::Out;
 use crate::cli::args::StoreArgs;
 use crate::cli::compare::{self, CompareArgs, Rate};
 use crate::cli::exit::Exit;
+use crate::cli::report::html::Unwritten;
 use crate::cli::report::{self, Reporting};
 use crate::cli::{reporting, runs};
 use crate::diagnostic::Style;
@@ -110,8 +111,11 @@ impl Pages {
         let measured = reporting::measured_run(&store, run, None)?;
         let report = measured.report(&store, crate::cli::today())?;
         let reporting = Reporting { store: &store, measured: &measured, report };
-        report::html::write(&reporting, MOST_OF_BODIES, Some("../"), out)?;
-        Ok(())
+        match report::html::write(&reporting, MOST_OF_BODIES, Some("../"), out) {
+            Err(Unwritten::Made(error)) => Err(error),
+            // A browser that has gone away needs it no more.
+            Ok(_) | Err(Unwritten::Taken(_)) => Ok(()),
+        }
     }
 
     fn compare(&self, query: &Query) -> Result<String, Error> {

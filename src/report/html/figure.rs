@@ -10,13 +10,13 @@ pub fn figure(figure: &Figure) -> Markup {
     html! {
         span.figure {
             (number(figure.point, &figure.value(), &figure.at))
-            @if let (Some((low, high)), Some(_)) = (figure.interval, figure.point) {
+            @if let Some((low, high)) = figure.interval {
                 " "
                 span.interval {
                     "["
-                    (number(Some(low), &figure.form.bare(low), &figure.ends_at[0]))
-                    (if figure.form == crate::report::figure::Form::Points { " to " } else { "–" })
-                    (number(Some(high), &figure.form.bare(high), &figure.ends_at[1]))
+                    (number(Some(low), &figure.end(low), &figure.ends_at[0]))
+                    (figure.between_ends())
+                    (number(Some(high), &figure.end(high), &figure.ends_at[1]))
                     "]"
                 }
             }

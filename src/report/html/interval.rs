@@ -22,7 +22,9 @@ impl Scale {
     /// The scale on which all of these fit.
     pub(super) fn of<'a>(differences: impl Iterator<Item = &'a Estimate>) -> Self {
         let ends = differences.flat_map(|found| [found.low, found.high]).filter(|end| end.is_finite());
-        Self(ends.fold(0.01_f64, |most, end| most.max(end.abs())).min(1.0))
+        // A whole number of points, since that is what the scale is labelled with.
+        let most = ends.fold(0.01_f64, |most, end| most.max(end.abs())).min(1.0);
+        Self((most * 100.0).ceil() / 100.0)
     }
 
     fn x(self, difference: f64) -> f64 {
@@ -32,7 +34,7 @@ impl Scale {
 
     /// Its end, in points.
     pub(super) fn end(self) -> String {
-        format!("{:.0}", (self.0 * 100.0).ceil())
+        format!("{:.0}", self.0 * 100.0)
     }
 }
 

@@ -12,6 +12,7 @@ mod charts;
 pub mod choose;
 pub mod compare;
 pub mod examples;
+mod explorer;
 mod figure;
 mod frame;
 mod interval;
@@ -29,12 +30,21 @@ pub use figure::figure;
 pub use report::page;
 
 use crate::measure::VariantMeasurements;
+use crate::report::Report;
 use crate::report::figure::{Figure, Form};
 use crate::stats::Estimate;
 
 /// A variant's accuracy by its place.
 fn accuracy(place: usize, row: &VariantMeasurements) -> Figure {
     Figure::estimate(&row.accuracy, Form::Percent, &format!("/variants/{place}/accuracy"))
+}
+
+/// What the intervals of a run's accuracies are, such as `95% interval`.
+fn interval_name(report: &Report) -> String {
+    let measurements = &report.measurements;
+    let level = measurements.variants.first().map(|row| row.accuracy.level);
+    let kind = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
+    format!("{} {kind}", crate::report::terminal::level(level))
 }
 
 /// An estimate, or a dash where there is none.
@@ -128,6 +138,8 @@ mod tests {
     #[test]
     fn style_and_script_cannot_end_their_elements() {
         assert!(!STYLE.contains("</"));
-        assert!(!SCRIPT.contains("</script") && !SCRIPT.contains("<!--"));
+        for script in report::SCRIPTS.into_iter().chain([SCRIPT]) {
+            assert!(!script.contains("</script") && !script.contains("<!--"));
+        }
     }
 }

@@ -8,25 +8,34 @@
     button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; });
   }
 
-  // Tables whose header cells hold buttons sort by the exact values of their cells.
+  // Tables whose header cells hold buttons sort by the exact values of their cells; what is missing stays last.
   const key = (cell) => {
     const text = cell?.dataset.sort ?? cell?.querySelector("data")?.value ?? cell?.textContent.trim() ?? "";
-    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+    if (text === "" || text === "–") return null;
+    return Number.isFinite(Number(text)) ? Number(text) : text;
   };
-  const order = (a, b) => {
-    const [x, y] = [typeof a === "number", typeof b === "number"];
-    return x && y ? a - b : x ? -1 : y ? 1 : a.localeCompare(b);
-  };
+  const order = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => head.querySelector("button")?.addEventListener("click", () => {
-      const descending = head.getAttribute("aria-sort") !== "descending";
+      const rows = [...table.tBodies[0].rows].map((row) => [key(row.cells[column]), row]);
+      const numbers = rows.some(([value]) => typeof value === "number");
+      const before = head.getAttribute("aria-sort");
+      // The largest number is looked for first, the first name too.
+      const descending = before === null ? numbers : before === "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      const rows = [...table.tBodies[0].rows].map((row) => [key(row.cells[column]), row]);
-      rows.sort(([a], [b]) => (descending ? order(b, a) : order(a, b)));
-      table.tBodies[0].append(...rows.map(([, row]) => row));
+      const [known, missing] = [rows.filter(([value]) => value !== null), rows.filter(([value]) => value === null)];
+      known.sort(([a], [b]) => (descending ? order(b, a) : order(a, b)));
+      table.tBodies[0].append(...[...known, ...missing].map(([, row]) => row));
     }));
+  }
+  for (const button of document.querySelectorAll("button[data-intervals]")) {
+    button.addEventListener("click", () => {
+      const on = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(on));
+      for (const table of document.querySelectorAll("table.slices")) table.classList.toggle("with-intervals", on);
+    });
   }
 
   // One tooltip for every mark that says something.
@@ -73,5 +82,13 @@
       for (const mark of chart.querySelectorAll(`[data-kind="${button.dataset.switch}"]`)) mark.classList.toggle("faint", !on);
     });
   }
-  addEventListener("beforeprint", () => { for (const details of document.querySelectorAll("details")) details.open = true; });
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("main > details, main > section details, details:has(table)")) {
+      if (details.open || details.closest("#explorer")) continue;
+      details.open = true;
+      opened.push(details);
+    }
+  });
+  addEventListener("afterprint", () => { for (const details of opened.splice(0)) details.open = false; });
 })();

@@ -7,12 +7,7 @@
   const [choice, table, said] = [box.querySelector("select"), box.querySelector("table"), box.querySelector(".said")];
   const SHADES = 9;
   const MOST_LISTED = 8;
-  const make = (name, text, className = "") => {
-    const element = document.createElement(name);
-    element.textContent = text;
-    if (className) element.className = className;
-    return element;
-  };
+  const { plain, make } = ceilingText;
   const draw = () => {
     const { confusion: { classes, counts } } = variants[Number(choice.value)];
     const columns = [...classes, "(no class)"];
@@ -25,7 +20,7 @@
       row.forEach((count, answered) => {
         const share = n ? count / n : 0;
         const cell = make("td", String(count), `heat heat-${Math.round(share * SHADES)}${count ? "" : " zero"}${answered === expected ? " self" : ""}`);
-        cell.dataset.tip = `expected ${classes[expected]}\nanswered ${columns[answered]}\n${count} of ${n} (${(share * 100).toFixed(1)}%)`;
+        cell.dataset.tip = `expected ${plain(classes[expected])}\nanswered ${plain(columns[answered])}\n${count} of ${n} (${(share * 100).toFixed(1)}%)`;
         line.append(cell);
       });
       line.append(make("td", String(n), "soft"));

@@ -2,11 +2,11 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{Document, charts, scoreboard, sections, slices, steps, verdict};
+use super::{Document, charts, explorer, scoreboard, sections, slices, steps, verdict};
 use crate::report::Report;
 
 /// What moves in it: the confusion matrix and the examples.
-const SCRIPTS: [&str; 2] = [include_str!("report.js"), include_str!("explorer.js")];
+pub(super) const SCRIPTS: [&str; 3] = [include_str!("text.js"), include_str!("report.js"), include_str!("explorer.js")];
 
 /// The page around its examples: what [`super::examples::Packer`] gives comes between the two pieces. A page
 /// that is served has a link `home`, to the list of runs.
@@ -37,7 +37,7 @@ pub fn page(report: &Report, home: Option<&str>) -> serde_json::Result<Document>
             h2 id="slices" { "Slices" }
             (slices::slices(report))
             (violations(report))
-            (explorer(report))
+            (explorer::explorer(report))
         }
         // The JSON report itself: every figure on the page names its place in it.
         script type="application/json" id="report-json" { (PreEscaped(inert(&json))) }
@@ -103,81 +103,6 @@ fn violations(report: &Report) -> Markup {
                     tr { td { (row.variant.id) } td { (count) } td.wrap { code { (crate::text::one_line(violation, 300)) } } }
                 } } }
             } }
-        }
-    }
-}
-
-/// The filters and panes that the script brings to life.
-fn explorer(report: &Report) -> Markup {
-    let rows = &report.measurements.variants;
-    let place = |id: Option<&crate::variant::VariantId>| id.and_then(|id| report.variant(id)).map(|(place, _)| place);
-    let (a, b) = (place(report.verdict.incumbent.as_ref()), place(report.verdict.best_variant.as_ref()));
-    let choose = |name: &str, label: &str, chosen: Option<usize>| {
-        html! {
-            label.field { (label) select name=(name) {
-                option value="" { "any" }
-                @for (place, row) in rows.iter().enumerate() { option value=(place) selected[chosen == Some(place)] { (row.variant.id) } }
-            } }
-        }
-    };
-    let outcomes = [
-        ("", "any"),
-        ("r", "right"),
-        ("not-r", "not right"),
-        ("w", "wrong, but valid"),
-        ("i", "invalid"),
-        ("f", "refused"),
-        ("c", "cut"),
-        ("x", "missing"),
-        ("u", "not scored"),
-    ];
-    let flips = [
-        ("", "any"),
-        ("fixed", "B right, A not"),
-        ("broken", "A right, B not"),
-        ("flip", "one of them right"),
-        ("both", "both right"),
-        ("neither", "neither right"),
-    ];
-    let together = [
-        ("", "any"),
-        ("all-wrong", "wrong by all"),
-        ("one-wrong", "wrong by one only"),
-        ("one-right", "right by one only"),
-        ("all-right", "right by all"),
-        ("split", "some right, some not"),
-    ];
-    let options = |name: &str, label: &str, all: &[(&str, &str)]| {
-        html! {
-            label.field { (label) select name=(name) { @for (value, text) in all { option value=(value) { (text) } } } }
-        }
-    };
-    html! {
-        h2 id="explorer-title" { "Examples" }
-        section #explorer aria-labelledby="explorer-title" {
-            noscript { p { "Looking at examples needs the page's script. `ceiling show` and `ceiling flips` show them in a terminal." } }
-            p.unsure hidden data-role="problem" {}
-            div.filters hidden {
-                label.field { "search text (/)" input type="search" name="search" placeholder="id, input, answer, violation" autocomplete="off"; }
-                (choose("a", "A", a))
-                (options("outcome", "A's answer is", &outcomes))
-                (choose("b", "B", b.filter(|b| Some(*b) != a)))
-                (options("flip", "A against B", &flips))
-                (options("together", "all variants", &together))
-                label.field { "tag" select name="tag" { option value="" { "any" } } }
-                label.field { "value" select name="value" { option value="" { "any" } } }
-            }
-            div.found hidden {
-                b data-role="count" aria-live="polite" {}
-                span.soft.small data-role="note" {}
-                span.soft.small { "✓ right · ✗ wrong · ! invalid · ⊘ refused · ✂ cut · ? missing · ~ not scored, in the scoreboard's order. j/k or ↓/↑ move." }
-                button type="button" data-role="all" aria-pressed="true" { "all variants" }
-                button type="button" data-role="clear" { "clear filters" }
-            }
-            div.panes hidden {
-                div.list tabindex="0" role="listbox" aria-label="Examples found" { div.rows {} }
-                div.detail tabindex="0" aria-live="polite" aria-label="The example" {}
-            }
         }
     }
 }

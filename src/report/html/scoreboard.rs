@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::plot::{Kind, kind};
 use super::{estimate, figure};
 use crate::measure::standing::Standing;
-use crate::measure::{TokenSum, VariantMeasurements};
+use crate::measure::{OutcomeCounts, TokenSum, VariantMeasurements};
 use crate::report::Report;
 use crate::report::figure::{Figure, Form};
 use crate::stats::Estimate;
@@ -20,6 +20,8 @@ const ACCURACY: &str = "accuracy";
 struct Cell<'a> {
     at: String,
     row: &'a VariantMeasurements,
+    /// Of all rows together: a count that some row has is zero in the others, not missing.
+    all: OutcomeCounts,
 }
 
 impl Cell<'_> {
@@ -38,8 +40,10 @@ impl Cell<'_> {
         Some(figure(&Figure::plain(sum.mean()?, Form::Count, format!("{}/usage/{name}", self.at))))
     }
 
-    fn count(&self, count: u64, name: &str) -> Option<Markup> {
-        (count > 0).then(|| figure(&Figure::plain(count as f64, Form::Count, format!("{}/{name}", self.at))))
+    fn count(&self, of: fn(&OutcomeCounts) -> u64, name: &str) -> Option<Markup> {
+        let shown =
+            || Figure::plain(of(&self.row.outcomes) as f64, Form::Count, format!("{}/outcomes/{name}", self.at));
+        (of(&self.all) > 0).then(|| figure(&shown()))
     }
 }
 
@@ -50,9 +54,9 @@ const COLUMNS: &[(&str, CellOf)] = &[
     ("macro-F1", |cell| cell.number(cell.row.macro_f1, Form::Number, "macro_f1")),
     ("schema-valid", |cell| cell.of(cell.row.validity_strict, Form::Percent, "schema_validity_strict")),
     ("valid, leniently", |cell| cell.number(cell.row.validity_lenient, Form::Percent, "schema_validity_lenient")),
-    ("refused", |cell| cell.count(cell.row.outcomes.refused, "outcomes/refused")),
-    ("cut", |cell| cell.count(cell.row.outcomes.truncated, "outcomes/truncated")),
-    ("failed", |cell| cell.count(cell.row.outcomes.failed, "outcomes/failed")),
+    ("refused", |cell| cell.count(|outcomes| outcomes.refused, "refused")),
+    ("cut", |cell| cell.count(|outcomes| outcomes.truncated, "truncated")),
+    ("failed", |cell| cell.count(|outcomes| outcomes.failed, "failed")),
     ("first token p50", |cell| cell.number(cell.row.ttft.p50, Form::Milliseconds, "ttft_ms/p50")),
     ("p95", |cell| cell.number(cell.row.ttft.p95, Form::Milliseconds, "ttft_ms/p95")),
     ("whole answer p50", |cell| cell.number(cell.row.total.p50, Form::Milliseconds, "total_ms/p50")),
@@ -82,14 +86,21 @@ pub(super) fn scoreboard(report: &Report) -> Markup {
             tbody { @for cell in &cells { (row(cell, &kept, target)) } }
         } }
         p.soft.small {
-            "▲ highest accuracy · ≈ not told apart from it (paired on the same examples, corrected by Holm) · ◇ tuned · ○ a bound, which nobody can ship"
+            "▲ highest accuracy · ≈ not told apart from it (paired on the same examples, corrected by Holm) · ◇ tuned · ○ a bound, which nobody can ship. A click on a heading sorts."
         }
     }
 }
 
 fn rows(report: &Report) -> Vec<Cell<'_>> {
-    let place = |(place, row)| Cell { at: format!("/variants/{place}"), row };
-    report.measurements.variants.iter().enumerate().map(place).collect()
+    let variants = &report.measurements.variants;
+    let sum = |of: fn(&OutcomeCounts) -> u64| variants.iter().map(|row| of(&row.outcomes)).sum();
+    let all = OutcomeCounts {
+        answered: sum(|outcomes| outcomes.answered),
+        refused: sum(|outcomes| outcomes.refused),
+        truncated: sum(|outcomes| outcomes.truncated),
+        failed: sum(|outcomes| outcomes.failed),
+    };
+    variants.iter().enumerate().map(|(place, row)| Cell { at: format!("/variants/{place}"), row, all }).collect()
 }
 
 fn row(cell: &Cell<'_>, columns: &[(&str, CellOf)], target: Option<f64>) -> Markup {

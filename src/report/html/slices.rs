@@ -27,11 +27,14 @@ pub(super) fn slices(report: &Report) -> Markup {
         return html! { p.soft { "Examples have no tags and no classes to slice by." } };
     }
     html! {
-        p.soft.small { "Accuracy within each slice, with its n. Small slices swing: an interval is in each cell's tooltip." }
+        p.soft.small {
+            "Accuracy within each slice, with its n. Small slices swing: look at the intervals before believing one. "
+            button type="button" data-intervals aria-pressed="false" { "intervals" }
+        }
         @for (place, (tag, values)) in tags.iter().enumerate() {
             details open[place == 0] {
                 summary { "by " b { (tag) } " (" (values.len()) ")" }
-                div.scroll tabindex="0" role="region" aria-label=(format!("Slices by {tag}")) { table.sticky.sortable {
+                div.scroll tabindex="0" role="region" aria-label=(format!("Slices by {tag}")) { table.sticky.sortable.slices {
                     thead { tr {
                         th scope="col" { button type="button" { (tag) } }
                         th scope="col" { button type="button" { "n" } }
@@ -61,7 +64,7 @@ fn line(report: &Report, tag: &str, value: &str) -> Markup {
                         @let shown = Figure::estimate(&accuracy, Form::Percent, &format!("/variants/{place}/slices/{slice}/accuracy"));
                         @let shade = (accuracy.point.unwrap_or(0.0) * SHADES).round();
                         td class=(format!("heat heat-{shade}")) data-tip=(format!("{} on {value}: {}, n {}", row.variant.id, shown.text(), accuracy.n)) {
-                            (figure(&Figure { interval: None, ..shown }))
+                            (figure(&shown))
                         }
                     }
                     _ => { td.soft { "–" } }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{estimate, figure};
+use super::{estimate, figure, interval_name};
 use crate::measure::steps::Step;
 use crate::report::Report;
 use crate::report::figure::{Figure, Form};
@@ -26,7 +26,7 @@ pub(super) fn steps(report: &Report) -> Markup {
             tbody { @for (place, step) in steps.iter().enumerate() { (row(place, step, &columns)) } }
         } }
         p.soft.small {
-            "Paired on the same examples, each with its 95% interval; better or worse beyond chance after correction for "
+            "Paired on the same examples, each with its " (interval_name(report)) "; better or worse beyond chance after correction for "
             (steps.len()) " steps (Holm)."
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn heading(report: &Report) -> Markup {
         jiff::Timestamp::from_millisecond(report.began_unix_ms).map_or_else(|_| String::new(), |at| format!("{at:.0}"));
     html! {
         h1 { (report.suite) " " span.badge.(class) { (badge) } }
-        @if !report.description.is_empty() { p { (report.description) } }
+        @if !report.description.is_empty() { p { (crate::text::one_line(&report.description, 1000)) } }
         p.soft.small {
             "run " code { (report.run) } " · "
             @if let Some(from) = report.imported() { (from) " · " }
@@ -45,7 +45,7 @@ pub(super) fn verdict(report: &Report) -> Markup {
             @if let Some(step) = &verdict.next_step {
                 p.next {
                     b { "Next:" } (step.what)
-                    @if let Some(usd) = step.usual_cost_usd {
+                    @if let Some(usd) = step.usual_cost_usd.filter(|usd| usd.high > 0.0) {
                         span.soft {
                             " (usually " (format_usd(usd.low))
                             @if usd.high > usd.low { " to " (format_usd(usd.high)) }
@@ -61,8 +61,8 @@ pub(super) fn verdict(report: &Report) -> Markup {
 
 fn decisive(one: &Decisive) -> Markup {
     let class = match one.says {
-        "missed" | "worse" | "does not" => "bad",
-        "met" | "better" | "pays back" => "good",
+        "missed" | "worse" | "does not" | "too little" => "bad",
+        "met" | "better" | "pays back" | "enough" => "good",
         _ => "unsure",
     };
     let level = one.figure.level.filter(|level| (level - 0.95).abs() > 1e-9);
@@ -73,7 +73,7 @@ fn decisive(one: &Decisive) -> Markup {
             div.says {
                 b.(class) { (one.says) }
                 @if let Some(target) = &one.target { " · target " (target) }
-                @if let Some(caution) = one.caution { span.soft { " · " (caution) ", so flattered" } }
+                @if let Some(caution) = one.caution { span.soft { " · " (caution) } }
                 @if let Some(level) = level {
                     span.soft { " · a " (crate::report::terminal::level(Some(level))) " interval" }
                 }

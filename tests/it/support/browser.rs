@@ -81,6 +81,7 @@ impl Browser {
     #[expect(clippy::print_stdout, reason = "what a test skips must be seen")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = program() else {
+            assert!(std::env::var_os("CEILING_REQUIRE_BROWSER").is_none(), "no Chromium (set {VARIABLE})");
             println!("skipped: no Chromium (set {VARIABLE})");
             return None;
         };

@@ -6,6 +6,7 @@ use super::{framed, measured, nothing, switches};
 use crate::measure::{TokenSum, VariantMeasurements};
 use crate::report::Report;
 use crate::report::figure::Form;
+use crate::report::html::interval_name;
 use crate::report::html::plot::{Frame, Kind, Spacing, kind, logarithmic_span, mark, short, span};
 use crate::units::{format_usd, group_thousands};
 
@@ -37,9 +38,10 @@ pub(super) fn chart(report: &Report) -> Markup {
     let rows: Vec<&VariantMeasurements> = spots.iter().map(|spot| spot.row).collect();
     let caption = html! {
         @match cost {
-            Cost::Usd => "Mean USD a request, each with its 95% interval. Dotted: nothing measured is both cheaper and better than what lies on it (bounds left out).",
+            Cost::Usd => "Mean USD a request. Dotted: nothing measured is both cheaper and better than what lies on it (bounds left out).",
             Cost::Tokens => "No price is known, so tokens a request (in and out) stand for cost. Dotted: nothing measured uses fewer and is better than what lies on it (bounds left out).",
         }
+        " Bars: the " (interval_name(report)) " of each."
         @if cost == Cost::Usd && priced < measured(report).count() { " Variants of unknown cost are not drawn." }
     };
     framed(TITLE, &caption, &html! { (switches(&rows)) (drawn(report, &spots, cost)) })

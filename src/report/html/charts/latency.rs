@@ -27,14 +27,14 @@ const TIMES: [Time; 2] = [
 
 /// The chart, with a panel for each time.
 pub(super) fn chart(report: &Report) -> Markup {
-    let has = |time: &&Time| measured(report).any(|(_, row)| !(time.of)(row).sorted_ms.is_empty());
+    let has = |time: &&Time| measured(report).any(|(_, row)| (time.of)(row).n() > 0);
     let times: Vec<&Time> = TIMES.iter().filter(has).collect();
     if times.is_empty() {
         return nothing(TITLE, "No time was measured: answers came by batch, or from the store.");
     }
     let measurements = &report.measurements;
     let caption = html! {
-        "Each row: how the times spread, the median (●), and p95 with its interval (|). "
+        "Each row: how the times spread (the slowest half percent in the last bar), the median (●), and p95 with its interval (|). "
         @match (measurements.provenance, measurements.latency_comparable) {
             (RunProvenance::Live, _) => "Measured in this run, under its own load.",
             (RunProvenance::Imported, _) => "The times are those that the other tool states.",
@@ -62,13 +62,13 @@ pub(super) fn chart(report: &Report) -> Markup {
 }
 
 fn drawn(report: &Report, time: &Time, target: Option<f64>) -> Markup {
-    let rows: Vec<(usize, &VariantMeasurements)> =
-        measured(report).filter(|(_, row)| !(time.of)(row).sorted_ms.is_empty()).collect();
+    let rows: Vec<(usize, &VariantMeasurements)> = measured(report).filter(|(_, row)| (time.of)(row).n() > 0).collect();
     let frame = Frame { top: 26.0, ..Frame::new(26.0 + 38.0 + ROW * rows.len() as f64, 150.0) };
     // The slowest thousandth would press all others to the left.
     let ends = rows.iter().flat_map(|(_, row)| {
-        let sorted = &(time.of)(row).sorted_ms;
-        [sorted[0], sorted[(sorted.len() - 1) * 995 / 1000]]
+        let Latency { sorted_ms, p95, .. } = (time.of)(row);
+        let last = sorted_ms.get(sorted_ms.len().saturating_sub(1) * 995 / 1000);
+        [sorted_ms.first().copied(), last.copied(), p95.map(|p95| p95.high)].into_iter().flatten()
     });
     let x = frame.x(logarithmic_span(ends.chain(target)).unwrap_or((1.0, 1000.0)), Spacing::Logarithmic);
     frame.picture(time.name, &html! {
@@ -98,7 +98,11 @@ fn spread(frame: &Frame, x: &Scale, time: &Time, (line, place, row): (usize, usi
     html! {
         text.tick x=(frame.left - 8.0) y=(base - 3.0) text-anchor="end" { (short(row.variant.id.as_str(), 22)) }
         g.(kind(row).class()) data-kind=(kind(row).class()) data-tip=(says) tabindex="0" role="img" aria-label=(says) {
-            path.area d=(histogram(&latency.sorted_ms, x, base)) {}
+            @if latency.sorted_ms.is_empty() {
+                text.tick x=(frame.left + 4.0) y=(base - 3.0) { "none of " (latency.n()) " came" }
+            } @else {
+                path.area d=(histogram(&latency.sorted_ms, x, base)) {}
+            }
             @if let Some(p50) = latency.p50.and_then(|p50| p50.point) { circle.dot cx=(x.at(p50)) cy=(base) r="4" {} }
             @if let Some(p95) = latency.p95 {
                 line.whisker x1=(x.at(p95.low)) x2=(x.at(p95.high)) y1=(base) y2=(base) {}

@@ -1,12 +1,11 @@
 //! Accuracy by prompt round and by number of shots, with the band in which a gain would not matter.
 
-use std::collections::BTreeMap;
-
 use maud::{Markup, html};
 
 use super::{framed, measured, nothing};
 use crate::measure::VariantMeasurements;
 use crate::measure::rounds::History;
+use crate::measure::steps::alike_but_shots;
 use crate::report::Report;
 use crate::report::figure::Form;
 use crate::report::html::plot::{Frame, Kind, Scale, Spacing, kind, mark, short, span};
@@ -47,7 +46,7 @@ pub(super) fn by_round(report: &Report) -> Markup {
     });
     let caption = html! {
         @match &reference {
-            Some(band) => (plateau(band, "a revision")),
+            Some(band) => (plateau(band, "A revision")),
             None => "Too few rounds for a plateau: four are needed.",
         }
     };
@@ -62,8 +61,6 @@ fn plateau(band: &Band, what: &str) -> String {
         Form::Percent.value(band.level),
         Form::Points.exact(band.least_gain)
     )
-    .replacen("a revision", "A revision", 1)
-    .replacen("more shots", "More shots", 1)
 }
 
 fn of_history(history: &History, named: bool) -> Series {
@@ -76,38 +73,9 @@ fn of_history(history: &History, named: bool) -> Series {
     }
 }
 
-/// By the number of shots, all else alike.
+/// By the number of shots, all else alike: the model, the prompt, the parameters, how the shots are chosen.
 pub(super) fn by_shots(report: &Report) -> Markup {
-    let mut groups: BTreeMap<String, Vec<&VariantMeasurements>> = BTreeMap::new();
-    for (_, row) in measured(report).filter(|(_, row)| kind(row) != Kind::Bound) {
-        let variant = &row.variant;
-        let alike = format!(
-            "{:?}",
-            (
-                &variant.endpoint,
-                variant.prompt,
-                variant.structured,
-                &variant.retrieve,
-                variant.cache,
-                variant.tuned.is_some()
-            )
-        );
-        groups.entry(alike).or_default().push(row);
-    }
-    let shots = |row: &VariantMeasurements| row.variant.shots.map_or(0, |shots| shots.k);
-    let mut series = Vec::new();
-    for mut rows in groups.into_values() {
-        rows.sort_by_key(|row| shots(row));
-        rows.dedup_by_key(|row| shots(row));
-        if rows.len() > 1 {
-            let point = |row: &&VariantMeasurements| (f64::from(shots(row)), row.accuracy, row.variant.id.to_string());
-            series.push(Series {
-                name: rows[0].variant.id.to_string(),
-                kind: kind(rows[0]),
-                points: rows.iter().map(point).collect(),
-            });
-        }
-    }
+    let series = shot_series(report);
     if series.is_empty() {
         return nothing(BY_SHOTS, "No two variants differ in the number of shots alone.");
     }
@@ -118,15 +86,47 @@ pub(super) fn by_shots(report: &Report) -> Markup {
     });
     let caption = html! {
         @match &band {
-            Some(band) => (plateau(band, "more shots")),
-            None => "Each line: the same prompt, model and form of answer; only the number of examples in the prompt changes.",
+            Some(band) => (plateau(band, "A number of shots")),
+            None => "Each line: the same prompt, model, parameters and choice of shots; only the number of examples in the prompt changes.",
         }
     };
-    framed(
-        BY_SHOTS,
-        &caption,
-        &lines(&series, band.as_ref(), report.verdict.triggers.t2.target, "examples in the prompt"),
-    )
+    let target = report.verdict.triggers.t2.target;
+    framed(BY_SHOTS, &caption, &lines(&series, band.as_ref(), target, "examples in the prompt"))
+}
+
+fn shot_series(report: &Report) -> Vec<Series> {
+    let shots = |row: &VariantMeasurements| row.variant.shots.filter(|shots| shots.k > 0);
+    let rows: Vec<&VariantMeasurements> =
+        measured(report).map(|(_, row)| row).filter(|row| kind(row) != Kind::Bound).collect();
+    let mut groups: Vec<Vec<&VariantMeasurements>> = Vec::new();
+    for row in rows.iter().copied().filter(|row| shots(row).is_some()) {
+        let chosen = shots(row).map(|shots| (shots.select, shots.seed));
+        let belongs = |group: &&mut Vec<&VariantMeasurements>| {
+            group.iter().any(|other| {
+                alike_but_shots(&other.variant, &row.variant)
+                    && shots(other).map(|shots| (shots.select, shots.seed)) == chosen
+            })
+        };
+        match groups.iter_mut().find(belongs) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    let mut series = Vec::new();
+    for mut group in groups {
+        let bare = rows.iter().find(|row| shots(row).is_none() && alike_but_shots(&row.variant, &group[0].variant));
+        group.extend(bare);
+        group.sort_by_key(|row| shots(row).map_or(0, |shots| shots.k));
+        let point = |row: &&VariantMeasurements| {
+            let k = shots(row).map_or(0, |shots| shots.k);
+            (f64::from(k), row.accuracy, row.variant.id.to_string())
+        };
+        if group.len() > 1 {
+            let name = group[0].variant.id.to_string();
+            series.push(Series { name, kind: kind(group[0]), points: group.iter().map(point).collect() });
+        }
+    }
+    series
 }
 
 fn lines(series: &[Series], band: Option<&Band>, target: Option<f64>, name: &str) -> Markup {

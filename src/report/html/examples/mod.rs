@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::exchange::Usage;
 use crate::measure::rounds::RIGHT;
 use crate::measure::slices::{CLASS_TAG, MAX_VALUES};
+use crate::score::answer::Validity;
 use crate::suite::Example;
 
 /// Bytes of JSON after which a chunk of examples is closed.
@@ -28,6 +29,30 @@ const MOST_OF_ANSWER: usize = 2 * 1024 * 1024;
 const MOST_OF_BODY: usize = 128 * 1024;
 /// Classes that can be filtered by.
 const MOST_CLASSES: usize = 500;
+
+/// Where an answer is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The JSON pointer of the value that the schema does not accept.
+    Pointer(String),
+    /// Where the text stops being JSON, in UTF-16 units as browsers count them.
+    Offset(usize),
+}
+
+impl Fault {
+    /// What an answer's judge says, in a page's terms; `None` for a valid one.
+    pub fn of(validity: &Validity, text: &str) -> Option<Self> {
+        match validity {
+            Validity::Valid => None,
+            Validity::Invalid(violation) => Some(Self::Pointer(violation.path.clone())),
+            Validity::NotJson { offset, .. } => {
+                let before = text.get(..*offset).unwrap_or(text);
+                Some(Self::Offset(before.encode_utf16().count()))
+            }
+        }
+    }
+}
 
 /// One trial as the page shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +76,8 @@ pub struct TrialView {
     pub valid_lenient: bool,
     /// The first thing that is wrong with it.
     pub violation: Option<String>,
+    /// Where in the answer that is.
+    pub fault: Option<Fault>,
     /// The answer.
     pub text: Option<String>,
     /// Reasoning shown beside it.
@@ -149,13 +176,16 @@ struct Index {
     bodies: Vec<usize>,
     /// How many examples have their requests and responses in the page.
     with_bodies: usize,
+    /// Tags with too many values to choose from.
+    dropped: Vec<String>,
+    /// The least score that counts as right.
+    right: f32,
 }
 
 /// Packs examples one after another; what it returns is to be written at once.
 #[derive(Debug)]
 pub struct Packer {
     index: Index,
-    dropped: Vec<String>,
     examples: String,
     bodies: String,
     bodies_left: usize,
@@ -166,12 +196,16 @@ impl Packer {
     pub fn new(variants: Vec<String>, most_of_bodies: usize) -> Self {
         let codes = vec![String::new(); variants.len()];
         Self {
-            index: Index { variants, codes, ..Index::default() },
-            dropped: Vec::new(),
+            index: Index { variants, codes, right: RIGHT, ..Index::default() },
             examples: String::new(),
             bodies: String::new(),
             bodies_left: most_of_bodies,
         }
+    }
+
+    /// Whether requests and responses are still wanted.
+    pub fn wants_bodies(&self) -> bool {
+        self.bodies_left > 0
     }
 
     /// Takes an example with its trials; gives the elements that are full.
@@ -190,11 +224,12 @@ impl Packer {
         for (tag, value) in &example.tags {
             self.tag(tag, value, place, MAX_VALUES);
         }
-        if let Some(class) = class {
+        // A tag of that name says more than the class, and both cannot have it.
+        if let Some(class) = class.filter(|_| !example.tags.contains_key(CLASS_TAG)) {
             self.tag(CLASS_TAG, class, place, MOST_CLASSES);
         }
         let mut written = String::new();
-        if self.bodies_left > 0 {
+        if self.wants_bodies() {
             self.add_bodies(place, &by_variant)?;
             written.push_str(&self.close_bodies(BODIES_BYTES));
         }
@@ -231,7 +266,7 @@ impl Packer {
     }
 
     fn tag(&mut self, tag: &str, value: &str, place: usize, most: usize) {
-        if self.dropped.iter().any(|dropped| dropped == tag) {
+        if self.index.dropped.iter().any(|dropped| dropped == tag) {
             return;
         }
         let column = self.index.tags.entry(tag.to_owned()).or_default();
@@ -242,7 +277,7 @@ impl Packer {
         });
         if column.values.len() > column.most {
             self.index.tags.remove(tag);
-            self.dropped.push(tag.to_owned());
+            self.index.dropped.push(tag.to_owned());
             return;
         }
         column.of.resize(place, -1);

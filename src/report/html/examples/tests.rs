@@ -16,6 +16,7 @@ fn trial(variant: usize, outcome: &'static str, score: Option<f64>, valid: bool)
         valid,
         valid_lenient: valid,
         violation: None,
+        fault: None,
         text: None,
         reasoning: None,
         cut: false,
@@ -82,6 +83,28 @@ fn bodies_stop_at_their_limit_and_are_said_to() {
     let with = index["with_bodies"].as_u64().unwrap();
     assert!((1..12).contains(&with), "{with}");
     assert_eq!(index["ids"].as_array().unwrap().len(), 12);
+}
+
+#[test]
+fn a_tag_that_is_named_like_the_class_is_kept_and_one_with_many_values_is_named() {
+    let mut packer = Packer::new(vec!["a".into()], 0);
+    for id in 0..=MAX_VALUES {
+        let mut example = example(&id.to_string());
+        example.tags.insert(CLASS_TAG.to_owned(), "own".to_owned());
+        packer.add(&example, Some("class"), &[]).unwrap();
+    }
+    let index = unpacked(&packer.finish().unwrap(), "index");
+    assert_eq!(index["tags"][CLASS_TAG]["values"], serde_json::json!(["own"]));
+    assert_eq!(index["dropped"], serde_json::json!(["site"]));
+    assert_eq!((&index["right"], &index["with_bodies"]), (&serde_json::json!(0.5), &serde_json::json!(0)));
+}
+
+#[test]
+fn a_fault_is_counted_as_a_browser_counts() {
+    let not_json = Validity::NotJson { offset: "é😀".len(), message: String::new() };
+    assert_eq!(Fault::of(&not_json, "é😀x"), Some(Fault::Offset(3)));
+    assert_eq!(Fault::of(&Validity::Valid, ""), None);
+    assert_eq!(serde_json::to_value(Fault::Pointer("/a".into())).unwrap(), serde_json::json!({"pointer": "/a"}));
 }
 
 #[test]
