@@ -413,7 +413,7 @@ impl GradedTrial {
 /// The score that another tool gave, whatever it thought of the answer's shape. A failure of the
 /// variant that it gave none is wrong, like any other.
 fn stated_grade(scorer: &dyn Scorer, ending: Ending, metric: &str, stated: Option<&Stated>) -> Grade {
-    let given = stated.and_then(|stated| stated.scores.get(metric)).map(|score| Value::from(*score));
+    let given = stated.and_then(|stated| stated.scores.get(metric)).map(|score| serde_json::json!({ "score": score }));
     if given.is_none() && matches!(ending, Ending::Failed(_)) {
         return Grade::Scored(0.0);
     }
