@@ -195,6 +195,20 @@ pub(super) fn found_endpoint<'a>(
         .ok_or_else(|| Error::usage(format!("no provider file has `{endpoint}`"), "see the files under providers/"))
 }
 
+/// Variants that another tool asked have answers, and nobody here who could be asked for more.
+pub(super) fn refuse_imported(suite: &Suite, providers: &Providers) -> Result<(), Error> {
+    let is_imported = |variant: &&Variant| {
+        let endpoint = providers.endpoint(&variant.endpoint);
+        endpoint.is_some_and(|(provider, _)| provider.service == Service::Imported)
+    };
+    let Some(variant) = suite.variants.iter().find(is_imported) else { return Ok(()) };
+    Err(Error::usage(
+        format!("variant `{}` cannot be asked: another tool asked it, and its results were imported", variant.id),
+        "`ceiling report` and `decide` take the imported run; to ask anew, give the variant a `model` of a provider, or \
+         name another with --provider imported=NAME",
+    ))
+}
+
 /// Puts a suite's variants together. `pace` scales a recording's times; `concurrency` overrides
 /// the providers' limits.
 pub(super) async fn assemble(
@@ -204,6 +218,7 @@ pub(super) async fn assemble(
     concurrency: Option<u32>,
     retrieval: &Retrieval,
 ) -> Result<Assembly, Error> {
+    refuse_imported(suite, providers)?;
     let pool = pool(suite)?;
     let recording = recording(suite, providers)?;
     let server = match &recording {
@@ -308,6 +323,7 @@ pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option
 /// The same without its key: what tells it from others, not what can be asked.
 pub(super) fn keyless(provider: &Provider, model: &Model, recorded: Option<&str>) -> HttpEndpoint {
     let (base_url, auth, headers) = match &provider.service {
+        Service::Imported => (String::new(), crate::provider::AuthScheme::None, BTreeMap::new()),
         Service::Replay => {
             (recorded.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, BTreeMap::new())
         }

@@ -12,6 +12,8 @@ mod early;
 pub mod exit;
 mod flips;
 mod gate;
+mod import;
+mod imported;
 mod init;
 mod interrupts;
 pub mod keys;
@@ -98,6 +100,8 @@ pub enum Command {
     View(view::ViewArgs),
     /// Join the shards of a run, each in a store of its own, into one run.
     Merge(merge::MergeArgs),
+    /// Read another tool's results as a run: promptfoo, Inspect, lm-eval, NeMo Evaluator, JSON Lines.
+    Import(import::ImportArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
     /// Freeze a run in a file for the gate: small, sorted, made to be kept with the suite.
@@ -145,6 +149,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
         Command::Merge(args) => merge::merge(&args, printer),
+        Command::Import(args) => import::import(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Baseline(args) => baseline::baseline(&args, printer),
         Command::Gate(args) => gate::gate(&args, printer),

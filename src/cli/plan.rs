@@ -91,6 +91,7 @@ fn plan_suite(args: &PlanArgs, folder: &Path, printer: Printer) -> Result<Previe
     let loaded = assemble::load_checked(folder, &providers, &part.load_options(&args.selection))?;
     let mut suite = loaded.suite;
     suite.repeats = args.repeats.unwrap_or(suite.repeats);
+    assemble::refuse_imported(&suite, &providers)?;
     let mut warnings = loaded.warnings;
     for fault in crate::suite::check::missing_keys(&suite, &providers, &super::keys::environment) {
         warnings.push(fault.as_warning());

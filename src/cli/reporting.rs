@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::retrieval::Retrieval;
-use super::{assemble, measuring, part, preflight};
+use super::{assemble, imported, measuring, part, preflight};
 use crate::decide::{SuiteFacts, decide};
 use crate::diagnostic::Diagnostics;
 use crate::error::Error;
@@ -47,7 +47,10 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
     suite.repeats = repeats.unwrap_or(suite.repeats);
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     let retrieval = Retrieval::stored(&suite, &providers, store, None)?;
-    let comparable = recorded_times_are_comparable(&suite)?;
+    let comparable = match imported::times_are_comparable(&run) {
+        Some(comparable) => comparable,
+        None => recorded_times_are_comparable(&suite)?,
+    };
     let measurements = measuring::measure(store, run.id, (&suite, &grader, &retrieval), comparable)?;
     Ok(MeasuredRun { run, suite, providers, grader, retrieval, measurements })
 }
@@ -93,7 +96,8 @@ impl MeasuredRun {
             began_unix_ms: self.run.started_at_ms,
             description: suite.description.clone(),
             primary: suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
-            setting: header.map(|header| header.setting).filter(|setting| !setting.is_empty()),
+            setting: imported::setting(&self.run)
+                .or(header.map(|header| header.setting).filter(|setting| !setting.is_empty())),
             part: part::in_words(&part::options(&self.run)),
             left_out: self.left_out()?,
             regraded: true,

@@ -154,7 +154,7 @@ impl<'a> Evidence<'a> {
         let subject = self.at(place);
         let known = match self.setting.source {
             Source::Stated => subject.is_known(),
-            Source::Live | Source::Recorded => subject.accuracy.is_known(),
+            Source::Live | Source::Recorded | Source::Imported => subject.accuracy.is_known(),
         };
         let is_sample = self.facts.failures_of.is_none();
         known && is_sample && subject.missing as f64 <= MOST_MISSING * subject.asked as f64

@@ -25,6 +25,9 @@ const MOST_VARIANTS: usize = 30;
 /// Characters of a name.
 const LONGEST_NAME: usize = 80;
 
+/// Characters of the line that says from where imported answers come.
+const LONGEST_SOURCE: usize = 200;
+
 /// Characters of a sentence.
 const LONGEST_SENTENCE: usize = 700;
 
@@ -60,9 +63,11 @@ fn heading(report: &Report) -> String {
         RunProvenance::Live => "live answers",
         RunProvenance::Recorded => "recorded answers",
         RunProvenance::Mixed => "partly recorded answers",
+        RunProvenance::Imported => "imported answers",
     };
     let regraded = if report.regraded { " · graded by the suite as it stands now" } else { "" };
-    format!("### {} · run {} · {provenance}{regraded}\n\n", name(&report.suite), name(&report.run))
+    let from = report.imported().map_or(String::new(), |from| format!(" · {}", escaped(from, LONGEST_SOURCE)));
+    format!("### {} · run {} · {provenance}{from}{regraded}\n\n", name(&report.suite), name(&report.run))
 }
 
 /// A table; the first column to the left, the others as asked.

@@ -30,7 +30,7 @@ impl Store {
         Ok((self.insert_run(new)?, false))
     }
 
-    pub(super) fn insert_run(&self, new: &NewRun<'_>) -> Result<RunRow, StoreError> {
+    pub(crate) fn insert_run(&self, new: &NewRun<'_>) -> Result<RunRow, StoreError> {
         let count: i64 = self
             .connection
             .query_row("SELECT coalesce(max(id), 0) + 1 FROM run", [], |row| row.get(0))

@@ -123,6 +123,7 @@ pub(super) fn build(
         output_name: raw.output.name.unwrap_or_else(|| "answer".to_owned()),
         parse: raw.output.parse,
         score_invalid: raw.output.score_invalid,
+        stated_validity: raw.output.stated_validity,
         scorers,
         labels,
         prompts,

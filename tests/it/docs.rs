@@ -14,6 +14,7 @@ const COMMANDS: &[&[&str]] = &[
     &["compare"],
     &["flips"],
     &["decide"],
+    &["import"],
     &["record"],
     &["merge"],
     &["completions"],

@@ -20,6 +20,7 @@ mod fit;
 mod flips;
 mod gate;
 mod guide;
+mod import;
 mod init;
 mod keys;
 #[cfg(unix)]
