@@ -49,6 +49,12 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
     let store = Store::open_existing(&args.store.store)?;
     let measured = reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
     let suite = &measured.suite;
+    if let Some(failed) = &suite.failures_of {
+        return Err(Error::usage(
+            format!("run `{}` asked only what failed in run `{failed}`: it is no baseline", measured.run.name),
+            "freeze a run of all examples; those that failed once look better the next time, whatever changed",
+        ));
+    }
     let header = suite.recording.as_ref().and_then(|path| replay::header(path).ok());
     let graded = GradedRun {
         store: &store,

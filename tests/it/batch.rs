@@ -362,3 +362,19 @@ fn the_time_limit_leaves_a_batch_to_the_next_run() {
     let _ = run(&project, &["--max-time", "0", "--limit", "3"]).exits(0);
     assert!(server.batches().len() <= 1, "{:?}", server.batches());
 }
+
+#[test]
+fn a_shard_that_waits_for_a_batch_is_not_joined_before_it_is_fetched() {
+    let server = BatchServer::start(Vendor::OpenaiChat, |request, _| right(request));
+    server.patience(NEVER);
+    let project = project(&server);
+    let shard = || RUN.iter().chain(&["--shard", "1/1", "--store", "shard.db"]);
+    let child = project.start(shard());
+    server.wait_for(1, 1);
+    let _ = interrupted(child);
+    let _ = project.run(["merge", "shard.db"]).exits(2).says("shard 1/1 in `shard.db` waits for a batch");
+    server.patience(0);
+    let _ = project.run(shard()).exits(0);
+    let _ = project.run(["merge", "shard.db"]).exits(0).says("12 trials (12 of them new)");
+    assert_eq!(server.batches(), [EXAMPLES], "nothing was submitted twice");
+}

@@ -56,6 +56,7 @@ fn failures_are_asked_again_and_no_verdict_is_drawn_from_them() {
     assert_eq!(project.run(["report", "tiny-2", "--json"]).exits(0).json(), report);
     let decided = project.run(["decide", "tiny-2", "--json"]).exits(0).json();
     assert_eq!(decided["verdict"], report["verdict"]);
+    project.run(["baseline", "tiny-2", "-o", "b.json"]).exits(2).says("it is no baseline");
     for form in ["md", "html", "text"] {
         let text = project.run(["report", "tiny-2", "--format", form]).exits(0);
         assert!(text.stdout().contains("FAILED in run tiny-1"), "{form}");
