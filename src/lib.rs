@@ -34,6 +34,7 @@ pub mod digest;
 pub mod document;
 pub mod error;
 pub mod exchange;
+pub mod gate;
 pub mod init;
 pub mod measure;
 pub mod plan;

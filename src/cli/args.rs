@@ -44,7 +44,7 @@ pub struct SelectionArgs {
     pub provider: Vec<(String, String)>,
 }
 
-fn parse_override(text: &str) -> Result<(String, String), String> {
+pub(super) fn parse_override(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
         _ => Err("expected FROM=TO, such as smollm2=llama-cpp".into()),

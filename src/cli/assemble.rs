@@ -22,6 +22,7 @@ use crate::report::schema_sent::SchemaChanges;
 use crate::run::http::HttpEndpoint;
 use crate::run::stored::Wanted;
 use crate::run::{EndpointSpec, Lane};
+use crate::store::Store;
 use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
@@ -33,6 +34,16 @@ pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
     Ok(crate::provider::load::load(&[Path::new("."), suite])?)
 }
 
+/// The same for a run in a store, which may be read from anywhere: those of its project stand below the suite's.
+pub(super) fn providers_of(store: &Store, suite: &Path) -> Result<Providers, Error> {
+    let project = super::reporting::project(store);
+    let here = std::path::absolute(".").unwrap_or_default();
+    if project == here || !project.join("providers").is_dir() {
+        return providers(suite);
+    }
+    Ok(crate::provider::load::load(&[Path::new("."), &project, suite])?)
+}
+
 /// What the command line changes about a suite.
 pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
     LoadOptions {
@@ -40,6 +51,7 @@ pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
         variants: selection.variants.clone(),
         limit: selection.limit,
         examples: selection.examples.clone().map(|ids| ids.into_iter().collect()),
+        frozen: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod assemble;
+mod baseline;
 mod calc;
 mod check;
 mod compare;
@@ -9,6 +10,7 @@ mod decide;
 mod early;
 pub mod exit;
 mod flips;
+mod gate;
 mod init;
 mod interrupts;
 mod measuring;
@@ -70,17 +72,28 @@ pub enum Command {
     /// List the runs in the store.
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
+    #[command(after_help = "Examples:\n  ceiling show last e07\n  ceiling show last e07 --variant few-shot --request")]
     Show(show::ShowArgs),
     /// Compare variants or runs on the same examples: paired difference, flips, slices.
     Compare(compare::CompareArgs),
     /// Show the examples on which two sides differ, with both answers.
+    #[command(
+        after_help = "Examples:\n  ceiling flips plain few-shot\n  ceiling flips run-1:plain run-2:plain --only broken"
+    )]
     Flips(flips::FlipsArgs),
     /// Report a run: for a terminal, a browser, a pull request, a notebook.
+    #[command(
+        after_help = "Examples:\n  ceiling report last -o report.html\n  ceiling report last --format csv --rows variants"
+    )]
     Report(report::ReportArgs),
     /// Show the store's runs in a browser: the list, each report, any two compared.
     View(view::ViewArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
+    /// Freeze a run in a file for the gate: small, sorted, made to be kept with the suite.
+    Baseline(baseline::BaselineArgs),
+    /// Gate a change: held (0), regressed (1), or not enough evidence (3), against a baseline.
+    Gate(gate::GateArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
     /// List providers and their models, probe them, renew their prices.
@@ -104,6 +117,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
         Command::Record(args) => record::record(&args, printer),
+        Command::Baseline(args) => baseline::baseline(&args, printer),
+        Command::Gate(args) => gate::gate(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
     };
@@ -111,7 +126,7 @@ pub fn run(cli: Cli) -> ExitCode {
         printer.error(&error);
         error.exit()
     });
-    exit.into()
+    printer::ended(exit).into()
 }
 
 /// Logs to stderr; `RUST_LOG` says more precisely what.

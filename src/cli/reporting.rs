@@ -33,14 +33,8 @@ pub(super) struct MeasuredRun {
 /// Measures a run: the variants and repeats that it asked, graded by the suite as it stands now.
 pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> Result<MeasuredRun, Error> {
     let run = store.run(name)?;
-    let folder = folder.map_or_else(|| PathBuf::from(&run.folder), Path::to_owned);
-    if !folder.exists() {
-        return Err(Error::usage(
-            format!("the suite of run `{}` is not at `{}`", run.name, folder.display()),
-            "--suite FOLDER says where it is now; a run remembers the folder as it was named from where it was started",
-        ));
-    }
-    let providers = assemble::providers(&folder)?;
+    let folder = suite_folder(store, &run, folder)?;
+    let providers = assemble::providers_of(store, &folder)?;
     let options = options(&run);
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
     let variants: Option<Vec<String>> = serde_json::from_value(options["variants"].clone()).unwrap_or_default();
@@ -53,6 +47,36 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
     let comparable = recorded_times_are_comparable(&suite)?;
     let measurements = measuring::measure(store, run.id, (&suite, &grader, &retrieval), comparable)?;
     Ok(MeasuredRun { run, suite, providers, grader, retrieval, measurements })
+}
+
+/// Where a run's suite is: as named, as the run found it, or the same below the project that the store belongs to.
+///
+/// # Errors
+/// Where there is no such folder.
+pub(super) fn suite_folder(store: &Store, run: &RunRow, named: Option<&Path>) -> Result<PathBuf, Error> {
+    let found = named.map_or_else(|| PathBuf::from(&run.folder), Path::to_owned);
+    if found.exists() {
+        return Ok(found);
+    }
+    if named.is_none() {
+        let below = project(store).join(&found);
+        if below.exists() {
+            return Ok(below);
+        }
+    }
+    Err(Error::usage(
+        format!("the suite of run `{}` is not at `{}`", run.name, found.display()),
+        "`ceiling report RUN --suite FOLDER` says where it is now; it is looked for from here, and in the folder that \
+         holds the store's `.ceiling`",
+    ))
+}
+
+/// The folder that a store belongs to: what holds its `.ceiling`, else its own.
+pub(super) fn project(store: &Store) -> PathBuf {
+    let whole = std::path::absolute(store.path()).unwrap_or_else(|_| store.path().to_owned());
+    let own = whole.parent().unwrap_or(Path::new("."));
+    let of = if own.ends_with(".ceiling") { own.parent().unwrap_or(own) } else { own };
+    of.to_owned()
 }
 
 fn options(run: &RunRow) -> Value {
@@ -72,12 +96,32 @@ impl MeasuredRun {
             primary: suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting).filter(|setting| !setting.is_empty()),
             left_out: self.left_out()?,
+            regraded: true,
+            gone: self.gone(store)?,
             times_scored: store.times_scored(&suite.name)?,
             embeddings: Vec::new(),
             schema_changes: self.schema_changes(),
             verdict: decide(&SuiteFacts::on(suite, today), &self.measurements),
             measurements: self.measurements.clone(),
         })
+    }
+
+    /// Variants of the run that the suite no longer has, with how many trials each has.
+    fn gone(&self, store: &Store) -> Result<Vec<(String, u64)>, Error> {
+        let known = measuring::places(&self.suite);
+        let mut gone = Vec::new();
+        for name in store.variants_of(self.run.id)? {
+            if known.contains_key(name.as_str()) {
+                continue;
+            }
+            let mut trials = 0;
+            store.each_trial_of(self.run.id, &name, |_| -> Result<(), Error> {
+                trials += 1;
+                Ok(())
+            })?;
+            gone.push((name, trials));
+        }
+        Ok(gone)
     }
 
     /// Trials that were not asked because no recording knows them: what a finished run lacks.

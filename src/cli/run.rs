@@ -1,5 +1,6 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
+pub(super) mod asking;
 mod batch;
 mod count;
 mod ending;
@@ -39,7 +40,6 @@ use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{NewRun, RunRow, RunState, Store, Writer};
 use crate::suite::Suite;
-use crate::trial::Purpose;
 use crate::units::Usd;
 
 /// Flags of `ceiling run`.
@@ -89,6 +89,9 @@ pub struct RunArgs {
     /// Stop sending after this many seconds; the same command goes on later.
     #[arg(long, value_name = "SECONDS", env = "CEILING_MAX_TIME")]
     pub max_time: Option<u64>,
+    /// The side of a gate that it asks again to confirm a regression.
+    #[arg(skip)]
+    pub confirm: Option<&'static str>,
 }
 
 /// The order of trials, as a flag.
@@ -102,12 +105,12 @@ pub enum OrderChoice {
     ByVariant,
 }
 
-fn parse_usd(text: &str) -> Result<Usd, String> {
+pub(super) fn parse_usd(text: &str) -> Result<Usd, String> {
     let amount = text.trim_start_matches('$').parse().ok().and_then(Usd::from_f64);
     amount.filter(|amount| *amount >= Usd::ZERO).ok_or_else(|| "expected an amount such as 2.50".into())
 }
 
-fn parse_pace(text: &str) -> Result<f64, String> {
+pub(super) fn parse_pace(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
         _ => Err("expected a number from 0 to 100".into()),
@@ -131,18 +134,7 @@ struct Ended {
 
 /// Runs the suites one after another.
 pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
-    let interrupts = Interrupts::default();
-    // A runtime of its own, so that Ctrl-C is heeded whatever else is under way.
-    let watching = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::System { what: "failed to start".into(), error })?;
-    let watch = {
-        let _within = watching.enter();
-        interrupts.watch().map_err(|error| Error::System { what: "failed to listen for Ctrl-C".into(), error })?
-    };
-    watching.spawn(watch);
+    let (_watching, interrupts) = asking::watched()?;
     let mut exit = Exit::Done;
     let mut documents = Vec::new();
     for folder in &args.suites {
@@ -298,7 +290,7 @@ impl Prepared<'_> {
             run: row.id,
             fresh: self.args.fresh,
             stored: None,
-            purpose: if self.args.batch { Purpose::Batch } else { Purpose::Score },
+            purpose: self.args.purpose(),
             store: Store::open_existing(self.store.path())?,
             decided: live.as_ref().map(stopping::Live::decided),
         };
@@ -385,6 +377,9 @@ impl Prepared<'_> {
         if self.args.batch {
             options["batch"] = true.into();
         }
+        if let Some(side) = self.args.confirm {
+            options["confirm"] = side.into();
+        }
         if self.args.stop_when_decided {
             let (key, value) = early::option(self.suite.statistics.seed);
             options[key] = value;
@@ -423,6 +418,8 @@ impl Prepared<'_> {
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             left_out,
+            regraded: false,
+            gone: Vec::new(),
             times_scored: self.store.times_scored(&self.suite.name)?,
             embeddings: self.retrieval.purchases.clone(),
             schema_changes: self.assembly.schema_changes(self.suite),

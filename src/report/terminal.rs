@@ -14,7 +14,7 @@ mod verdict;
 
 pub(super) use cache::notes as cache_notes;
 pub use decision::decision;
-pub use notes::{lines as notes, scored_before};
+pub use notes::{gone, lines as notes, scored_before};
 pub use scoreboard::shortened;
 
 use super::Report;
@@ -90,8 +90,15 @@ fn heading(report: &Report, look: Look) -> String {
         n => Some(format!("{n} trials left out: not recorded")),
     };
     let run = format!("run {}", report.run);
-    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref());
+    let regraded = report.regraded.then_some("graded by the suite as it stands now");
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref()).chain(regraded);
     look.paint_first(Tone::Unsure, "RECORDED", hung(parts, " · ", "", "  ", look.width))
+}
+
+/// Parts that ` · ` divides, in lines of at most `width` columns.
+pub fn headed(heading: &str, width: usize) -> String {
+    let heading = text::printable(heading);
+    hung(heading.split(" · "), " · ", "", "  ", width)
 }
 
 /// What stands where there is nothing to show.
@@ -177,7 +184,7 @@ pub fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
 /// Parts in lines of at most `width` columns. A line ends within a part only where the part has no room in a
 /// line of its own.
 fn hung<'a>(parts: impl IntoIterator<Item = &'a str>, between: &str, first: &str, rest: &str, width: usize) -> String {
-    let columns = |text: &str| text.chars().count();
+    let columns = text::columns;
     let end = columns(between.trim_end());
     let mut lines = vec![first.to_owned()];
     let mut lay = |gap: &str, unit: &str, opens: bool| {

@@ -15,6 +15,9 @@ use crate::provider::load::{Providers, ReadCodes, read_text};
 const READING: ReadCodes =
     ReadCodes { unreadable: "suite/unreadable", not_utf8: "suite/not-utf8", too_large: "suite/too-large" };
 
+/// The file that makes a folder a suite.
+pub const SUITE_FILE: &str = "suite.toml";
+
 /// What the command line changes about a suite.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -26,6 +29,9 @@ pub struct LoadOptions {
     pub limit: Option<u64>,
     /// Only these examples.
     pub examples: Option<BTreeSet<String>>,
+    /// Texts of suite.toml, schema and prompts in place of the files, by their paths as written: the
+    /// suite as it was. The data are those of the folder.
+    pub frozen: Option<BTreeMap<String, String>>,
 }
 
 /// A suite that can run, and what was found that does not stop it.
@@ -41,11 +47,14 @@ pub struct Loaded {
 ///
 /// What can only be seen by reading the data is found by [`super::check::check`].
 pub fn load(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Diagnostics> {
-    let file = folder.join("suite.toml");
+    let file = folder.join(SUITE_FILE);
     if !file.is_file() {
         return Err(no_suite(folder).into());
     }
-    let source = read(&file).map_err(|fault| Diagnostics::from(*fault))?;
+    let source = match options.frozen.as_ref().and_then(|texts| texts.get(SUITE_FILE)) {
+        Some(text) => Source::new(&file, text.clone()),
+        None => read(&file).map_err(|fault| Diagnostics::from(*fault))?,
+    };
     let document = Document::parse(&source, &FAMILY);
     let raw = RawSuite::read(&document);
     let sound = document.is_sound();

@@ -31,7 +31,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Layer 4.
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
     ("calc", &["stats", "LAYER1", "decide"]),
-    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc"]),
+    ("gate", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
+    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate"]),
     // Layer 5.
     ("store", &["LAYER1", "LAYER2", "LAYER3"]),
     ("replay", &["LAYER1", "LAYER2", "LAYER3"]),
@@ -58,6 +59,7 @@ const DOORS: &[(&str, &str)] = &[
     ("minijinja", "prompt/template.rs"),
     ("statrs", "stats/"),
     ("clap", "cli/"),
+    ("unicode_width", "text.rs"),
     ("saphyr_parser", "init/yaml.rs"),
 ];
 

@@ -17,6 +17,8 @@ const COMMANDS: &[&[&str]] = &[
     &["record"],
     &["report"],
     &["view"],
+    &["baseline"],
+    &["gate"],
     &["calc"],
     &["providers", "list"],
     &["providers", "check"],

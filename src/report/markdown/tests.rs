@@ -24,6 +24,8 @@ fn report(suite: &str, variants: Vec<VariantMeasurements>) -> Report {
         primary: "label".to_owned(),
         setting: None,
         left_out: 0,
+        regraded: false,
+        gone: Vec::new(),
         times_scored: 1,
         embeddings: Vec::new(),
         schema_changes: Default::default(),
