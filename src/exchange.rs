@@ -192,6 +192,8 @@ pub enum FailureKind {
     NotRecorded,
     /// The variant was stopped: this was not asked, or was refused like all before it.
     Stopped,
+    /// Another tool states that it failed, and not of what.
+    Unstated,
 }
 
 impl FailureKind {
@@ -220,6 +222,7 @@ impl FailureKind {
             Self::Malformed => "malformed",
             Self::NotRecorded => "not-recorded",
             Self::Stopped => "stopped",
+            Self::Unstated => "unstated",
         }
     }
 }

@@ -17,6 +17,7 @@
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
 //! | [`init`] | labelled data to the files of a suite |
+//! | [`import`] | other tools' results, read row by row |
 //! | [`probe`] | what a provider can do: a few requests as data, and what their answers show |
 //! | [`decide`], [`calc`], [`report`] | the ladder's verdict; the statistics by name, as a calculator; what people and machines read |
 //! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
@@ -35,6 +36,7 @@ pub mod document;
 pub mod error;
 pub mod exchange;
 pub mod gate;
+pub mod import;
 pub mod init;
 pub mod measure;
 pub mod plan;

@@ -90,6 +90,20 @@ pub enum Provenance {
     Live,
     /// A recording.
     Recorded,
+    /// Another tool's results: what it says of the answer stands in the body, in the form of
+    /// [`crate::wire::imported`].
+    Imported,
+}
+
+impl Provenance {
+    /// The word, as in JSON and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Recorded => "recorded",
+            Self::Imported => "imported",
+        }
+    }
 }
 
 /// When things happened in the attempt that ended the trial; milliseconds since it was sent.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
-use super::preflight;
 use super::retrieval::Retrieval;
+use super::{keys, preflight};
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -51,13 +51,14 @@ pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
         variants: selection.variants.clone(),
         limit: selection.limit,
         examples: selection.examples.clone().map(|ids| ids.into_iter().collect()),
-        frozen: None,
+        tags: selection.tag.clone(),
+        ..LoadOptions::default()
     }
 }
 
 /// Loads a suite and checks its data: every fault at once, or the suite with its warnings.
-pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &SelectionArgs) -> Result<Loaded, Error> {
-    let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
+pub(super) fn load_checked(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Error> {
+    let mut loaded = crate::suite::load::load(folder, providers, options)?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
     if loaded.warnings.errors() == 0 {
@@ -194,6 +195,20 @@ pub(super) fn found_endpoint<'a>(
         .ok_or_else(|| Error::usage(format!("no provider file has `{endpoint}`"), "see the files under providers/"))
 }
 
+/// Variants that another tool asked have answers, and nobody here who could be asked for more.
+pub(super) fn refuse_imported(suite: &Suite, providers: &Providers) -> Result<(), Error> {
+    let is_imported = |variant: &&Variant| {
+        let endpoint = providers.endpoint(&variant.endpoint);
+        endpoint.is_some_and(|(provider, _)| provider.service == Service::Imported)
+    };
+    let Some(variant) = suite.variants.iter().find(is_imported) else { return Ok(()) };
+    Err(Error::usage(
+        format!("variant `{}` cannot be asked: another tool asked it, and its results were imported", variant.id),
+        "`ceiling report` and `decide` take the imported run; to ask anew, give the variant a `model` of a provider, or \
+         name another with --provider imported=NAME",
+    ))
+}
+
 /// Puts a suite's variants together. `pace` scales a recording's times; `concurrency` overrides
 /// the providers' limits.
 pub(super) async fn assemble(
@@ -203,6 +218,7 @@ pub(super) async fn assemble(
     concurrency: Option<u32>,
     retrieval: &Retrieval,
 ) -> Result<Assembly, Error> {
+    refuse_imported(suite, providers)?;
     let pool = pool(suite)?;
     let recording = recording(suite, providers)?;
     let server = match &recording {
@@ -307,6 +323,7 @@ pub(super) fn http_endpoint(provider: &Provider, model: &Model, recorded: Option
 /// The same without its key: what tells it from others, not what can be asked.
 pub(super) fn keyless(provider: &Provider, model: &Model, recorded: Option<&str>) -> HttpEndpoint {
     let (base_url, auth, headers) = match &provider.service {
+        Service::Imported => (String::new(), crate::provider::AuthScheme::None, BTreeMap::new()),
         Service::Replay => {
             (recorded.unwrap_or_default().to_owned(), crate::provider::AuthScheme::None, BTreeMap::new())
         }
@@ -443,14 +460,13 @@ fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretStri
     match source {
         // Keys that sign are read apart.
         KeySource::None | KeySource::Aws => Ok(None),
-        KeySource::Environment(name) =>
-        {
-            #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]
-            match std::env::var(name).map(|key| key.trim().to_owned()) {
-                Ok(key) if !key.is_empty() => Ok(Some(key.into())),
-                _ => missing(format!("the environment variable `{name}` is not set"), format!("export {name}=…")),
-            }
-        }
+        KeySource::Environment(name) => match keys::environment(name).map(|key| key.trim().to_owned()) {
+            Some(key) if !key.is_empty() => Ok(Some(key.into())),
+            _ => missing(
+                format!("the environment variable `{name}` is not set"),
+                format!("export {name}=…, or put it into a file `.env` in this folder"),
+            ),
+        },
         KeySource::File(path) =>
         {
             #[expect(clippy::disallowed_methods, reason = "keys may come from a file that the provider names")]

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::args::StoreArgs;
 use super::exit::Exit;
+use super::imported;
 use super::printer::Printer;
 use super::reporting::{self, MeasuredRun};
 use crate::decide::{Derivation, Given, SuiteFacts, Verdict, explain};
 use crate::diagnostic::Source;
 use crate::error::Error;
-use crate::measure::RunProvenance;
 use crate::provider::load::{ReadCodes, read_text};
 use crate::report::{explain as explanation, terminal};
 use crate::store::Store;
@@ -102,10 +102,9 @@ fn on_run(args: &DecideArgs, today: Date) -> Result<Decided, Error> {
         true => explain(&facts, &measurements),
         false => (crate::decide::decide(&facts, &measurements), Vec::new()),
     };
-    let source = match measurements.provenance {
-        RunProvenance::Live => "live answers",
-        RunProvenance::Recorded => "RECORDED answers",
-        RunProvenance::Mixed => "answers partly live, partly RECORDED",
+    let source = match imported::setting(&run) {
+        Some(setting) => format!("{} · {setting}", measurements.provenance.answers()),
+        None => measurements.provenance.answers().to_owned(),
     };
     Ok(Decided {
         heading: format!("{} · run {} · {source}, graded by the suite as it stands now", suite.name, run.name),

@@ -14,9 +14,10 @@ use super::args::{SelectionArgs, StoreArgs, parse_override};
 use super::assemble;
 use super::exit::Exit;
 use super::interrupts::Interrupts;
+use super::keys::environment;
 use super::printer::Printer;
 use super::run::asking::{self, Answered};
-use super::run::{RunArgs, environment, parse_pace, parse_usd};
+use super::run::{RunArgs, parse_pace, parse_usd};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::gate::ALPHA_FAIL;
@@ -167,7 +168,7 @@ fn load_checked(args: &GateArgs, providers: &Providers, printer: Printer) -> Res
     } else {
         args.variant.clone()
     };
-    let loaded = assemble::load_checked(&args.suite, providers, &selection(args, &names))?;
+    let loaded = assemble::load_checked(&args.suite, providers, &assemble::load_options(&selection(args, &names)))?;
     if !printer.is_json() && printer.shows_progress() {
         printer.warnings(&loaded.warnings);
     }
@@ -183,7 +184,8 @@ fn load_checked(args: &GateArgs, providers: &Providers, printer: Printer) -> Res
 }
 
 fn selection(args: &GateArgs, names: &[String]) -> SelectionArgs {
-    SelectionArgs { variants: Some(names.to_vec()), limit: None, examples: None, provider: args.provider.clone() }
+    let variants = Some(names.to_vec());
+    SelectionArgs { variants, limit: None, examples: None, tag: Vec::new(), provider: args.provider.clone() }
 }
 
 /// That the baseline is of this suite and has every gated variant.

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::args::SelectionArgs;
 use super::assemble;
 use super::exit::Exit;
 use super::printer::Printer;
@@ -23,6 +22,7 @@ use crate::init::{Roles, write};
 use crate::provider::load::{ReadCodes, read_text};
 use crate::suite::Task;
 use crate::suite::check::SHOWN;
+use crate::suite::load::LoadOptions;
 
 const READING: ReadCodes =
     ReadCodes { unreadable: "init/unreadable", not_utf8: "init/not-utf8", too_large: "init/too-large" };
@@ -165,7 +165,7 @@ pub(super) fn init(args: &InitArgs, printer: Printer) -> Result<Exit, Error> {
     let providers = assemble::providers(&folder)?;
     let choose = |named: &[String]| {
         let until = super::today().saturating_add(jiff::Span::new().days(KEPT_DAYS)).to_string();
-        models::choose(&providers, named, &super::run::environment, &until)
+        models::choose(&providers, named, &super::keys::environment, &until)
             .map_err(|message| Error::usage(message, "`ceiling providers list` has them all"))
     };
     let mut choice = choose(&args.model)?;
@@ -231,8 +231,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 /// What `check` says of a folder; an error is one of ours, or of the data's that was not foreseen.
 fn checked(folder: &Path, providers: &crate::provider::load::Providers) -> Result<Diagnostics, Error> {
-    let selection = SelectionArgs { variants: None, limit: None, examples: None, provider: Vec::new() };
-    Ok(assemble::load_checked(folder, providers, &selection)?.warnings)
+    Ok(assemble::load_checked(folder, providers, &LoadOptions::default())?.warnings)
 }
 
 /// Rows that became no example, the first of them one by one.

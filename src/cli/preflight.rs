@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exchange::{Message, Role};
 use crate::prompt::Prepared;
 use crate::provider::load::Providers;
-use crate::provider::{Model, Provider, Service};
+use crate::provider::{Model, Provider};
 use crate::report::schema_sent;
 use crate::suite::check::facts::{self, Prefix};
 use crate::suite::{Example, Suite};
@@ -53,7 +53,7 @@ fn schema_faults(suite: &Suite, providers: &Providers) -> Vec<Diagnostic> {
     let mut forms: Vec<(Form, Vec<usize>)> = Vec::new();
     for (index, variant) in suite.variants.iter().enumerate() {
         let Some((provider, model)) = providers.endpoint(&variant.endpoint) else { continue };
-        if provider.service == Service::Replay {
+        if !provider.is_remote() {
             continue;
         }
         let Some((fitted, profile)) = fitted(suite, variant, provider, model) else { continue };
@@ -95,7 +95,7 @@ fn schema_faults(suite: &Suite, providers: &Providers) -> Vec<Diagnostic> {
 fn prefixes(suite: &Suite, providers: &Providers) -> Result<Vec<Option<Prefix>>, Error> {
     let sent = |variant: &Variant| {
         let (provider, model) = providers.endpoint(&variant.endpoint)?;
-        (variant.cache.is_some() && provider.service != Service::Replay).then_some((provider, model))
+        (variant.cache.is_some() && provider.is_remote()).then_some((provider, model))
     };
     if !suite.variants.iter().any(|variant| sent(variant).is_some()) {
         return Ok(vec![None; suite.variants.len()]);

@@ -16,7 +16,7 @@ use crate::provider::load::Providers;
 use crate::provider::{EndpointId, WireKind};
 use crate::replay::{self, Header, LatencyClaim, round_ms};
 use crate::store::{RunRow, Store, StoredTrial};
-use crate::trial::{Delivery, Received};
+use crate::trial::{Delivery, Provenance, Received};
 use crate::wire;
 
 /// Flags of `ceiling record`.
@@ -59,6 +59,12 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
         let providers = assemble::providers_of(&store, &folder_of(&store, &run))?;
         suite = run.suite;
         store.each_trial(run.id, None, |trial| -> Result<(), Error> {
+            if trial.exchange.provenance == Provenance::Imported {
+                return Err(Error::usage(
+                    format!("run `{name}` was imported: what another tool states of answers is no recording of them"),
+                    "record a run that was asked here",
+                ));
+            }
             if trial.exchange.delivery == Delivery::Batch {
                 return Err(Error::usage(
                     format!("run `{name}` has answers that came by batch: a recording needs times, which they lack"),

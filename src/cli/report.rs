@@ -14,6 +14,7 @@ use super::output::Output;
 use super::printer::{self, Printer};
 use super::reporting::{self, MeasuredRun};
 use crate::error::Error;
+use crate::measure::VariantMeasurements;
 use crate::report::look::Look;
 use crate::report::terminal::{self, Extent};
 use crate::report::{Report, json, markdown};
@@ -41,6 +42,9 @@ pub struct ReportArgs {
     /// What a row is, in CSV and Parquet. From the environment it has no effect on other forms.
     #[arg(long, value_enum, env = "CEILING_ROWS")]
     pub rows: Option<Rows>,
+    /// Only this variant's trials, in CSV, Parquet and lines; `nemo` has one variant a file.
+    #[arg(long, value_name = "NAME", env = "CEILING_VARIANT")]
+    pub variant: Option<String>,
     /// How much of the requests and responses an HTML page holds, compressed, in MiB (default 32); 0 leaves
     /// them out. From the environment it has no effect on other forms.
     #[arg(long, value_name = "MIB", env = "CEILING_BODIES")]
@@ -74,6 +78,10 @@ pub enum Format {
     Csv,
     /// The same rows with their types; needs the feature `parquet`.
     Parquet,
+    /// One JSON object a trial, which `ceiling import` reads again.
+    Jsonl,
+    /// NeMo Evaluator's results.jsonl, of one variant.
+    Nemo,
 }
 
 impl Format {
@@ -87,10 +95,11 @@ impl Format {
             Some("html" | "htm") => Self::Html,
             Some("csv") => Self::Csv,
             Some("parquet" | "pq") => Self::Parquet,
+            Some("jsonl" | "ndjson") => Self::Jsonl,
             _ => {
                 return Err(Error::usage(
                     format!("the ending of `{}` does not say in which form it is to be written", path.display()),
-                    "name the form with --format, or end the name in .txt, .json, .md, .html, .csv or .parquet",
+                    "name the form with --format, or end the name in .txt, .json, .jsonl, .md, .html, .csv or .parquet",
                 ));
             }
         })
@@ -111,6 +120,7 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
     let measured = reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
     let report = measured.report(&store, args.as_of.unwrap_or_else(super::today))?;
     let reporting = Reporting { store: &store, measured: &measured, report };
+    refuse_unknown_variant(&measured, args.variant.as_deref())?;
     let beside = named_after(&measured, format);
     let to = args.output.as_deref().or(beside.as_deref());
     let store_file = args.store.store.as_path();
@@ -126,6 +136,8 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
         Format::Md => whole(printer, to, store_file, &markdown::render(&reporting.report))?,
         Format::Html => paged(&reporting, args.bodies.unwrap_or(BODIES_MIB), to, store_file)?,
         Format::Csv => rowwise(&reporting, args, RowFormat::Csv)?,
+        Format::Jsonl => rowwise(&reporting, args, RowFormat::Plain)?,
+        Format::Nemo => nemo(&reporting, args, printer)?,
         Format::Parquet => parquet(&reporting, args)?,
     };
     if matches!(format, Format::Json | Format::Csv | Format::Parquet) {
@@ -135,6 +147,18 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
         printer.note(&format!("wrote {} ({written})", path.display()));
     }
     super::DONE
+}
+
+fn refuse_unknown_variant(measured: &MeasuredRun, name: Option<&str>) -> Result<(), Error> {
+    let mut known = measured.measurements.variants.iter().map(|row| row.variant.id.as_str());
+    match name {
+        Some(name) if !known.any(|known| known == name) => {
+            let names: Vec<&str> = measured.measurements.variants.iter().map(|row| row.variant.id.as_str()).collect();
+            let message = format!("run `{}` has no variant `{name}`", measured.run.name);
+            Err(Error::usage(message, format!("it has {}", names.join(", "))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The form that was asked for. Two flags may contradict each other; what the environment holds for every call only
@@ -167,6 +191,10 @@ fn format(args: &ReportArgs, printer: Printer) -> Result<Format, Error> {
     };
     if args.bodies.is_some() && format != Format::Html && !printer::is_set("CEILING_BODIES") {
         return Err(Error::usage("--bodies says what a page holds, and only HTML is a page", "add --format html"));
+    }
+    let has_rows = matches!(format, Format::Csv | Format::Parquet | Format::Jsonl | Format::Nemo);
+    if args.variant.is_some() && (!has_rows || args.rows == Some(Rows::Variants)) {
+        return Err(Error::usage("--variant picks the trials of rows", "add --format csv, jsonl or nemo"));
     }
     if args.rows.is_some() && !printer::is_set("CEILING_ROWS") && !matches!(format, Format::Csv | Format::Parquet) {
         return Err(Error::usage("--rows says what a row is, and only CSV and Parquet have rows", "add --format csv"));
@@ -214,10 +242,32 @@ fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>, store: &
     }
 }
 
+/// Writes NeMo Evaluator's lines, which name no variant and have no place for what is missing.
+fn nemo(reporting: &Reporting<'_>, args: &ReportArgs, printer: Printer) -> Result<String, Error> {
+    let all = &reporting.measured.measurements.variants;
+    if all.len() > 1 && args.variant.is_none() {
+        let names: Vec<String> = all.iter().map(|row| format!("`{}`", row.variant.id)).collect();
+        return Err(Error::usage(
+            format!("NeMo Evaluator's results have one variant a file, and the run has {}", names.join(", ")),
+            "--variant NAME says which",
+        ));
+    }
+    let wanted = |row: &&VariantMeasurements| args.variant.as_ref().is_none_or(|name| row.variant.id.as_str() == name);
+    let unscored = |row: &VariantMeasurements| row.missing + row.scorers.first().map_or(0, |scorer| scorer.unscored);
+    let left_out: u64 = all.iter().filter(wanted).map(unscored).sum();
+    if left_out > 0 {
+        printer.note(&format!(
+            "{left_out} trials have no score (missing, or not scored) and are left out: NeMo's results have no place for them"
+        ));
+    }
+    rowwise(reporting, args, RowFormat::Nemo)
+}
+
 /// Writes rows, and says how many.
 fn rowwise(reporting: &Reporting<'_>, args: &ReportArgs, format: RowFormat) -> Result<String, Error> {
     let output = Output::open(args.output.as_deref(), &args.store.store)?;
-    let count = rows::write(reporting, args.rows.unwrap_or_default(), format, output)?;
+    let wanted = (args.rows.unwrap_or_default(), args.variant.as_deref());
+    let count = rows::write(reporting, wanted, format, output)?;
     Ok(format!("{} row{}", group_thousands(count.into()), if count == 1 { "" } else { "s" }))
 }
 

@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::args::SelectionArgs;
 use super::retrieval::Retrieval;
-use super::{assemble, measuring, preflight};
+use super::{assemble, imported, measuring, part, preflight};
 use crate::decide::{SuiteFacts, decide};
 use crate::diagnostic::Diagnostics;
 use crate::error::Error;
@@ -18,6 +15,7 @@ use crate::report::Report;
 use crate::report::schema_sent::SchemaChanges;
 use crate::store::{RunRow, RunState, Store};
 use crate::suite::Suite;
+use crate::suite::load::LoadOptions;
 use crate::variant::Variant;
 
 /// A run with what it showed.
@@ -35,16 +33,24 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
     let run = store.run(name)?;
     let folder = suite_folder(store, &run, folder)?;
     let providers = assemble::providers_of(store, &folder)?;
-    let options = options(&run);
+    let options = part::options(&run);
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
     let variants: Option<Vec<String>> = serde_json::from_value(options["variants"].clone()).unwrap_or_default();
-    let selection = SelectionArgs { variants, limit: None, examples: None, provider };
-    let mut suite = crate::suite::load::load(&folder, &providers, &assemble::load_options(&selection))?.suite;
+    let load = LoadOptions {
+        provider_overrides: provider.into_iter().collect(),
+        variants,
+        failures_of: part::failures_of(&options),
+        ..LoadOptions::default()
+    };
+    let mut suite = crate::suite::load::load(&folder, &providers, &load)?.suite;
     let repeats = options["repeats"].as_u64().and_then(|repeats| u32::try_from(repeats).ok());
     suite.repeats = repeats.unwrap_or(suite.repeats);
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     let retrieval = Retrieval::stored(&suite, &providers, store, None)?;
-    let comparable = recorded_times_are_comparable(&suite)?;
+    let comparable = match imported::times_are_comparable(&run) {
+        Some(comparable) => comparable,
+        None => recorded_times_are_comparable(&suite)?,
+    };
     let measurements = measuring::measure(store, run.id, (&suite, &grader, &retrieval), comparable)?;
     Ok(MeasuredRun { run, suite, providers, grader, retrieval, measurements })
 }
@@ -79,10 +85,6 @@ pub(super) fn project(store: &Store) -> PathBuf {
     of.to_owned()
 }
 
-fn options(run: &RunRow) -> Value {
-    serde_json::from_str(&run.options).unwrap_or_default()
-}
-
 impl MeasuredRun {
     /// Everything that a report may show, decided on this day.
     pub(super) fn report(&self, store: &Store, today: jiff::civil::Date) -> Result<Report, Error> {
@@ -94,7 +96,9 @@ impl MeasuredRun {
             began_unix_ms: self.run.started_at_ms,
             description: suite.description.clone(),
             primary: suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
-            setting: header.map(|header| header.setting).filter(|setting| !setting.is_empty()),
+            setting: imported::setting(&self.run)
+                .or(header.map(|header| header.setting).filter(|setting| !setting.is_empty())),
+            part: part::in_words(&part::options(&self.run)),
             left_out: self.left_out()?,
             regraded: true,
             gone: self.gone(store)?,
@@ -126,19 +130,17 @@ impl MeasuredRun {
 
     /// Trials that were not asked because no recording knows them: what a finished run lacks.
     fn left_out(&self) -> Result<u64, Error> {
-        let options = options(&self.run);
+        let options = part::options(&self.run);
         if options["recorded_only"] != true || self.run.state != RunState::Finished {
             return Ok(0);
         }
         let mut examples = 0;
-        for row in self.suite.examples.read() {
+        for row in part::as_asked(&self.suite.examples, &options).read() {
             row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?;
             examples += 1;
         }
-        let limit = options["limit"].as_u64().unwrap_or(u64::MAX);
-        let named = options["examples"].as_array().map_or(u64::MAX, |ids| ids.len() as u64);
         let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
-        Ok((examples.min(limit).min(named) * each).saturating_sub(self.run.trials))
+        Ok((examples * each).saturating_sub(self.run.trials))
     }
 
     /// What each variant's schema lost or got on its way to the endpoint.

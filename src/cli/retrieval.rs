@@ -229,7 +229,7 @@ fn endpoint_digest(providers: &Providers, endpoint: &EndpointId) -> Result<Diges
         Service::Http { base_url, headers, .. } => {
             (model.base_url.as_ref().unwrap_or(base_url).as_str(), headers.iter().collect())
         }
-        Service::Replay => ("", Vec::new()),
+        Service::Replay | Service::Imported => ("", Vec::new()),
     };
     let extra = serde_json::Value::Object(model.extra_body.clone()).to_string();
     let parts = [b"embeddings".as_slice(), place.as_bytes(), model.served_as.as_bytes(), extra.as_bytes()];

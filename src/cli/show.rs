@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::{SelectionArgs, StoreArgs};
+use super::args::StoreArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use super::retrieval::Retrieved;
@@ -20,8 +20,9 @@ use crate::report::terminal;
 use crate::score::answer::Answer;
 use crate::store::{RunRow, Store, StoredTrial};
 use crate::suite::Suite;
+use crate::suite::load::LoadOptions;
 use crate::text;
-use crate::trial::Delivery;
+use crate::trial::{Delivery, Provenance};
 use crate::wire;
 use crate::wire::conversation::{Message, conversation};
 
@@ -124,10 +125,15 @@ pub(super) fn suite_of(store: &Store, run: &RunRow, folder: Option<&Path>) -> Re
     let providers = assemble::providers_of(store, &folder)?;
     let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
-    let selection = SelectionArgs { variants: None, limit: None, examples: None, provider };
-    let suite = crate::suite::load::load(&folder, &providers, &assemble::load_options(&selection))?.suite;
+    let options = LoadOptions { provider_overrides: provider.into_iter().collect(), ..LoadOptions::default() };
+    let suite = crate::suite::load::load(&folder, &providers, &options)?.suite;
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     Ok((suite, grader))
+}
+
+/// Of a variant that no suite has.
+fn unreadable() -> Outcome {
+    Outcome::Failed(wire::malformed("nothing reads this answer any more"))
 }
 
 /// A trial with its grades.
@@ -146,7 +152,7 @@ impl<'a> Shown<'a> {
         let kind = grader.endpoint(place).map_or(WireKind::OpenaiChat, |facts| facts.wire);
         Self {
             trial,
-            outcome: wire::read(kind, &trial.exchange.received).outcome,
+            outcome: grader.read(place, &trial.exchange).map_or_else(unreadable, |reading| reading.outcome),
             answer: grader.judged(place, &trial.exchange),
             graded: grader.grade(place, &trial.example, &trial.exchange, replies),
             grader,
@@ -169,6 +175,17 @@ impl<'a> Shown<'a> {
             messages: self.messages.clone(),
         };
         shown.text(&value_text(&self.trial.example.input), wanted)
+    }
+
+    /// How long the whole answer took; what another tool did not state is not known.
+    fn total_ms(&self) -> Option<f64> {
+        let exchange = &self.trial.exchange;
+        match exchange.provenance {
+            Provenance::Imported => self.graded.total_ms,
+            Provenance::Live | Provenance::Recorded => {
+                (exchange.delivery == Delivery::Direct).then_some(exchange.timing.total_ms)
+            }
+        }
     }
 
     fn value(&self) -> Value {
@@ -198,7 +215,7 @@ impl<'a> Shown<'a> {
             }),
             "ttft_ms": self.graded.ttft_ms,
             "delivery": exchange.delivery,
-            "total_ms": (exchange.delivery == Delivery::Direct).then_some(exchange.timing.total_ms),
+            "total_ms": self.total_ms(),
             "usage": self.graded.usage,
             "cost_usd": self.graded.cost.map(|cost| cost.as_f64()),
             "attempts": exchange.attempts,

@@ -185,6 +185,7 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
         ("latency-not-judged", unjudged),
         ("stopped-early", evidence.setting.anytime.is_some()),
         ("recorded-answers", source == Source::Recorded),
+        ("imported-answers", source == Source::Imported),
         ("stated-figures", source == Source::Stated),
         ("named-incumbent-not-measured", named_incumbent_is_absent(findings) && !named_is_known(findings)),
         ("named-incumbent-not-eligible", named_incumbent_is_absent(findings) && named_is_known(findings)),

@@ -11,7 +11,9 @@ pub(super) fn flips(findings: &Findings<'_>) -> Vec<String> {
     if !state.data_usable {
         let mend = match findings.evidence.setting.source {
             Source::Stated => "the figures are stated so that they can be used",
-            Source::Live | Source::Recorded => "the run is repeated until at most 1% of the answers are missing",
+            Source::Live | Source::Recorded | Source::Imported => {
+                "the run is repeated until at most 1% of the answers are missing"
+            }
         };
         return vec![mend.to_owned()];
     }

@@ -2,7 +2,7 @@
 //! of figures that were measured elsewhere.
 
 use crate::measure::anytime::Anytime;
-use crate::measure::{Latency, Measurements, TimedTrial, VariantMeasurements};
+use crate::measure::{Latency, Measurements, RunProvenance, TimedTrial, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::stats::cost::CacheShares;
 use crate::variant::{Retrieve, Variant};
@@ -160,6 +160,8 @@ pub enum Source {
     Live,
     /// A run some or all of whose answers are recorded.
     Recorded,
+    /// A run whose answers were imported from another tool's results.
+    Imported,
     /// A file of figures that were measured elsewhere.
     Stated,
 }
@@ -183,12 +185,15 @@ pub(super) struct Setting<'a> {
 
 impl<'a> Setting<'a> {
     pub(super) fn of_run(measured: &'a Measurements) -> Self {
-        let live = measured.provenance == crate::measure::RunProvenance::Live;
         Self {
             clusters: &measured.clusters,
             clustered: measured.clustered,
             repeats: measured.repeats,
-            source: if live { Source::Live } else { Source::Recorded },
+            source: match measured.provenance {
+                RunProvenance::Live => Source::Live,
+                RunProvenance::Recorded | RunProvenance::Mixed => Source::Recorded,
+                RunProvenance::Imported => Source::Imported,
+            },
             latency_comparable: measured.latency_comparable,
             anytime: measured.anytime.as_ref(),
         }

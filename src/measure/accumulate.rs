@@ -117,6 +117,7 @@ pub(super) struct Tally {
     pub(super) missing: u64,
     pub(super) reused: u64,
     pub(super) recorded: u64,
+    pub(super) imported: u64,
     /// Trials whose request was a line of a batch.
     pub(super) batched: u64,
     /// Trials by example, missing ones among them.
@@ -379,6 +380,7 @@ impl Tally {
     /// answers have none.
     fn add_times(&mut self, graded: &GradedTrial, facts: ExchangeFacts) {
         self.recorded += u64::from(facts.provenance == Provenance::Recorded);
+        self.imported += u64::from(facts.provenance == Provenance::Imported);
         self.batched += u64::from(facts.delivery == Delivery::Batch);
         if facts.reused {
             self.reused += 1;

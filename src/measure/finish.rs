@@ -37,16 +37,13 @@ pub(super) struct Numbering {
 /// What an accumulator's trials show.
 pub(super) fn finish(all: &Accumulator, recording_comparable: bool) -> Measurements {
     let numbering = number(all);
-    let (mut trials, mut recorded) = (0, 0);
+    let (mut trials, mut recorded, mut imported) = (0, 0, 0);
     for tally in &all.tallies {
         trials += tally.outcomes.total();
         recorded += tally.recorded;
+        imported += tally.imported;
     }
-    let provenance = match recorded {
-        0 => RunProvenance::Live,
-        some if some == trials => RunProvenance::Recorded,
-        _ => RunProvenance::Mixed,
-    };
+    let provenance = RunProvenance::of(trials, recorded, imported);
     let (places, variants): (Vec<usize>, Vec<VariantMeasurements>) = (0..all.tallies.len())
         .filter_map(|variant| Some((variant, finish_variant(all, variant, &numbering, recording_comparable)?)))
         .unzip();

@@ -14,9 +14,10 @@ use crate::score::field_f1::{FieldF1, FieldTable};
 use crate::score::{self, Grade, Scorer, ScorerError};
 use crate::suite::schema::{OutputSchema, label_text};
 use crate::suite::{Example, ParseMode, ScorerKind, ScorerSpec, Suite, Task};
-use crate::trial::{Delivery, Exchange};
+use crate::trial::{Delivery, Exchange, Provenance};
 use crate::units::Usd;
 use crate::variant::Structured;
+use crate::wire::imported::{self, Stated};
 use crate::wire::{self, Reading, fit};
 
 /// What grading must know of a variant's endpoint; one a variant, in the suite's order.
@@ -135,6 +136,7 @@ pub struct Grader {
     schema: Option<OutputSchema>,
     parse: ParseMode,
     score_invalid: bool,
+    stated_validity: bool,
     classifies: bool,
     endpoints: Vec<EndpointFacts>,
     wants_json: Vec<bool>,
@@ -148,13 +150,14 @@ impl Grader {
     pub fn new(suite: &Suite, endpoints: &[EndpointFacts]) -> Result<Self, ScorerError> {
         let points = suite.scorers.iter().any(|spec| !spec.at.is_empty());
         let wants_json = |structured| points || structured != Structured::Text;
-        Self::from_parts(
+        let grader = Self::from_parts(
             &suite.scorers,
             suite.schema.clone(),
             (suite.parse, suite.score_invalid, suite.task),
             endpoints,
             suite.variants.iter().map(|variant| wants_json(variant.structured)).collect(),
-        )
+        )?;
+        Ok(Self { stated_validity: suite.stated_validity, ..grader })
     }
 
     pub(super) fn from_parts(
@@ -177,6 +180,7 @@ impl Grader {
             schema,
             parse,
             score_invalid,
+            stated_validity: false,
             classifies: task == Task::Classification,
             endpoints: endpoints.to_vec(),
             wants_json,
@@ -190,7 +194,7 @@ impl Grader {
 
     /// Whether answers can be invalid at all: there is a schema, or JSON is wanted.
     pub fn checks_validity(&self, variant: usize) -> bool {
-        self.schema.is_some() || self.wants_json(variant)
+        self.schema.is_some() || self.stated_validity || self.wants_json(variant)
     }
 
     /// The scorers' ids, the primary one first.
@@ -234,6 +238,8 @@ impl Grader {
             return self.ungraded(Ending::Failed(FailureKind::Malformed), example);
         };
         let mut graded = self.ungraded(ending(&reading.outcome), example);
+        let imported = exchange.provenance == Provenance::Imported;
+        let stated = imported.then(|| Stated::of(&exchange.received)).flatten();
         graded.streamed = matches!(exchange.received, crate::trial::Received::Answer { streamed: true, .. });
         match &reading.outcome {
             Outcome::Failed(failure) => {
@@ -255,6 +261,9 @@ impl Grader {
                 let price = self.endpoint(variant).and_then(|endpoint| endpoint.price);
                 let price = price.map(|price| if batch { price.batched() } else { price });
                 graded.cost = price.and_then(|price| request_cost(&completion.usage, &price));
+                if let Some(stated) = &stated {
+                    graded.measured_elsewhere(stated);
+                }
             }
         }
         if graded.counts_as_missing {
@@ -266,7 +275,11 @@ impl Grader {
         if let (Some(answer), Some(completion)) = (&answer, reading.outcome.completion()) {
             self.judge(variant, &completion.text, answer, &mut graded);
         }
-        self.score(example, self.usable(answer.as_ref()), replies, &mut graded);
+        if let Some(stated) = stated.as_ref().filter(|_| self.stated_validity) {
+            (graded.valid_strict, graded.valid_lenient) = (stated.valid == Some(true), stated.valid == Some(true));
+            graded.violation.clone_from(&stated.violation);
+        }
+        self.score(example, (self.usable(answer.as_ref()), stated.as_ref()), replies, &mut graded);
         graded
     }
 
@@ -282,7 +295,11 @@ impl Grader {
 
     /// What a trial's exchange says, read on the wire of the variant's endpoint.
     pub fn read(&self, variant: usize, exchange: &Exchange) -> Option<Reading> {
-        self.endpoint(variant).map(|endpoint| wire::read(endpoint.wire, &exchange.received))
+        let endpoint = self.endpoint(variant)?;
+        Some(match exchange.provenance {
+            Provenance::Imported => imported::read(&exchange.received),
+            Provenance::Live | Provenance::Recorded => wire::read(endpoint.wire, &exchange.received),
+        })
     }
 
     /// Fills in the answer's validity, parsed as the suite says and leniently.
@@ -328,8 +345,19 @@ impl Grader {
     }
 
     /// Fills in scores, classes and fields.
-    fn score(&self, example: &Example, answer: Option<&Value>, replies: Option<&Value>, graded: &mut GradedTrial) {
+    fn score(
+        &self,
+        example: &Example,
+        (answer, stated): (Option<&Value>, Option<&Stated>),
+        replies: Option<&Value>,
+        graded: &mut GradedTrial,
+    ) {
         for (spec, scorer) in &self.scorers {
+            if let ScorerKind::Stated { metric } = &spec.kind {
+                let metric = metric.as_ref().unwrap_or(&spec.id);
+                graded.scores.push(stated_grade(scorer.as_ref(), graded.ending, metric, stated));
+                continue;
+            }
             let reply = replies.and_then(|replies| replies.get(&spec.id));
             graded.scores.push(grade_one(spec, scorer.as_ref(), &example.expected, answer, reply));
         }
@@ -371,6 +399,25 @@ impl Grader {
             cost: None,
         }
     }
+}
+
+impl GradedTrial {
+    /// Times and cost as another tool states them; a price of the user's own stands above its cost.
+    fn measured_elsewhere(&mut self, stated: &Stated) {
+        (self.ttft_ms, self.total_ms) = (stated.ttft_ms, stated.total_ms);
+        self.streamed = stated.ttft_ms.is_some();
+        self.cost = self.cost.or_else(|| stated.cost_usd.and_then(Usd::from_f64));
+    }
+}
+
+/// The score that another tool gave, whatever it thought of the answer's shape. A failure of the
+/// variant that it gave none is wrong, like any other.
+fn stated_grade(scorer: &dyn Scorer, ending: Ending, metric: &str, stated: Option<&Stated>) -> Grade {
+    let given = stated.and_then(|stated| stated.scores.get(metric)).map(|score| serde_json::json!({ "score": score }));
+    if given.is_none() && matches!(ending, Ending::Failed(_)) {
+        return Grade::Scored(0.0);
+    }
+    scorer.score(&Value::Null, &Value::Null, given.as_ref())
 }
 
 /// One scorer's grade: no usable answer, or nothing at its pointer, is 0.

@@ -290,6 +290,35 @@ pub enum RunProvenance {
     Recorded,
     /// Some of each.
     Mixed,
+    /// All from another tool's results.
+    Imported,
+}
+
+impl RunProvenance {
+    /// By how many of the trials are recorded or imported.
+    pub(crate) fn of(trials: u64, recorded: u64, imported: u64) -> Self {
+        match (recorded, imported) {
+            (0, 0) => Self::Live,
+            (all, 0) if all == trials => Self::Recorded,
+            (0, all) if all == trials => Self::Imported,
+            _ => Self::Mixed,
+        }
+    }
+
+    /// Whose the times are, where they are not the run's own.
+    pub fn whose_times(self) -> &'static str {
+        if self == Self::Imported { "that the other tool states" } else { "of the recording" }
+    }
+
+    /// What stands in a heading.
+    pub fn answers(self) -> &'static str {
+        match self {
+            Self::Live => "live answers",
+            Self::Recorded => "RECORDED answers",
+            Self::Mixed => "answers partly live, partly RECORDED",
+            Self::Imported => "IMPORTED answers",
+        }
+    }
 }
 
 impl Measurements {

@@ -18,6 +18,12 @@ use crate::units::Usd;
 /// missing trials (METHODS.md 0.4).
 pub(super) const MAX_UNKNOWN: f64 = 0.01;
 
+/// On what a cost rests that another tool states.
+fn stated_note(stated: u64, answers: u64) -> String {
+    let source = "as stated by the other tool";
+    if stated == answers { source.to_owned() } else { format!("{source}, for {stated} of {answers} answers") }
+}
+
 /// A pause between requests that is longer than this is between two invocations of a run: the
 /// hardware was not at work for it.
 const LONGEST_GAP_MS: f64 = 60_000.0;
@@ -41,6 +47,8 @@ pub(super) struct CostTally {
     /// Sum of the times of fresh recorded answers, and their number.
     recorded_ms: f64,
     recorded: u64,
+    /// Answers whose cost is what another tool states.
+    stated: u64,
 }
 
 impl CostTally {
@@ -69,6 +77,11 @@ impl CostTally {
         self.answers += u64::from(answered);
         self.unknown += unknown;
         if facts.reused || !answered {
+            return;
+        }
+        // What another tool paid is not spent by this run.
+        if facts.provenance == Provenance::Imported {
+            self.stated += u64::from(price.is_none() && graded.cost.is_some());
             return;
         }
         if facts.provenance == Provenance::Recorded {
@@ -113,10 +126,12 @@ impl CostTally {
     }
 
     fn by_price(&self, endpoint: &EndpointFacts, examples: usize) -> Cost {
-        let missing_price = endpoint.price.is_none();
+        let missing_price = endpoint.price.is_none() && self.stated == 0;
         let too_many = self.unknown as f64 > MAX_UNKNOWN * self.answers as f64;
         let note = if missing_price {
             Some("no price is known for this model".to_owned())
+        } else if self.stated > 0 {
+            Some(stated_note(self.stated, self.answers))
         } else if self.unknown > 0 {
             let why = "usage was not reported or one of its prices is not known";
             Some(format!("{why} for {} of {} answers", self.unknown, self.answers))

@@ -56,6 +56,7 @@ pub struct TrialCounts {
 #[derive(Debug, Clone)]
 pub struct Side {
     counts: TrialCounts,
+    imported: u64,
     score: Column,
     valid: Column,
     checks_validity: bool,
@@ -92,6 +93,7 @@ impl Side {
             sent: None,
             endpoints: BTreeMap::new(),
             served: BTreeMap::new(),
+            imported: 0,
             scale: fixed_point_scale(repeats),
         }
     }
@@ -109,6 +111,7 @@ impl Side {
         self.counts.trials += 1;
         self.counts.missing += u64::from(graded.counts_as_missing);
         self.counts.recorded += u64::from(facts.provenance == Provenance::Recorded);
+        self.imported += u64::from(facts.provenance == Provenance::Imported);
         self.counts.reused += u64::from(facts.reused);
         self.counts.batched += u64::from(facts.delivery == Delivery::Batch);
         let sent = facts.sent_at_unix_ms;
@@ -187,11 +190,7 @@ impl Side {
 
     /// Where its answers come from.
     pub fn provenance(&self) -> RunProvenance {
-        match self.counts.recorded {
-            0 => RunProvenance::Live,
-            all if all == self.counts.trials => RunProvenance::Recorded,
-            _ => RunProvenance::Mixed,
-        }
+        RunProvenance::of(self.counts.trials, self.counts.recorded, self.imported)
     }
 
     /// The most requests under way at once while it was measured.
@@ -244,7 +243,7 @@ impl Side {
 /// An exchange, as far as it can be told from another: what was asked of whom, and when. A recording
 /// is part of its answers' key, and when they were read from it says nothing.
 fn identity(exchange: &Exchange) -> u64 {
-    if exchange.provenance == Provenance::Recorded {
+    if exchange.provenance != Provenance::Live {
         return exchange.key.prefix_u64();
     }
     let sent = exchange.sent_at_unix_ms.to_le_bytes();

@@ -278,6 +278,8 @@ pub enum Service {
     },
     /// From a suite's recording, through a server inside the process.
     Replay,
+    /// Not at all: another tool asked it, and its results were imported.
+    Imported,
 }
 
 /// A provider: one file under `providers/`.
@@ -306,6 +308,11 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// Whether requests go to a server outside this process.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.service, Service::Http { .. })
+    }
+
     /// What the wire must know to speak with one of this provider's models.
     pub fn target(&self, model: &Model) -> Target {
         Target {

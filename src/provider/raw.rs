@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Wire(WireKind),
     /// A recording.
     Replay,
+    /// Another tool's results.
+    Imported,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -35,6 +37,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("gemini", Kind::Wire(WireKind::Gemini)),
     ("bedrock", Kind::Wire(WireKind::Bedrock)),
     ("replay", Kind::Replay),
+    ("imported", Kind::Imported),
 ];
 
 /// Wires that a replay provider may speak: the one that was recorded.
@@ -180,6 +183,7 @@ impl RawProvider {
         match self.kind? {
             Kind::Wire(wire) => Some(wire),
             Kind::Replay => Some(self.wire.unwrap_or(WireKind::OpenaiChat)),
+            Kind::Imported => Some(WireKind::OpenaiChat),
         }
     }
 
@@ -251,11 +255,9 @@ impl RawProvider {
 
     /// The provider; a message names what is missing.
     pub(super) fn build(self, id: &str) -> Result<Provider, &'static str> {
-        let (wire, replayed) = match self.kind {
-            None => return Err("kind"),
-            Some(Kind::Replay) => (self.wire.unwrap_or(WireKind::OpenaiChat), true),
-            Some(Kind::Wire(wire)) => (wire, false),
-        };
+        let kind = self.kind.ok_or("kind")?;
+        // What is imported is read in a form of its own; nothing is sent on this wire.
+        let wire = self.spoken().unwrap_or(WireKind::OpenaiChat);
         let key = match (self.api_key_file, self.api_key_env) {
             (Some(file), _) => KeySource::File(PathBuf::from(file)),
             (None, Some(variable)) => KeySource::Environment(variable),
@@ -275,10 +277,12 @@ impl RawProvider {
             AuthScheme::None => KeySource::None,
             _ => key,
         };
-        let service = if replayed {
-            Service::Replay
-        } else {
-            Service::Http { base_url: self.base_url.ok_or("base_url")?, auth, key, headers: self.headers }
+        let service = match kind {
+            Kind::Replay => Service::Replay,
+            Kind::Imported => Service::Imported,
+            Kind::Wire(_) => {
+                Service::Http { base_url: self.base_url.ok_or("base_url")?, auth, key, headers: self.headers }
+            }
         };
         let defaults = Limits::default();
         Ok(Provider {

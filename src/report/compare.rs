@@ -88,6 +88,9 @@ pub struct SideFacts {
     pub params: serde_json::Map<String, Value>,
     /// Where its answers come from.
     pub provenance: RunProvenance,
+    /// From which tool's results its answers were imported, if they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Counts of its trials.
     pub counts: TrialCounts,
     /// How often each example was asked at most.

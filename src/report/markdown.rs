@@ -25,6 +25,9 @@ const MOST_VARIANTS: usize = 30;
 /// Characters of a name.
 const LONGEST_NAME: usize = 80;
 
+/// Characters of the line that says from where imported answers come.
+const LONGEST_SOURCE: usize = 200;
+
 /// Characters of a sentence.
 const LONGEST_SENTENCE: usize = 700;
 
@@ -60,9 +63,11 @@ fn heading(report: &Report) -> String {
         RunProvenance::Live => "live answers",
         RunProvenance::Recorded => "recorded answers",
         RunProvenance::Mixed => "partly recorded answers",
+        RunProvenance::Imported => "imported answers",
     };
     let regraded = if report.regraded { " · graded by the suite as it stands now" } else { "" };
-    format!("### {} · run {} · {provenance}{regraded}\n\n", name(&report.suite), name(&report.run))
+    let from = report.imported().map_or(String::new(), |from| format!(" · {}", escaped(from, LONGEST_SOURCE)));
+    format!("### {} · run {} · {provenance}{from}{regraded}\n\n", name(&report.suite), name(&report.run))
 }
 
 /// A table; the first column to the left, the others as asked.
@@ -185,7 +190,7 @@ fn row(measured: &VariantMeasurements) -> Vec<String> {
 fn notes(report: &Report) -> String {
     let left_out =
         (report.left_out > 0).then(|| format!("{} trials were left out: no recording knows them", report.left_out));
-    let notes: Vec<String> = left_out.into_iter().chain(terminal::notes(report)).collect();
+    let notes: Vec<String> = report.part.iter().cloned().chain(left_out).chain(terminal::notes(report)).collect();
     let more = notes.len().saturating_sub(MOST_NOTES);
     let mut text: String =
         notes.iter().take(MOST_NOTES).map(|note| format!("- {}\n", sentence(note, LONGEST_SENTENCE))).collect();

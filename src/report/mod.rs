@@ -20,7 +20,7 @@ pub mod table;
 pub mod terminal;
 
 use crate::decide::Verdict;
-use crate::measure::{Measurements, VariantMeasurements};
+use crate::measure::{Measurements, RunProvenance, VariantMeasurements};
 use crate::variant::VariantId;
 
 /// Everything that a report may show.
@@ -36,8 +36,10 @@ pub struct Report {
     pub description: String,
     /// What the primary scorer measures: its name.
     pub primary: String,
-    /// What the recording says of itself, for recorded answers.
+    /// What the recording says of itself, for recorded answers; from where imported ones come.
     pub setting: Option<String>,
+    /// Which part of the suite's examples was asked, in words; `None`: as many as the suite has, or the first.
+    pub part: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
     /// Whether it is a stored run, which the suite grades as it stands now.
@@ -57,6 +59,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// From which tool's results the answers were imported, if they were.
+    pub fn imported(&self) -> Option<&str> {
+        self.setting.as_deref().filter(|_| self.measurements.provenance == RunProvenance::Imported)
+    }
+
     /// A variant's measurements and its place in the suite's order.
     pub fn variant(&self, id: &VariantId) -> Option<(usize, &VariantMeasurements)> {
         self.measurements.variants.iter().enumerate().find(|(_, row)| row.variant.id == *id)

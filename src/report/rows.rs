@@ -2,6 +2,7 @@
 //! comes from. CSV and Parquet write the same rows.
 
 pub mod csv;
+pub mod lines;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod trials;

@@ -4,6 +4,7 @@ mod anytime;
 mod bar;
 mod brief;
 mod cache;
+pub mod closing;
 pub mod compare;
 mod decision;
 mod notes;
@@ -21,7 +22,7 @@ use super::Report;
 use super::figure::{share, signed};
 use super::look::{Look, Tone};
 use super::table::Table;
-use crate::measure::{Latency, RunProvenance};
+use crate::measure::Latency;
 use crate::stats::Estimate;
 use crate::text;
 use crate::variant::VariantId;
@@ -80,19 +81,18 @@ fn more(report: &Report, look: Look) -> String {
 
 /// Suite, run, where the answers come from.
 fn heading(report: &Report, look: Look) -> String {
-    let source = match report.measurements.provenance {
-        RunProvenance::Live => "live answers",
-        RunProvenance::Recorded => "RECORDED answers",
-        RunProvenance::Mixed => "answers partly live, partly RECORDED",
-    };
+    let source = report.measurements.provenance.answers();
     let left_out = match report.left_out {
         0 => None,
         n => Some(format!("{n} trials left out: not recorded")),
     };
     let run = format!("run {}", report.run);
     let regraded = report.regraded.then_some("graded by the suite as it stands now");
-    let parts = [report.suite.as_str(), &run, source].into_iter().chain(left_out.as_deref()).chain(regraded);
-    look.paint_first(Tone::Unsure, "RECORDED", hung(parts, " · ", "", "  ", look.width))
+    let from = report.imported();
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(from).chain(report.part.as_deref());
+    let parts = parts.chain(left_out.as_deref()).chain(regraded);
+    let mark = if from.is_some() { "IMPORTED" } else { "RECORDED" };
+    look.paint_first(Tone::Unsure, mark, hung(parts, " · ", "", "  ", look.width))
 }
 
 /// Parts that ` · ` divides, in lines of at most `width` columns.
@@ -183,7 +183,13 @@ pub fn wrap(words: &str, first: &str, rest: &str, width: usize) -> String {
 
 /// Parts in lines of at most `width` columns. A line ends within a part only where the part has no room in a
 /// line of its own.
-fn hung<'a>(parts: impl IntoIterator<Item = &'a str>, between: &str, first: &str, rest: &str, width: usize) -> String {
+pub(crate) fn hung<'a>(
+    parts: impl IntoIterator<Item = &'a str>,
+    between: &str,
+    first: &str,
+    rest: &str,
+    width: usize,
+) -> String {
     let columns = text::columns;
     let end = columns(between.trim_end());
     let mut lines = vec![first.to_owned()];

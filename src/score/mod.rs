@@ -10,6 +10,7 @@ mod numeric;
 mod regex;
 mod set_f1;
 mod similarity;
+mod stated;
 
 use serde_json::Value;
 
@@ -25,6 +26,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("regex", "the answer matches a pattern"),
     ("similarity", "edit distance or word overlap"),
     ("command", "a process of your own that reads JSON lines and writes scores"),
+    ("stated", "the score that another tool stated of an answer that `ceiling import` read"),
 ];
 
 /// One scorer's number for one trial. There is no NaN: what could not be scored says why.
@@ -86,6 +88,7 @@ pub fn build(spec: &ScorerSpec) -> Result<Box<dyn Scorer>, ScorerError> {
         ScorerKind::Regex { pattern } => Box::new(regex::Pattern::new(pattern.as_deref())?),
         ScorerKind::Similarity { by, threshold } => Box::new(similarity::Similarity::new(*by, *threshold)),
         ScorerKind::Command { .. } => Box::new(command::Command),
+        ScorerKind::Stated { .. } => Box::new(stated::Stated),
     })
 }
 

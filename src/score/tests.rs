@@ -18,6 +18,7 @@ fn all_kinds() -> Vec<ScorerKind> {
         ScorerKind::Similarity { by: SimilarityMatch::Levenshtein, threshold: None },
         ScorerKind::Similarity { by: SimilarityMatch::TokenF1, threshold: Some(1.0) },
         ScorerKind::Command { argv: vec![] },
+        ScorerKind::Stated { metric: None },
     ]
 }
 
@@ -71,7 +72,7 @@ proptest! {
 
 #[test]
 fn every_kind_of_the_list_scores() {
-    assert_eq!(KINDS.len(), 8);
+    assert_eq!(KINDS.len(), 9);
     for kind in all_kinds() {
         let text = if matches!(kind, ScorerKind::Numeric { .. }) { "1" } else { "a" };
         let reply = json!({"score": 1});

@@ -335,10 +335,10 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         attempts: serde_json::from_str(&attempts).map_err(|error| unreadable(10, error))?,
         sent_at_unix_ms: row.get(11)?,
         in_flight: row.get(12)?,
-        provenance: if row.get_ref(13)?.as_str().is_ok_and(|word| word == "recorded") {
-            Provenance::Recorded
-        } else {
-            Provenance::Live
+        provenance: match row.get_ref(13)?.as_str() {
+            Ok("recorded") => Provenance::Recorded,
+            Ok("imported") => Provenance::Imported,
+            _ => Provenance::Live,
         },
         delivery: if row.get_ref(14)?.as_str().is_ok_and(|word| word == Delivery::Batch.as_str()) {
             Delivery::Batch

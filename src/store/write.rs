@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc;
 
-use super::{Store, StoreError};
+use super::{NewRun, RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
-use crate::trial::{Exchange, Provenance, Received, TrialRecord};
+use crate::trial::{Exchange, Received, TrialRecord};
 
 /// Finished trials that may wait for the disk before the run waits too.
 const QUEUE: usize = 1024;
@@ -85,6 +85,40 @@ impl Writer {
     }
 }
 
+impl Store {
+    /// The newest run of a plan, if there is one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn run_of_plan(&self, plan: &Digest) -> Result<Option<RunRow>, StoreError> {
+        let sql = "SELECT name FROM run WHERE plan_digest = ?1 ORDER BY id DESC LIMIT 1";
+        let name: Option<String> = self
+            .connection
+            .query_row(sql, [plan.as_bytes().as_slice()], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.sqlite(error))?;
+        name.map(|name| self.run(&name)).transpose()
+    }
+
+    /// A finished run of trials that `fill` gives one by one: all of it, or nothing.
+    ///
+    /// # Errors
+    /// What SQLite or `fill` says.
+    pub fn import<E: From<StoreError>>(
+        &self,
+        new: &NewRun<'_>,
+        fill: impl FnOnce(&mut dyn FnMut(&Write) -> Result<(), StoreError>) -> Result<(), E>,
+    ) -> Result<RunRow, E> {
+        let wrap = |error| E::from(self.sqlite(error));
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
+        let run = self.insert_run(new)?;
+        fill(&mut |write| write_trial(&self.connection, run.id, write).map_err(|error| self.sqlite(error)))?;
+        self.set_state(run.id, RunState::Finished, Some(new.now_ms))?;
+        transaction.commit().map_err(wrap)?;
+        Ok(self.run(&run.name)?)
+    }
+}
+
 fn write_all(
     mut connection: Connection,
     run: i64,
@@ -147,10 +181,6 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
         Received::Broken { failure, body } => (failure.status, false, body, serde_json::to_string(failure).ok()),
     };
     let event_ms: Vec<u8> = exchange.timing.event_ms.iter().flat_map(|ms| ms.to_le_bytes()).collect();
-    let provenance = match exchange.provenance {
-        Provenance::Live => "live",
-        Provenance::Recorded => "recorded",
-    };
     connection
         .prepare_cached(
             "INSERT INTO exchange (key, request_digest, endpoint, request_body, status, streamed, body, failure,
@@ -172,7 +202,7 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
             serde_json::to_string(&exchange.attempts).unwrap_or_default(),
             exchange.sent_at_unix_ms,
             exchange.in_flight,
-            provenance,
+            exchange.provenance.as_str(),
             reusable,
             exchange.delivery.as_str()
         ])?;

@@ -114,6 +114,7 @@ pub(super) fn build(
         folder: folder.to_owned(),
         incumbent,
         examples: sources.examples,
+        failures_of: options.failures_of.clone(),
         pool: sources.pool,
         dev: sources.dev,
         documents: sources.documents,
@@ -122,6 +123,7 @@ pub(super) fn build(
         output_name: raw.output.name.unwrap_or_else(|| "answer".to_owned()),
         parse: raw.output.parse,
         score_invalid: raw.output.score_invalid,
+        stated_validity: raw.output.stated_validity,
         scorers,
         labels,
         prompts,
@@ -326,7 +328,9 @@ impl Sources {
         let examples = ExampleSource::new(ExampleFiles {
             sample: data.sample.clone(),
             only: options.examples.clone(),
+            tags: options.tags.clone(),
             limit: options.limit,
+            shard: options.shard,
             ..examples
         });
         let documents =

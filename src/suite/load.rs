@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::examples::RowFault;
+use super::examples::{RowFault, Shard};
 use super::raw::{FAMILY, RawSuite};
 use super::{Suite, build};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -32,6 +32,12 @@ pub struct LoadOptions {
     /// Texts of suite.toml, schema and prompts in place of the files, by their paths as written: the
     /// suite as it was. The data are those of the folder.
     pub frozen: Option<BTreeMap<String, String>>,
+    /// Only examples with all of these tags.
+    pub tags: Vec<(String, String)>,
+    /// Only this part of the examples.
+    pub shard: Option<Shard>,
+    /// The run whose failures the examples are, where they were chosen so.
+    pub failures_of: Option<String>,
 }
 
 /// A suite that can run, and what was found that does not stop it.

@@ -178,6 +178,11 @@ pub enum ScorerKind {
         /// Program and arguments, started in the suite's folder.
         argv: Vec<String>,
     },
+    /// The score that another tool stated of an imported answer.
+    Stated {
+        /// The tool's name of the score; `None` is the scorer's own name.
+        metric: Option<String>,
+    },
 }
 
 /// One scorer of a suite.
@@ -327,6 +332,8 @@ pub struct Suite {
     pub incumbent: Option<VariantId>,
     /// The test examples.
     pub examples: examples::ExampleSource,
+    /// The run whose failures the examples are, where they were chosen so: no sample of the task any more.
+    pub failures_of: Option<String>,
     /// What few-shot may draw from.
     pub pool: Option<examples::ExampleSource>,
     /// For prompt work and for choosing among variants, never for the figures.
@@ -343,6 +350,8 @@ pub struct Suite {
     pub parse: ParseMode,
     /// Whether answers that break the schema are scored all the same.
     pub score_invalid: bool,
+    /// Whether validity is what another tool states of its imported answers.
+    pub stated_validity: bool,
     /// The scorers, the primary one first.
     pub scorers: Vec<ScorerSpec>,
     /// The classes of the primary scorer's value, in schema order; empty when it has no enum.

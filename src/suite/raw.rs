@@ -88,6 +88,7 @@ pub(super) struct RawOutput {
     pub(super) parse: ParseMode,
     pub(super) name: Option<String>,
     pub(super) score_invalid: bool,
+    pub(super) stated_validity: bool,
 }
 
 impl RawSuite {
@@ -260,6 +261,7 @@ fn read_output(section: Section<'_>) -> RawOutput {
         parse: section.choice("parse", PARSE_MODES).map(Spanned::into_inner).unwrap_or_default(),
         name: name.map(Spanned::into_inner),
         score_invalid: section.flag("score_invalid").unwrap_or(false),
+        stated_validity: section.flag("stated_validity").unwrap_or(false),
     };
     section.finish();
     output
@@ -292,3 +294,6 @@ pub(crate) fn read_economics(section: Section<'_>) -> Economics {
     section.finish();
     economics
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub mod embeddings;
 pub mod event_stream;
 pub mod fit;
 pub mod gemini;
+pub mod imported;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod sse;

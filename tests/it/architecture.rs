@@ -26,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["stats", "LAYER1", "LAYER2", "prompt"]),
     ("init", &["LAYER1", "LAYER2", "prompt"]),
     ("probe", &["LAYER1", "LAYER2", "wire"]),
+    ("import", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),
     ("measure", &["stats", "LAYER1", "LAYER2", "score", "wire"]),
     // Layer 4.
@@ -42,7 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 const LAYER1: &[&str] = &["units", "digest", "text", "diagnostic", "document"];
 const LAYER2: &[&str] = &["exchange", "provider", "variant", "suite", "trial"];
-const LAYER3: &[&str] = &["wire", "prompt", "plan", "score", "measure"];
+const LAYER3: &[&str] = &["wire", "prompt", "plan", "score", "measure", "import"];
 
 /// Layer 6.
 const TOP: &[&str] = &["cli", "error", "lib", "main"];

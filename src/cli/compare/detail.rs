@@ -80,11 +80,25 @@ impl Comparing<'_> {
             let silent = if both[0].times(Clock::Whole).is_empty() { "A" } else { "B" };
             format!("{silent} has no fresh times: its answers came from the store or by batch (--fresh asks again)")
         } else if provenance.contains(&RunProvenance::Mixed) || provenance[0] != provenance[1] {
-            "one side is recorded, the other live".to_owned()
+            let word = |place: usize| match provenance[place] {
+                RunProvenance::Live => "live",
+                RunProvenance::Recorded => "recorded",
+                RunProvenance::Mixed => "partly recorded",
+                RunProvenance::Imported => "imported",
+            };
+            match (word(0), word(1)) {
+                ("live", "recorded") | ("recorded", "live") => "one side is recorded, the other live".to_owned(),
+                (a, b) => format!("one side is {a}, the other {b}"),
+            }
         } else if !(self.sides.times_comparable(&self.sides.all[0])?
             && self.sides.times_comparable(&self.sides.all[1])?)
         {
-            "the recording does not declare its times comparable".to_owned()
+            match provenance[0] {
+                RunProvenance::Imported => {
+                    "the times are another tool's, and were not declared comparable when they were imported".to_owned()
+                }
+                _ => "the recording does not declare its times comparable".to_owned(),
+            }
         } else {
             return Ok(None);
         };
@@ -159,6 +173,7 @@ fn differences([a, b]: &[SideFacts; 2], sameness: Sameness) -> Vec<Difference> {
         RunProvenance::Live => "live".to_owned(),
         RunProvenance::Recorded => "recorded".to_owned(),
         RunProvenance::Mixed => "partly live, partly recorded".to_owned(),
+        RunProvenance::Imported => side.source.clone().unwrap_or_else(|| "imported".to_owned()),
     });
     compare("sent", &|side| match (side.counts.batched, side.counts.trials) {
         (0, _) => "one by one".to_owned(),

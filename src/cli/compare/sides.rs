@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::names::SideName;
-use crate::cli::{measuring, show};
+use crate::cli::{imported, measuring, show};
 use crate::error::Error;
 use crate::measure::RunProvenance;
 use crate::measure::grade::{EndpointFacts, Grader};
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Graded {
     pub(in crate::cli) grader: Grader,
     /// How often its examples were asked at most.
     repeats: u32,
-    /// Whether the suite's recording declares its times comparable.
+    /// Whether the suite's recording, or who imported the run, declares its times comparable.
     recording_comparable: bool,
 }
 
@@ -42,10 +42,11 @@ impl Graded {
         let asked = options["repeats"].as_u64().and_then(|repeats| u32::try_from(repeats).ok());
         // A recording that is gone declares nothing.
         let header = suite.recording.as_ref().and_then(|path| replay::header(path).ok());
+        let declared = header.is_some_and(|header| header.latency == LatencyClaim::Comparable);
         Ok(Self {
             run: run.clone(),
             repeats: asked.unwrap_or(1).max(suite.repeats),
-            recording_comparable: header.is_some_and(|header| header.latency == LatencyClaim::Comparable),
+            recording_comparable: imported::times_are_comparable(run).unwrap_or(declared),
             suite,
             grader,
         })
@@ -139,7 +140,8 @@ impl Sides {
     pub(in crate::cli) fn facts(&self, side: &ReadSide) -> Result<SideFacts, Error> {
         let graded = self.graded(side)?;
         let (suite, variant) = (&graded.suite, self.variant(side)?);
-        let sent = side.side.sent_unix_ms();
+        // An import whose file states no time has none.
+        let sent = side.side.sent_unix_ms().filter(|(first, _)| *first != 0);
         let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         Ok(SideFacts {
             name: self.short_name(side),
@@ -155,6 +157,7 @@ impl Sides {
             settings: steps::settings(variant),
             params: variant.params.clone(),
             provenance: side.side.provenance(),
+            source: imported::setting(&graded.run),
             counts: side.side.counts(),
             repeats: graded.repeats,
             first_day: sent.and_then(|(first, _)| day(first)),

@@ -81,8 +81,13 @@ pub(super) fn warnings(sides: &Sides, facts: &[SideFacts], comparisons: &[Compar
 fn same_answers(facts: &[SideFacts], comparisons: &[Compared]) -> Option<String> {
     let shared = comparisons.iter().filter(|compared| compared.sameness.same_answers > 0);
     let first = shared.clone().next()?;
-    let recorded = facts.get(first.b).is_some_and(|side| side.provenance == RunProvenance::Recorded);
-    let where_from = if recorded { "recorded" } else { "stored" };
+    let provenance = facts.get(first.b).map(|side| side.provenance);
+    let recorded = matches!(provenance, Some(RunProvenance::Recorded | RunProvenance::Imported));
+    let where_from = match provenance {
+        Some(RunProvenance::Recorded) => "recorded",
+        Some(RunProvenance::Imported) => "imported",
+        _ => "stored",
+    };
     let what = match comparisons {
         [one] => format!(
             "{} of {} examples have one and the same {where_from} answer on both sides",

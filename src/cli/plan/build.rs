@@ -18,7 +18,6 @@ use crate::plan::time::{Asked, ProviderLimits, together, wall};
 use crate::plan::tokens::{BYTES_PER_TOKEN, MeasuredTokens};
 use crate::plan::variant::Facts;
 use crate::plan::{Order, default_order};
-use crate::provider::Service;
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
 use crate::suite::Suite;
@@ -157,7 +156,7 @@ fn time(providers: &Providers, suite: &Suite, asked: &BTreeMap<String, Vec<(usiz
     }
     let least = suite.variants.iter().filter_map(|variant| {
         let (provider, model) = providers.endpoint(&variant.endpoint)?;
-        let live = provider.service != Service::Replay;
+        let live = provider.is_remote();
         live.then(|| model.concurrency.unwrap_or(provider.limits.concurrency))
     });
     let by_variant = least.min().is_some_and(|least| default_order(least) == Order::ByVariant);

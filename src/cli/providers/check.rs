@@ -99,7 +99,7 @@ pub(super) fn check(args: &CheckArgs, printer: Printer) -> Result<Exit, Error> {
 /// Whether a provider is asked without being named: its key is set, or it is a server of one's own.
 fn is_ready(provider: &Provider) -> bool {
     match &provider.service {
-        Service::Replay => false,
+        Service::Replay | Service::Imported => false,
         Service::Http { base_url, .. } => {
             let key = key(provider);
             probe::placeholder(base_url).is_none() && (key.is_set == Some(true) || key.name.is_none())

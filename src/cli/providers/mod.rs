@@ -71,6 +71,7 @@ fn today() -> String {
 fn kind(provider: &Provider) -> &'static str {
     match (&provider.service, provider.wire) {
         (Service::Replay, _) => "replay",
+        (Service::Imported, _) => "imported",
         (_, WireKind::OpenaiChat) => "openai-chat",
         (_, WireKind::OpenaiResponses) => "openai-responses",
         (_, WireKind::Anthropic) => "anthropic",
@@ -89,9 +90,9 @@ struct Key {
 fn key(provider: &Provider) -> Key {
     let source = match &provider.service {
         Service::Http { key, .. } => key,
-        Service::Replay => &KeySource::None,
+        Service::Replay | Service::Imported => &KeySource::None,
     };
-    let is_set = |name: &str| super::run::environment(name).is_some_and(|key| !key.trim().is_empty());
+    let is_set = |name: &str| super::keys::environment(name).is_some_and(|key| !key.trim().is_empty());
     match source {
         KeySource::None => Key { source: "none", name: None, is_set: None },
         KeySource::Aws => {
@@ -112,6 +113,6 @@ fn key(provider: &Provider) -> Key {
 fn address(provider: &Provider) -> Option<&str> {
     match &provider.service {
         Service::Http { base_url, .. } => Some(base_url),
-        Service::Replay => None,
+        Service::Replay | Service::Imported => None,
     }
 }

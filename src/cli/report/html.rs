@@ -109,6 +109,7 @@ fn view(
     let source = match exchange.provenance {
         Provenance::Live => "measured",
         Provenance::Recorded => "recorded",
+        Provenance::Imported => "as stated by the other tool",
     };
     let stored = if trial.reused && exchange.provenance == Provenance::Live { ", from the store" } else { "" };
     let batch = exchange.delivery == Delivery::Batch;

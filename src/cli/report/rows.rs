@@ -11,6 +11,7 @@ use crate::cli::measuring;
 use crate::cli::output::Output;
 use crate::error::Error;
 use crate::report::rows::csv::CsvRows;
+use crate::report::rows::lines::{NemoLines, PlainLines};
 use crate::report::rows::{Column, RowSink, TrialRow, VariantRow, trial_columns, variant_columns};
 use crate::store::{StoreError, StoredTrial};
 
@@ -28,6 +29,10 @@ pub enum Rows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowFormat {
     Csv,
+    /// Our own lines of JSON.
+    Plain,
+    /// NeMo Evaluator's lines.
+    Nemo,
     #[cfg(feature = "parquet")]
     Parquet,
 }
@@ -61,15 +66,14 @@ impl From<io::Error> for Stop {
 /// Writes the rows and says how many they are.
 pub(super) fn write(
     reporting: &Reporting<'_>,
-    rows: Rows,
+    (rows, variant): (Rows, Option<&str>),
     format: RowFormat,
     mut output: Output,
 ) -> Result<u64, Error> {
     let written = match rows {
-        Rows::Trials => {
-            let columns = trial_columns(reporting.measured.grader.scorer_ids());
-            sink(format, &mut output, columns).map_err(Stop::from).and_then(|sink| trials(reporting, sink))
-        }
+        Rows::Trials => trial_sink(reporting, format, &mut output)
+            .map_err(Stop::from)
+            .and_then(|sink| trials(reporting, variant, sink)),
         Rows::Variants => sink(format, &mut output, variant_columns()).map_err(Stop::from).and_then(|mut sink| {
             let mut count = 0;
             for measured in &reporting.measured.measurements.variants {
@@ -91,6 +95,29 @@ pub(super) fn write(
     }
 }
 
+/// What writes trials.
+fn trial_sink<'o>(
+    reporting: &Reporting<'_>,
+    format: RowFormat,
+    output: &'o mut Output,
+) -> io::Result<Box<dyn RowSink<TrialRow> + 'o>> {
+    let scorers = || reporting.measured.grader.scorer_ids();
+    Ok(match format {
+        RowFormat::Plain => Box::new(PlainLines::new(output, scorers(), source(reporting))),
+        RowFormat::Nemo => Box::new(NemoLines::new(output)),
+        RowFormat::Csv => sink(format, output, trial_columns(scorers()))?,
+        #[cfg(feature = "parquet")]
+        RowFormat::Parquet => sink(format, output, trial_columns(scorers()))?,
+    })
+}
+
+/// From where lines come, for whoever imports them.
+fn source(reporting: &Reporting<'_>) -> String {
+    let report = &reporting.report;
+    let answers = report.imported().unwrap_or(report.measurements.provenance.answers());
+    format!("ceiling run {} ({answers})", report.run)
+}
+
 /// What writes rows of these columns.
 fn sink<'o, R: 'o>(
     format: RowFormat,
@@ -98,7 +125,8 @@ fn sink<'o, R: 'o>(
     columns: Vec<Column<R>>,
 ) -> io::Result<Box<dyn RowSink<R> + 'o>> {
     Ok(match format {
-        RowFormat::Csv => Box::new(CsvRows::new(output, columns)?),
+        // Lines have no columns; who asks for rows of variants was told so.
+        RowFormat::Csv | RowFormat::Plain | RowFormat::Nemo => Box::new(CsvRows::new(output, columns)?),
         #[cfg(feature = "parquet")]
         RowFormat::Parquet => Box::new(crate::report::rows::parquet::ParquetRows::new(output, columns)?),
     })
@@ -109,7 +137,11 @@ fn names(reporting: &Reporting<'_>) -> (Arc<str>, Arc<str>) {
 }
 
 /// The trials that the figures rest on, variant by variant in the order of their examples' ids.
-fn trials(reporting: &Reporting<'_>, mut sink: Box<dyn RowSink<TrialRow> + '_>) -> Result<u64, Stop> {
+fn trials(
+    reporting: &Reporting<'_>,
+    only: Option<&str>,
+    mut sink: Box<dyn RowSink<TrialRow> + '_>,
+) -> Result<u64, Stop> {
     let (store, measured) = (reporting.store, reporting.measured);
     let (suite, grader) = (&measured.suite, &measured.grader);
     let early = EarlyRun::of(store, measured.run.id, (suite, grader), measured.measurements.latency_comparable)?;
@@ -122,6 +154,9 @@ fn trials(reporting: &Reporting<'_>, mut sink: Box<dyn RowSink<TrialRow> + '_>) 
     let mut count = 0;
     store.each_trial(measured.run.id, None, |trial| -> Result<(), Stop> {
         let Some(&place) = places.get(trial.variant.as_str()) else { return Ok(()) };
+        if only.is_some_and(|only| only != trial.variant) {
+            return Ok(());
+        }
         if early.as_ref().is_some_and(|early| early.place(place, &trial.example_digest).is_none()) {
             return Ok(());
         }

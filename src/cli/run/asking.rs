@@ -9,6 +9,7 @@ use crate::cli::args::{SelectionArgs, StoreArgs};
 use crate::cli::assemble;
 use crate::cli::exit::Exit;
 use crate::cli::interrupts::Interrupts;
+use crate::cli::part::{Part, PartArgs};
 use crate::cli::printer::Printer;
 use crate::cli::retrieval::Retrieval;
 use crate::diagnostic::Diagnostics;
@@ -50,6 +51,7 @@ impl RunArgs {
         Self {
             suites: vec![suite.to_owned()],
             selection,
+            part: PartArgs { only_failed: None, shard: None },
             store,
             fresh: false,
             recorded_only: false,
@@ -83,7 +85,7 @@ pub(in crate::cli) fn ask(
     printer: Printer,
     interrupts: &Interrupts,
 ) -> Result<Answered, Error> {
-    let missing = crate::suite::check::missing_keys(suite, providers, &super::environment);
+    let missing = crate::suite::check::missing_keys(suite, providers, &crate::cli::keys::environment);
     if !missing.is_empty() {
         let mut faults = Diagnostics::new();
         missing.into_iter().for_each(|fault| faults.push(fault));
@@ -98,6 +100,7 @@ pub(in crate::cli) fn ask(
         let assembly = assemble::assemble(suite, providers, args.pace, args.concurrency, &retrieval).await?;
         let prepared = Prepared {
             args,
+            part: &Part::default(),
             suite,
             assembly: &assembly,
             grader: &grader,

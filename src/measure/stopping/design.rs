@@ -81,7 +81,8 @@ impl Design {
 /// Whether a scorer may give more than right and wrong.
 pub fn is_graded(kind: &ScorerKind) -> bool {
     match kind {
-        ScorerKind::FieldF1 { .. } | ScorerKind::SetF1 { .. } | ScorerKind::Command { .. } => true,
+        ScorerKind::FieldF1 { .. } | ScorerKind::SetF1 { .. } => true,
+        ScorerKind::Command { .. } | ScorerKind::Stated { .. } => true,
         ScorerKind::Similarity { threshold, .. } => threshold.is_none(),
         ScorerKind::Exact { .. }
         | ScorerKind::Numeric { .. }

@@ -31,6 +31,14 @@ pub(in crate::report) fn heading(comparison: &Comparison) -> String {
         {
             "RECORDED answers"
         }
+        all if all == comparison.sides.len()
+            && comparison.sides.iter().all(|side| side.provenance == RunProvenance::Imported) =>
+        {
+            "IMPORTED answers"
+        }
+        _ if comparison.sides.iter().any(|side| side.provenance == RunProvenance::Imported) => {
+            "answers partly IMPORTED from another tool"
+        }
         _ => "answers partly live, partly RECORDED",
     };
     let run = one_run(comparison).map_or(String::new(), |run| format!("run {run} · "));
@@ -70,6 +78,7 @@ pub(in crate::report) fn who(side: &SideFacts, of_run: bool) -> String {
         parts.push(format!("{} repeats", side.repeats));
     }
     parts.push(days(side));
+    parts.extend(side.source.as_deref().map(|source| text::one_line(source, 200)));
     parts.join(" · ")
 }
 
@@ -78,6 +87,7 @@ pub(in crate::report) fn days(side: &SideFacts) -> String {
     match (&side.first_day, &side.last_day) {
         (Some(first), Some(last)) if first != last => format!("asked {first} to {last}"),
         (Some(first), _) => format!("asked {first}"),
+        _ if side.source.is_some() => "days not stated".to_owned(),
         _ => "never asked".to_owned(),
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn heading(report: &Report) -> Markup {
         RunProvenance::Live => ("live answers", "good"),
         RunProvenance::Recorded => ("RECORDED answers", "unsure"),
         RunProvenance::Mixed => ("partly RECORDED answers", "unsure"),
+        RunProvenance::Imported => ("IMPORTED answers", "unsure"),
     };
     let began =
         jiff::Timestamp::from_millisecond(report.began_unix_ms).map_or_else(|_| String::new(), |at| format!("{at:.0}"));
@@ -24,8 +25,11 @@ pub(super) fn heading(report: &Report) -> Markup {
         h1 { (report.suite) " " span.badge.(class) { (badge) } }
         @if !report.description.is_empty() { p { (crate::text::one_line(&report.description, 1000)) } }
         p.soft.small {
-            "run " code { (report.run) } " · " (measurements.clusters.len()) " examples · "
+            "run " code { (report.run) } " · "
+            @if let Some(from) = report.imported() { (from) " · " }
+            (measurements.clusters.len()) " examples · "
             (measurements.variants.len()) " variants · began " (began)
+            @if let Some(part) = &report.part { " · " (part) }
             @if report.left_out > 0 { " · " (report.left_out) " trials left out: not recorded" }
         }
     }

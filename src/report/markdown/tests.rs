@@ -23,6 +23,7 @@ fn report(suite: &str, variants: Vec<VariantMeasurements>) -> Report {
         description: String::new(),
         primary: "label".to_owned(),
         setting: None,
+        part: None,
         left_out: 0,
         regraded: false,
         gone: Vec::new(),

@@ -86,12 +86,7 @@ fn who() -> Vec<Column<TrialRow>> {
         text("cluster", |row: &TrialRow| row.example.cluster.as_deref().map(Cow::Borrowed)),
         text("tags", |row: &TrialRow| json(&row.example.tags)),
         integer("repeat", |row: &TrialRow| Some(row.repeat.into())),
-        text("provenance", |row: &TrialRow| {
-            borrowed(match row.exchange.provenance {
-                Provenance::Live => "live",
-                Provenance::Recorded => "recorded",
-            })
-        }),
+        text("provenance", |row: &TrialRow| borrowed(row.exchange.provenance.as_str())),
         text("delivery", |row: &TrialRow| borrowed(row.exchange.delivery.as_str())),
         flag("reused", |row: &TrialRow| Some(row.reused)),
     ]
@@ -122,7 +117,12 @@ fn figures() -> Vec<Column<TrialRow>> {
     let tokens = |name: &'static str, get: fn(&Usage) -> Option<u64>| {
         integer(name, move |row: &TrialRow| get(&row.graded.usage).and_then(count))
     };
-    let total = |row: &TrialRow| (row.exchange.delivery == Delivery::Direct).then_some(row.exchange.timing.total_ms);
+    let total = |row: &TrialRow| match row.exchange.provenance {
+        Provenance::Imported => row.graded.total_ms,
+        Provenance::Live | Provenance::Recorded => {
+            (row.exchange.delivery == Delivery::Direct).then_some(row.exchange.timing.total_ms)
+        }
+    };
     vec![
         number("ttft_ms", |row: &TrialRow| row.graded.ttft_ms),
         number("total_ms", total),

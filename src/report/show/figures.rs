@@ -28,7 +28,11 @@ impl ShownTrial<'_> {
         if exchange.delivery == Delivery::Batch {
             return format!("not measured: came in a batch of {} requests{stored}", exchange.in_flight);
         }
-        let total = exchange.timing.total_ms;
+        let total = match exchange.provenance {
+            Provenance::Imported => self.graded.total_ms,
+            Provenance::Live | Provenance::Recorded => Some(exchange.timing.total_ms),
+        };
+        let Some(total) = total else { return "not stated".to_owned() };
         let mut parts: Vec<String> = Vec::new();
         parts.extend(self.graded.ttft_ms.map(|first| format!("{} to the first token", milliseconds(first))));
         parts.push(format!("{} in all", milliseconds(total)));
@@ -36,10 +40,11 @@ impl ShownTrial<'_> {
         let source = match exchange.provenance {
             Provenance::Live => "measured",
             Provenance::Recorded => "recorded",
+            Provenance::Imported => "as stated by the other tool",
         };
         // What was under way while a recording was read says nothing of its times.
         let load = match (exchange.provenance, exchange.in_flight) {
-            (Provenance::Recorded, _) | (_, 0 | 1) => String::new(),
+            (Provenance::Recorded | Provenance::Imported, _) | (_, 0 | 1) => String::new(),
             (Provenance::Live, more) => format!(", {more} requests under way"),
         };
         format!("{} ({source}{stored}{load})", parts.join(", "))

@@ -98,8 +98,13 @@ fn accuracy(report: &Report) -> String {
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
     let interval = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
+    // By what another tool's scores count an answer's shape is its own affair.
+    let breaks = match measurements.provenance {
+        RunProvenance::Imported => "",
+        _ => "; an answer that breaks the schema scores 0",
+    };
     format!(
-        "accuracy is the mean of `{}`, with its {} {interval}{clustered}; an answer that breaks the schema scores 0",
+        "accuracy is the mean of `{}`, with its {} {interval}{clustered}{breaks}",
         report.primary,
         level(measurements.variants.first().map(|measured| measured.accuracy.level))
     )
@@ -110,8 +115,8 @@ fn times(report: &Report, full: bool) -> Option<String> {
     let measurements = &report.measurements;
     let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
     let setting = report.setting.as_deref().filter(|_| full).map_or(String::new(), |setting| format!(": {setting}"));
-    (measurements.provenance != RunProvenance::Live)
-        .then(|| format!("times are those of the recording{comparable}{setting}"))
+    let whose = measurements.provenance.whose_times();
+    (measurements.provenance != RunProvenance::Live).then(|| format!("times are those {whose}{comparable}{setting}"))
 }
 
 /// Failures, what is missing, what has no score, and on what the cost rests.

@@ -199,7 +199,7 @@ impl Builder<'_> {
                 faults.warn("suite/no-recording", span, message);
             }
             Service::Http { .. } => self.warn_hosted(provider, span, faults),
-            Service::Replay => {}
+            Service::Replay | Service::Imported => {}
         }
         Some(endpoint)
     }
@@ -238,6 +238,7 @@ impl Builder<'_> {
                 (Service::Replay, _) => {
                     Some(format!("`{}` answers from a recording, which has no vectors", provider.id))
                 }
+                (Service::Imported, _) => Some(format!("`{}` was asked by another tool", provider.id)),
                 (Service::Http { .. }, WireKind::OpenaiChat | WireKind::OpenaiResponses) => None,
                 (Service::Http { .. }, _) => Some(format!(
                     "`{}` has no address for vectors that this version speaks: its kind is not openai-chat",

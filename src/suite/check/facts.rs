@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::provider::load::Providers;
-use crate::provider::{Dialect, Model, Provider, Service, WireKind};
+use crate::provider::{Dialect, Model, Provider, WireKind};
 use crate::suite::{Suite, load};
 use crate::variant::{Structured, Variant};
 
@@ -66,7 +66,7 @@ pub fn model_facts(suite: &Suite, providers: &Providers, today: Date, prefix: Pr
     let mut found: Vec<(Finding, Vec<usize>)> = Vec::new();
     for (index, variant) in suite.variants.iter().enumerate() {
         let Some((provider, model)) = providers.endpoint(&variant.endpoint) else { continue };
-        if provider.service == Service::Replay {
+        if !provider.is_remote() {
             continue;
         }
         let asked = Asked { variant, provider, model };

@@ -22,6 +22,7 @@ const KINDS: &[(&str, &str)] = &[
     ("regex", "regex"),
     ("similarity", "similarity"),
     ("command", "command"),
+    ("stated", "stated"),
     ("judge", "judge"),
 ];
 
@@ -92,6 +93,7 @@ fn read_kind(section: &Section<'_>, kind: &Spanned<&str>) -> Option<ScorerKind> 
             section.required("command", (!argv.is_empty()).then_some(()))?;
             ScorerKind::Command { argv }
         }
+        "stated" => ScorerKind::Stated { metric: section.text("metric").map(Spanned::into_inner) },
         later => {
             let message = format!("scorers of kind `{later}` are not supported yet");
             section.report(section.error("suite/not-yet", kind.span(), message));

@@ -37,6 +37,7 @@ pub(super) fn chart(report: &Report) -> Markup {
         "Each row: how the times spread (the slowest half percent in the last bar), the median (●), and p95 with its interval (|). "
         @match (measurements.provenance, measurements.latency_comparable) {
             (RunProvenance::Live, _) => "Measured in this run, under its own load.",
+            (RunProvenance::Imported, _) => "The times are those that the other tool states.",
             (_, true) => "The times are those of the recording, which declares them comparable.",
             (_, false) => "The times are those of the recording, and not comparable between variants.",
         }

@@ -70,6 +70,7 @@ fn report(names: &[&str]) -> Report {
         setting: Some(
             "SmolLM2-135M on a llama.cpp server, 1 thread, 1 slot, on a machine shared with other work".into(),
         ),
+        part: None,
         left_out: 0,
         regraded: false,
         gone: Vec::new(),
