@@ -44,6 +44,9 @@ pub struct Document<'a> {
     family: &'static Family,
     root: Spanned<DeTable<'a>>,
     faults: RefCell<Diagnostics>,
+    /// The keys that readers know, by table: what the JSON Schemas must have.
+    #[cfg(test)]
+    known: RefCell<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>>,
 }
 
 impl<'a> Document<'a> {
@@ -63,7 +66,14 @@ impl<'a> Document<'a> {
         });
         let mut found = Diagnostics::new();
         found.extend(faults);
-        Self { source, family, root, faults: RefCell::new(found) }
+        Self {
+            source,
+            family,
+            root,
+            faults: RefCell::new(found),
+            #[cfg(test)]
+            known: RefCell::default(),
+        }
     }
 
     /// The whole file as a section.
@@ -433,6 +443,8 @@ impl<'d> Section<'d> {
     /// Reports every key that was never asked for.
     pub fn finish(self) {
         let asked = self.asked.borrow();
+        #[cfg(test)]
+        self.document.known.borrow_mut().entry(self.title.clone()).or_default().extend(asked.iter().cloned());
         let mut unknown: Vec<_> =
             self.table.iter().map(|(key, _)| key).filter(|key| !asked.iter().any(|a| a == key.get_ref())).collect();
         unknown.sort_by_key(|key| key.span().start);
@@ -451,4 +463,4 @@ fn with_article(kind: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -80,7 +80,11 @@ impl Error {
             | Self::Calc(_) => Exit::WrongInput,
             Self::Transport(TransportError::Header(_)) => Exit::WrongInput,
             Self::Store(
-                StoreError::Missing(_) | StoreError::NoRun(_) | StoreError::Foreign(_) | StoreError::Newer { .. },
+                StoreError::Missing(_)
+                | StoreError::NoRun(_)
+                | StoreError::Foreign(_)
+                | StoreError::Newer { .. }
+                | StoreError::Disagree { .. },
             ) => Exit::WrongInput,
             Self::Run(RunError::Input(_)) | Self::Embed(EmbedError::Run(RunError::Input(_))) | Self::Assist(_) => {
                 Exit::WrongInput
@@ -104,6 +108,10 @@ impl Error {
             Self::Store(StoreError::Newer { .. }) => {
                 Some("use the version of ceiling that wrote it, or another --store".into())
             }
+            Self::Store(StoreError::Disagree { .. }) => Some(
+                "nothing was joined: name the stores of one split, and another --store if it has this run already"
+                    .into(),
+            ),
             Self::Store(StoreError::Foreign(_)) => Some("name another file with --store".into()),
             Self::Run(RunError::Store(_)) => {
                 Some("what was shown as done is kept; run the same command again to go on".into())

@@ -16,6 +16,7 @@
 //! | [`units`], [`digest`], [`text`], [`diagnostic`], [`document`] | exact money, digests, untrusted text, faults with their place, TOML files as written |
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
+//! | [`init`] | labelled data to the files of a suite |
 //! | [`import`] | other tools' results, read row by row |
 //! | [`probe`] | what a provider can do: a few requests as data, and what their answers show |
 //! | [`decide`], [`calc`], [`report`] | the ladder's verdict; the statistics by name, as a calculator; what people and machines read |
@@ -34,7 +35,9 @@ pub mod digest;
 pub mod document;
 pub mod error;
 pub mod exchange;
+pub mod gate;
 pub mod import;
+pub mod init;
 pub mod measure;
 pub mod plan;
 pub mod probe;

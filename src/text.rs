@@ -1,5 +1,7 @@
 //! Untrusted text made safe to show: whatever a model or a server says is data.
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 /// The text on one line, without control, escape and bidirectional-override characters, at most
 /// `limit` characters long. Line breaks and tabs become a space.
 pub fn one_line(text: &str, limit: usize) -> String {
@@ -28,10 +30,30 @@ pub fn printable(text: &str) -> String {
     text.chars().filter(|&character| character == '\n' || character == '\t' || !is_unsafe(character)).collect()
 }
 
-/// Control characters, and the bidirectional controls that can make text read as something else.
+/// Control characters, the bidirectional controls that can make text read as something else, and what cannot be
+/// seen at all. Joiners stay: scripts are written with them.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// Columns that the text takes in a terminal: two for a wide character, none for a joiner or an accent of its own.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// The same of a character.
+pub fn columns_of(character: char) -> usize {
+    character.width().unwrap_or(0)
+}
+
+/// The text, filled with blanks to so many columns.
+pub fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
 /// The nearest of `names` to `word`, if one is near enough to be meant.
@@ -52,6 +74,14 @@ mod tests {
     fn escape_sequences_and_overrides_are_dropped() {
         assert_eq!(one_line("a\u{1b}[31mred\u{202e}\n\n b", 80), "a[31mred b");
         assert_eq!(printable("x\u{7}\ny"), "x\ny");
+        let unseen = "a\u{61c}\u{180e}\u{200b}\u{2060}\u{2064}\u{e0041}\u{e007f}b";
+        assert_eq!((printable(unseen), printable("a\u{200d}b\u{200c}")), ("ab".into(), "a\u{200d}b\u{200c}".into()));
+    }
+
+    #[test]
+    fn columns_are_those_of_a_terminal() {
+        assert_eq!(["abc", "日本", "e\u{301}", "▲ ≈ –"].map(columns), [3, 4, 1, 5]);
+        assert_eq!((padded("日", 4), padded("abcde", 4)), ("日  ".to_owned(), "abcde".to_owned()));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Purpose {
     Latency,
     /// The answer is scored and comes through a batch API, so that its time says nothing.
     Batch,
+    /// The answer is scored to confirm a regression: never one that was there before.
+    Confirm,
 }
 
 /// How a request reached its endpoint.

@@ -38,13 +38,23 @@ pub struct SelectionArgs {
     /// Only these examples (comma-separated ids).
     #[arg(long, value_name = "ID", value_delimiter = ',', env = "CEILING_EXAMPLES")]
     pub examples: Option<Vec<String>>,
+    /// Only examples with this tag, such as `region=north`; of several, only those with all of them.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_tag, env = "CEILING_TAG")]
+    pub tag: Vec<(String, String)>,
     /// Ask another provider for the same models: `smollm2=llama-cpp` sends a suite's recorded
     /// models to a live server.
     #[arg(long, value_name = "FROM=TO", value_parser = parse_override, env = "CEILING_PROVIDER", value_delimiter = ',')]
     pub provider: Vec<(String, String)>,
 }
 
-fn parse_override(text: &str) -> Result<(String, String), String> {
+fn parse_tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as region=north".into()),
+    }
+}
+
+pub(super) fn parse_override(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
         _ => Err("expected FROM=TO, such as smollm2=llama-cpp".into()),

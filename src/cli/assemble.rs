@@ -7,8 +7,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::SelectionArgs;
-use super::preflight;
 use super::retrieval::Retrieval;
+use super::{keys, preflight};
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -22,6 +22,7 @@ use crate::report::schema_sent::SchemaChanges;
 use crate::run::http::HttpEndpoint;
 use crate::run::stored::Wanted;
 use crate::run::{EndpointSpec, Lane};
+use crate::store::Store;
 use crate::suite::check::{Part, TemplateFault};
 use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{Example, Prompt, Suite};
@@ -33,6 +34,16 @@ pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
     Ok(crate::provider::load::load(&[Path::new("."), suite])?)
 }
 
+/// The same for a run in a store, which may be read from anywhere: those of its project stand below the suite's.
+pub(super) fn providers_of(store: &Store, suite: &Path) -> Result<Providers, Error> {
+    let project = super::reporting::project(store);
+    let here = std::path::absolute(".").unwrap_or_default();
+    if project == here || !project.join("providers").is_dir() {
+        return providers(suite);
+    }
+    Ok(crate::provider::load::load(&[Path::new("."), &project, suite])?)
+}
+
 /// What the command line changes about a suite.
 pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
     LoadOptions {
@@ -40,12 +51,14 @@ pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
         variants: selection.variants.clone(),
         limit: selection.limit,
         examples: selection.examples.clone().map(|ids| ids.into_iter().collect()),
+        tags: selection.tag.clone(),
+        ..LoadOptions::default()
     }
 }
 
 /// Loads a suite and checks its data: every fault at once, or the suite with its warnings.
-pub(super) fn load_checked(folder: &Path, providers: &Providers, selection: &SelectionArgs) -> Result<Loaded, Error> {
-    let mut loaded = crate::suite::load::load(folder, providers, &load_options(selection))?;
+pub(super) fn load_checked(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Error> {
+    let mut loaded = crate::suite::load::load(folder, providers, options)?;
     let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
     loaded.warnings.extend(found);
     if loaded.warnings.errors() == 0 {
@@ -447,14 +460,13 @@ fn read_key(provider: &Provider, source: &KeySource) -> Result<Option<SecretStri
     match source {
         // Keys that sign are read apart.
         KeySource::None | KeySource::Aws => Ok(None),
-        KeySource::Environment(name) =>
-        {
-            #[expect(clippy::disallowed_methods, reason = "keys come from the environment, and only here")]
-            match std::env::var(name).map(|key| key.trim().to_owned()) {
-                Ok(key) if !key.is_empty() => Ok(Some(key.into())),
-                _ => missing(format!("the environment variable `{name}` is not set"), format!("export {name}=…")),
-            }
-        }
+        KeySource::Environment(name) => match keys::environment(name).map(|key| key.trim().to_owned()) {
+            Some(key) if !key.is_empty() => Ok(Some(key.into())),
+            _ => missing(
+                format!("the environment variable `{name}` is not set"),
+                format!("export {name}=…, or put it into a file `.env` in this folder"),
+            ),
+        },
         KeySource::File(path) =>
         {
             #[expect(clippy::disallowed_methods, reason = "keys may come from a file that the provider names")]

@@ -36,9 +36,9 @@ pub(super) fn check(args: &CheckArgs, printer: Printer) -> Result<Exit, Error> {
             }
             Err(other) => return Err(other),
         };
-        match assemble::load_checked(folder, &providers, &args.selection) {
+        match assemble::load_checked(folder, &providers, &assemble::load_options(&args.selection)) {
             Ok(loaded) => {
-                let missing = crate::suite::check::missing_keys(&loaded.suite, &providers, &super::run::environment);
+                let missing = crate::suite::check::missing_keys(&loaded.suite, &providers, &super::keys::environment);
                 missing.into_iter().for_each(|fault| found.push(fault.as_warning()));
                 found.extend(loaded.warnings);
                 checked.push(loaded.suite);

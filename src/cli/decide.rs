@@ -61,7 +61,7 @@ pub(super) fn decide(args: &DecideArgs, printer: Printer) -> Result<Exit, Error>
         Some(file) => on_file(file, today, printer)?,
         None => on_run(args, today)?,
     };
-    printer.text(&format!("{}\n\n", decided.heading));
+    printer.text(&(terminal::headed(&decided.heading, printer.width()) + "\n"));
     printer.text(&terminal::decision(&decided.verdict, printer.look()));
     let times = decided.about["times_scored"].as_u64().unwrap_or(0);
     if let Some(note) = terminal::scored_before(times) {

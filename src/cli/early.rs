@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::measuring::places;
+use super::part::as_asked;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -13,7 +14,6 @@ use crate::measure::grade::Grader;
 use crate::measure::stopping::{Design, Observed, Stopping, is_graded};
 use crate::plan::shuffle::{self, Place};
 use crate::store::Store;
-use crate::suite::examples::{ExampleFiles, ExampleSource};
 use crate::suite::{Example, Suite};
 
 /// The key of a run's options that says that it may stop early, and in what order it asks.
@@ -173,12 +173,4 @@ fn order_of(store: &Store, run: i64, suite: &Suite, (options, seed): (&Value, u6
         stored.push((shuffle::place(seed, &example), digest));
     })?;
     Ok(if is_planned { planned } else { Order::of(stored) })
-}
-
-/// The examples that a run's options name.
-fn as_asked(examples: &ExampleSource, options: &Value) -> ExampleSource {
-    let spec = examples.spec();
-    let only = serde_json::from_value(options["examples"].clone()).ok().or_else(|| spec.only.clone());
-    let limit = options["limit"].as_u64().or(spec.limit);
-    ExampleSource::new(ExampleFiles { only, limit, ..spec.clone() })
 }

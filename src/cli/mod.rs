@@ -2,18 +2,25 @@
 
 pub mod args;
 mod assemble;
+mod baseline;
 mod calc;
 mod check;
 mod compare;
+mod completions;
 mod decide;
 mod early;
 pub mod exit;
 mod flips;
+mod gate;
 mod import;
 mod imported;
+mod init;
 mod interrupts;
+pub mod keys;
 mod measuring;
+mod merge;
 mod output;
+pub mod part;
 mod plan;
 mod preflight;
 mod printer;
@@ -34,6 +41,7 @@ use clap::{Parser, Subcommand};
 
 use args::OutputArgs;
 use exit::Exit;
+use keys::KeyArgs;
 use printer::Printer;
 
 /// Has prompting hit its ceiling on your task, or is a cheaper step than a fine-tune left?
@@ -50,6 +58,9 @@ pub struct Cli {
     /// What is printed.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Where keys may come from.
+    #[command(flatten)]
+    pub keys: KeyArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -58,6 +69,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Draft a suite from labelled data: CSV, JSON Lines, promptfoo, OpenAI or Inspect files.
+    Init(init::InitArgs),
     /// Run a suite: ask, score, and end with the scoreboard and the verdict.
     Run(run::RunArgs),
     /// Find every fault in suites, providers and data before anything is asked.
@@ -69,30 +82,62 @@ pub enum Command {
     /// List the runs in the store.
     Runs(runs::RunsArgs),
     /// Show one example of a run whole: request, raw answer, scores, timing, cost.
+    #[command(after_help = "Examples:\n  ceiling show last e07\n  ceiling show last e07 --variant few-shot --request")]
     Show(show::ShowArgs),
     /// Compare variants or runs on the same examples: paired difference, flips, slices.
     Compare(compare::CompareArgs),
     /// Show the examples on which two sides differ, with both answers.
+    #[command(
+        after_help = "Examples:\n  ceiling flips plain few-shot\n  ceiling flips run-1:plain run-2:plain --only broken"
+    )]
     Flips(flips::FlipsArgs),
     /// Report a run: for a terminal, a browser, a pull request, a notebook.
+    #[command(
+        after_help = "Examples:\n  ceiling report last -o report.html\n  ceiling report last --format csv --rows variants"
+    )]
     Report(report::ReportArgs),
     /// Show the store's runs in a browser: the list, each report, any two compared.
     View(view::ViewArgs),
+    /// Join the shards of a run, each in a store of its own, into one run.
+    Merge(merge::MergeArgs),
     /// Read another tool's results as a run: promptfoo, Inspect, lm-eval, NeMo Evaluator, JSON Lines.
     Import(import::ImportArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
     Record(record::RecordArgs),
+    /// Freeze a run in a file for the gate: small, sorted, made to be kept with the suite.
+    Baseline(baseline::BaselineArgs),
+    /// Gate a change: held (0), regressed (1), or not enough evidence (3), against a baseline.
+    Gate(gate::GateArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
     /// List providers and their models, probe them, renew their prices.
     Providers(providers::ProvidersArgs),
+    /// Print a shell's completions of commands and flags.
+    Completions(completions::CompletionsArgs),
+    /// Print the JSON Schema of suite.toml or of provider files, with which editors complete and check.
+    Schema(completions::SchemaArgs),
+    /// Print the manual page of the program or of one command.
+    #[command(hide = true)]
+    Man(completions::ManArgs),
 }
 
 /// Runs a command.
 pub fn run(cli: Cli) -> ExitCode {
     start_tracing(cli.output.verbose);
     let printer = Printer::new(&cli.output);
-    let ended = match cli.command {
+    let exit = dispatch(cli, printer).unwrap_or_else(|error| {
+        printer.error(&error);
+        error.exit()
+    });
+    printer::ended(exit).into()
+}
+
+fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
+    if cli.command.needs_keys() {
+        keys::read_env_file(&cli.keys)?;
+    }
+    match cli.command {
+        Command::Init(args) => init::init(&args, printer),
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
         Command::Decide(args) => decide::decide(&args, printer),
@@ -103,16 +148,27 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Flips(args) => flips::flips(&args, printer),
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
+        Command::Merge(args) => merge::merge(&args, printer),
         Command::Import(args) => import::import(&args, printer),
         Command::Record(args) => record::record(&args, printer),
+        Command::Baseline(args) => baseline::baseline(&args, printer),
+        Command::Gate(args) => gate::gate(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
-    };
-    let exit = ended.unwrap_or_else(|error| {
-        printer.error(&error);
-        error.exit()
-    });
-    exit.into()
+        Command::Completions(args) => completions::completions(&args, printer),
+        Command::Schema(args) => completions::schema(&args, printer),
+        Command::Man(args) => completions::man(&args, printer),
+    }
+}
+
+impl Command {
+    /// Whether it asks a provider, or says whether it could.
+    fn needs_keys(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_) | Self::Check(_) | Self::Plan(_) | Self::Gate(_) | Self::Init(_) | Self::Providers(_)
+        )
+    }
 }
 
 /// Logs to stderr; `RUST_LOG` says more precisely what.

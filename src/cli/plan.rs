@@ -13,6 +13,7 @@ use serde_json::json;
 use super::args::{SelectionArgs, StoreArgs};
 use super::assemble;
 use super::exit::Exit;
+use super::part::{Part, PartArgs};
 use super::printer::Printer;
 use super::retrieval::{self, Retrieval};
 use crate::error::Error;
@@ -31,6 +32,9 @@ pub struct PlanArgs {
     /// Which part of the suites, asked of whom.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Which part of the examples.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Where earlier answers are looked up.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -61,7 +65,7 @@ pub(super) fn plan(args: &PlanArgs, printer: Printer) -> Result<Exit, Error> {
     let mut exit = Exit::Done;
     let mut documents = Vec::new();
     for folder in &args.suites {
-        match plan_suite(args, folder) {
+        match plan_suite(args, folder, printer) {
             Ok(preview) => {
                 printer.text(&report::render(&preview, printer.width()));
                 documents.push(serde_json::to_value(&preview).map_err(|error| RunError::Bug(error.to_string()))?);
@@ -81,14 +85,15 @@ pub(super) fn plan(args: &PlanArgs, printer: Printer) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-fn plan_suite(args: &PlanArgs, folder: &Path) -> Result<Preview, Error> {
+fn plan_suite(args: &PlanArgs, folder: &Path, printer: Printer) -> Result<Preview, Error> {
     let providers = assemble::providers(folder)?;
-    let loaded = assemble::load_checked(folder, &providers, &args.selection)?;
+    let part = Part::of(&args.part, &args.selection, (folder, &args.store.store), printer)?;
+    let loaded = assemble::load_checked(folder, &providers, &part.load_options(&args.selection))?;
     let mut suite = loaded.suite;
     suite.repeats = args.repeats.unwrap_or(suite.repeats);
     assemble::refuse_imported(&suite, &providers)?;
     let mut warnings = loaded.warnings;
-    for fault in crate::suite::check::missing_keys(&suite, &providers, &super::run::environment) {
+    for fault in crate::suite::check::missing_keys(&suite, &providers, &super::keys::environment) {
         warnings.push(fault.as_warning());
     }
     // Without a store nothing is known; planning makes none.

@@ -1,10 +1,12 @@
 //! Stdout is data, stderr is talk: the one place that decides what may be printed.
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use super::args::OutputArgs;
+use super::exit::Exit;
 use crate::diagnostic::{Diagnostics, Style};
 use crate::error::Error;
 use crate::report::look::{Look, Tone};
@@ -15,8 +17,8 @@ const DEFAULT_WIDTH: usize = 100;
 /// Columns of a pipe or a log: wide enough for the whole scoreboard.
 const PIPE_WIDTH: usize = 200;
 
-/// What COLUMNS may say of a pipe.
-const FEWEST_COLUMNS: usize = 20;
+/// What COLUMNS may say of a pipe; what is said beyond is taken as the nearest of these.
+const FEWEST_COLUMNS: usize = 40;
 const MOST_COLUMNS: usize = 1000;
 
 /// What the user asked to see.
@@ -56,8 +58,8 @@ impl Printer {
         if std::io::stdout().is_terminal() {
             return columns(&console::Term::stdout());
         }
-        let said = custom("COLUMNS").and_then(|columns| columns.parse().ok());
-        said.filter(|columns| (FEWEST_COLUMNS..=MOST_COLUMNS).contains(columns)).unwrap_or(PIPE_WIDTH)
+        let said = custom("COLUMNS").and_then(|columns| columns.parse::<usize>().ok()).filter(|columns| *columns > 0);
+        said.map_or(PIPE_WIDTH, |columns| columns.clamp(FEWEST_COLUMNS, MOST_COLUMNS))
     }
 
     /// How text is drawn on stdout.
@@ -89,6 +91,11 @@ impl Printer {
         if !self.quiet {
             write_stderr(&format!("{text}\n"));
         }
+    }
+
+    /// Commands to whoever runs the program, on stderr, whatever is to be said to people.
+    pub(super) fn command(self, lines: &str) {
+        write_stderr(lines);
     }
 
     /// Faults of the user's files: as text on stderr, or as JSON on stdout.
@@ -149,15 +156,35 @@ fn colours(terminal: bool) -> bool {
     custom("NO_COLOR").is_none() && (asked || (terminal && !is_dumb()))
 }
 
+/// Whether a flag's variable is set in the environment, where a value need not be meant for this very call.
+pub(super) fn is_set(name: &str) -> bool {
+    custom(name).is_some()
+}
+
 /// A variable of the environment that is not empty.
 fn custom(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "customs of terminals, no flags of ours")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A reader that has gone away is no error of ours.
+/// The first thing that stdout did not take.
+static NOT_WRITTEN: OnceLock<std::io::Error> = OnceLock::new();
+
+/// A reader that has gone away is no error of ours; anything else is told at the end.
 fn write_stdout(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(NOT_WRITTEN.set(error)),
+        _ => {}
+    }
+}
+
+/// How a command ends of which not everything could be said: what a full disk did not take is missed by
+/// whoever reads it.
+pub(super) fn ended(exit: Exit) -> Exit {
+    let Some(error) = NOT_WRITTEN.get() else { return exit };
+    write_stderr(&format!("error: failed to write to stdout: {error}\n"));
+    if exit == Exit::Interrupted { exit } else { Exit::CouldNotFinish }
 }
 
 fn write_stderr(text: &str) {

@@ -45,6 +45,8 @@ pub(super) struct Progress<'a> {
     scores: Vec<Score>,
     /// What this invocation asked, and what that cost.
     asked: u64,
+    /// What an earlier invocation had done.
+    before: u64,
     spent: Option<Usd>,
     retries: u64,
     in_flight: (usize, usize),
@@ -80,6 +82,7 @@ impl<'a> Progress<'a> {
             done: 0,
             scores: variants.iter().map(Score::of).collect(),
             asked: 0,
+            before: 0,
             spent: Some(Usd::ZERO),
             retries: 0,
             in_flight: (0, 0),
@@ -122,7 +125,12 @@ impl<'a> Progress<'a> {
         if let Some(spent) = self.spent.filter(|spent| *spent > Usd::ZERO) {
             let to_go = self.total.saturating_sub(self.done) as f64;
             let projected = spent.as_f64() * (1.0 + to_go / self.asked.max(1) as f64);
-            parts.push(Part::new(2, format!("{spent} of about {}", format_usd(projected))));
+            let projected = format_usd(projected);
+            let part = Part::new(2, format!("{spent} of about {projected}"));
+            parts.push(part.or_shorter(format!("{spent}/{projected}")));
+        }
+        if self.before > 0 && !parts.is_empty() {
+            parts.push(Part::new(4, format!("without the {} done before", self.before)));
         }
         if let Some(live) = &self.live {
             let names: Vec<&str> =
@@ -139,7 +147,7 @@ impl<'a> Progress<'a> {
         }
         match &self.waiting {
             Some(waiting) => parts.push(Part::new(1, waiting.clone())),
-            None if self.in_flight.1 > 0 => {
+            None if self.in_flight.1 > 0 && self.done < self.total => {
                 parts.push(Part::new(6, format!("{}/{} under way", self.in_flight.0, self.in_flight.1)));
             }
             None => {}
@@ -260,7 +268,11 @@ impl Observer for Progress<'_> {
             }
             Event::AlreadyDone => {
                 self.done += u64::from(self.live.is_none());
+                self.before += 1;
                 self.bar.set_position(self.done);
+                self.bar.tick();
+                // The rate is that of what is asked now.
+                self.bar.reset_eta();
             }
             Event::Retrying { .. } => self.retries += 1,
             Event::VariantStopped { variant, failure } => {

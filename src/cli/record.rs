@@ -1,21 +1,21 @@
 //! `ceiling record`: a run's answers as a recording for the replay provider.
 
 use std::collections::hash_map::Entry;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::args::StoreArgs;
-use super::assemble;
 use super::exit::Exit;
 use super::printer::Printer;
+use super::{assemble, reporting};
 use crate::error::Error;
 use crate::exchange::Outcome;
 use crate::provider::load::Providers;
 use crate::provider::{EndpointId, WireKind};
 use crate::replay::{self, Header, LatencyClaim, round_ms};
-use crate::store::{Store, StoredTrial};
+use crate::store::{RunRow, Store, StoredTrial};
 use crate::trial::{Delivery, Provenance, Received};
 use crate::wire;
 
@@ -56,7 +56,7 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
     let (mut failed, mut mistaken, mut suite) = (0_u64, 0_u64, String::new());
     for name in &args.runs {
         let run = store.run(name)?;
-        let providers = assemble::providers(Path::new(&run.folder))?;
+        let providers = assemble::providers_of(&store, &folder_of(&store, &run))?;
         suite = run.suite;
         store.each_trial(run.id, None, |trial| -> Result<(), Error> {
             if trial.exchange.provenance == Provenance::Imported {
@@ -108,6 +108,11 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
     printer.text(&format!("{written} answers in {}{left_out}\n", args.output.display()));
     printer.value(&json!({"file": args.output, "answers": written, "failed_left_out": failed}));
     super::DONE
+}
+
+/// Where the run's suite was, whether or not it still is: its providers say how it spoke.
+fn folder_of(store: &Store, run: &RunRow) -> PathBuf {
+    reporting::suite_folder(store, run, None).unwrap_or_else(|_| PathBuf::from(&run.folder))
 }
 
 /// The wire on which an endpoint was asked.

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::args::StoreArgs;
 use super::exit::Exit;
 use super::output::Output;
-use super::printer::Printer;
+use super::printer::{self, Printer};
 use super::reporting::{self, MeasuredRun};
 use crate::error::Error;
 use crate::measure::VariantMeasurements;
@@ -39,14 +39,14 @@ pub struct ReportArgs {
     /// The form; without it the ending of --output says, else it is text.
     #[arg(long, value_enum, env = "CEILING_FORMAT")]
     pub format: Option<Format>,
-    /// What a row is, in CSV and Parquet.
+    /// What a row is, in CSV and Parquet. From the environment it has no effect on other forms.
     #[arg(long, value_enum, env = "CEILING_ROWS")]
     pub rows: Option<Rows>,
     /// Only this variant's trials, in CSV, Parquet and lines; `nemo` has one variant a file.
     #[arg(long, value_name = "NAME", env = "CEILING_VARIANT")]
     pub variant: Option<String>,
     /// How much of the requests and responses an HTML page holds, compressed, in MiB (default 32); 0 leaves
-    /// them out.
+    /// them out. From the environment it has no effect on other forms.
     #[arg(long, value_name = "MIB", env = "CEILING_BODIES")]
     pub bodies: Option<u32>,
     /// Write to this file instead of stdout; it is there whole or not at all.
@@ -123,22 +123,26 @@ pub(super) fn report(args: &ReportArgs, printer: Printer) -> Result<Exit, Error>
     refuse_unknown_variant(&measured, args.variant.as_deref())?;
     let beside = named_after(&measured, format);
     let to = args.output.as_deref().or(beside.as_deref());
+    let store_file = args.store.store.as_path();
     let written = match format {
         Format::Text => {
             let look = if to.is_some() { Look::plain(FILE_WIDTH) } else { printer.look() };
-            whole(printer, to, &terminal::render(&reporting.report, Extent::Full, look))?
+            whole(printer, to, store_file, &terminal::render(&reporting.report, Extent::Full, look))?
         }
         Format::Json => {
             let value = json::to_value(&reporting.report).map_err(|error| RunError::Bug(error.to_string()))?;
-            whole(printer, to, &format!("{value}\n"))?
+            whole(printer, to, store_file, &format!("{value}\n"))?
         }
-        Format::Md => whole(printer, to, &markdown::render(&reporting.report))?,
-        Format::Html => paged(&reporting, args.bodies.unwrap_or(BODIES_MIB), to)?,
+        Format::Md => whole(printer, to, store_file, &markdown::render(&reporting.report))?,
+        Format::Html => paged(&reporting, args.bodies.unwrap_or(BODIES_MIB), to, store_file)?,
         Format::Csv => rowwise(&reporting, args, RowFormat::Csv)?,
         Format::Jsonl => rowwise(&reporting, args, RowFormat::Plain)?,
         Format::Nemo => nemo(&reporting, args, printer)?,
         Format::Parquet => parquet(&reporting, args)?,
     };
+    if matches!(format, Format::Json | Format::Csv | Format::Parquet) {
+        reporting.report.gone.iter().for_each(|gone| printer.note(&terminal::gone(gone)));
+    }
     if let Some(path) = to {
         printer.note(&format!("wrote {} ({written})", path.display()));
     }
@@ -157,25 +161,42 @@ fn refuse_unknown_variant(measured: &MeasuredRun, name: Option<&str>) -> Result<
     }
 }
 
-/// The form that was asked for.
+/// The form that was asked for. Two flags may contradict each other; what the environment holds for every call only
+/// has no effect where it does not fit.
 fn format(args: &ReportArgs, printer: Printer) -> Result<Format, Error> {
     let format = match (args.format, &args.output) {
         (Some(format), _) if printer.is_json() && format != Format::Json => {
-            return Err(Error::usage("--json is another form than --format names", "leave one of them out"));
+            match (printer::is_set("CEILING_FORMAT"), printer::is_set("CEILING_JSON")) {
+                (true, _) => Format::Json,
+                (false, true) => format,
+                _ => {
+                    return Err(Error::usage("--json is another form than --format names", "leave one of them out"));
+                }
+            }
         }
         (Some(format), _) => format,
-        (None, _) if printer.is_json() => Format::Json,
+        (None, Some(path)) if printer.is_json() => match Format::of_file(path) {
+            Ok(named) if named != Format::Json && printer::is_set("CEILING_JSON") => named,
+            Ok(named) if named != Format::Json => {
+                return Err(Error::usage(
+                    format!("--json is another form than the ending of `{}` names", path.display()),
+                    "leave --json out, or end the name in .json; --format json writes JSON whatever the ending is",
+                ));
+            }
+            _ => Format::Json,
+        },
+        (None, None) if printer.is_json() => Format::Json,
         (None, Some(path)) => Format::of_file(path)?,
         (None, None) => Format::Text,
     };
-    if args.bodies.is_some() && format != Format::Html {
+    if args.bodies.is_some() && format != Format::Html && !printer::is_set("CEILING_BODIES") {
         return Err(Error::usage("--bodies says what a page holds, and only HTML is a page", "add --format html"));
     }
     let has_rows = matches!(format, Format::Csv | Format::Parquet | Format::Jsonl | Format::Nemo);
     if args.variant.is_some() && (!has_rows || args.rows == Some(Rows::Variants)) {
         return Err(Error::usage("--variant picks the trials of rows", "add --format csv, jsonl or nemo"));
     }
-    if args.rows.is_some() && !matches!(format, Format::Csv | Format::Parquet) {
+    if args.rows.is_some() && !printer::is_set("CEILING_ROWS") && !matches!(format, Format::Csv | Format::Parquet) {
         return Err(Error::usage("--rows says what a row is, and only CSV and Parquet have rows", "add --format csv"));
     }
     if format == Format::Parquet && cfg!(not(feature = "parquet")) {
@@ -188,9 +209,9 @@ fn format(args: &ReportArgs, printer: Printer) -> Result<Format, Error> {
 }
 
 /// Writes a text, and says how long it is.
-fn whole(printer: Printer, to: Option<&Path>, text: &str) -> Result<String, Error> {
+fn whole(printer: Printer, to: Option<&Path>, store: &Path, text: &str) -> Result<String, Error> {
     match to {
-        Some(path) => Output::put(path, text)?,
+        Some(path) => Output::put(path, text, store)?,
         None => printer.data(text),
     }
     Ok(format!("{} bytes", group_thousands(text.len() as i128)))
@@ -203,8 +224,8 @@ fn named_after(measured: &MeasuredRun, format: Format) -> Option<PathBuf> {
 }
 
 /// Writes a page, and says how long it is.
-fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>) -> Result<String, Error> {
-    let mut output = Output::open(to)?;
+fn paged(reporting: &Reporting<'_>, bodies_mib: u32, to: Option<&Path>, store: &Path) -> Result<String, Error> {
+    let mut output = Output::open(to, store)?;
     match html::write(reporting, bodies_mib as usize * 1024 * 1024, None, &mut output) {
         Ok(bytes) => {
             output.close(Ok(()))?;
@@ -244,7 +265,7 @@ fn nemo(reporting: &Reporting<'_>, args: &ReportArgs, printer: Printer) -> Resul
 
 /// Writes rows, and says how many.
 fn rowwise(reporting: &Reporting<'_>, args: &ReportArgs, format: RowFormat) -> Result<String, Error> {
-    let output = Output::open(args.output.as_deref())?;
+    let output = Output::open(args.output.as_deref(), &args.store.store)?;
     let wanted = (args.rows.unwrap_or_default(), args.variant.as_deref());
     let count = rows::write(reporting, wanted, format, output)?;
     Ok(format!("{} row{}", group_thousands(count.into()), if count == 1 { "" } else { "s" }))
@@ -252,7 +273,7 @@ fn rowwise(reporting: &Reporting<'_>, args: &ReportArgs, format: RowFormat) -> R
 
 #[cfg(feature = "parquet")]
 fn parquet(reporting: &Reporting<'_>, args: &ReportArgs) -> Result<String, Error> {
-    if args.output.is_none() && Output::open(None)?.is_terminal() {
+    if args.output.is_none() && Output::open(None, &args.store.store)?.is_terminal() {
         return Err(Error::usage("Parquet is no text for a terminal", "-o FILE names the file to write"));
     }
     rowwise(reporting, args, RowFormat::Parquet)

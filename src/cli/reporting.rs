@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::args::SelectionArgs;
 use super::retrieval::Retrieval;
-use super::{assemble, imported, measuring, preflight};
+use super::{assemble, imported, measuring, part, preflight};
 use crate::decide::{SuiteFacts, decide};
 use crate::diagnostic::Diagnostics;
 use crate::error::Error;
@@ -18,6 +15,7 @@ use crate::report::Report;
 use crate::report::schema_sent::SchemaChanges;
 use crate::store::{RunRow, RunState, Store};
 use crate::suite::Suite;
+use crate::suite::load::LoadOptions;
 use crate::variant::Variant;
 
 /// A run with what it showed.
@@ -33,19 +31,18 @@ pub(super) struct MeasuredRun {
 /// Measures a run: the variants and repeats that it asked, graded by the suite as it stands now.
 pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> Result<MeasuredRun, Error> {
     let run = store.run(name)?;
-    let folder = folder.map_or_else(|| PathBuf::from(&run.folder), Path::to_owned);
-    if !folder.exists() {
-        return Err(Error::usage(
-            format!("the suite of run `{}` is not at `{}`", run.name, folder.display()),
-            "--suite FOLDER says where it is now; a run remembers the folder as it was named from where it was started",
-        ));
-    }
-    let providers = assemble::providers(&folder)?;
-    let options = options(&run);
+    let folder = suite_folder(store, &run, folder)?;
+    let providers = assemble::providers_of(store, &folder)?;
+    let options = part::options(&run);
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
     let variants: Option<Vec<String>> = serde_json::from_value(options["variants"].clone()).unwrap_or_default();
-    let selection = SelectionArgs { variants, limit: None, examples: None, provider };
-    let mut suite = crate::suite::load::load(&folder, &providers, &assemble::load_options(&selection))?.suite;
+    let load = LoadOptions {
+        provider_overrides: provider.into_iter().collect(),
+        variants,
+        failures_of: part::failures_of(&options),
+        ..LoadOptions::default()
+    };
+    let mut suite = crate::suite::load::load(&folder, &providers, &load)?.suite;
     let repeats = options["repeats"].as_u64().and_then(|repeats| u32::try_from(repeats).ok());
     suite.repeats = repeats.unwrap_or(suite.repeats);
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
@@ -58,8 +55,34 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
     Ok(MeasuredRun { run, suite, providers, grader, retrieval, measurements })
 }
 
-fn options(run: &RunRow) -> Value {
-    serde_json::from_str(&run.options).unwrap_or_default()
+/// Where a run's suite is: as named, as the run found it, or the same below the project that the store belongs to.
+///
+/// # Errors
+/// Where there is no such folder.
+pub(super) fn suite_folder(store: &Store, run: &RunRow, named: Option<&Path>) -> Result<PathBuf, Error> {
+    let found = named.map_or_else(|| PathBuf::from(&run.folder), Path::to_owned);
+    if found.exists() {
+        return Ok(found);
+    }
+    if named.is_none() {
+        let below = project(store).join(&found);
+        if below.exists() {
+            return Ok(below);
+        }
+    }
+    Err(Error::usage(
+        format!("the suite of run `{}` is not at `{}`", run.name, found.display()),
+        "`ceiling report RUN --suite FOLDER` says where it is now; it is looked for from here, and in the folder that \
+         holds the store's `.ceiling`",
+    ))
+}
+
+/// The folder that a store belongs to: what holds its `.ceiling`, else its own.
+pub(super) fn project(store: &Store) -> PathBuf {
+    let whole = std::path::absolute(store.path()).unwrap_or_else(|_| store.path().to_owned());
+    let own = whole.parent().unwrap_or(Path::new("."));
+    let of = if own.ends_with(".ceiling") { own.parent().unwrap_or(own) } else { own };
+    of.to_owned()
 }
 
 impl MeasuredRun {
@@ -75,7 +98,10 @@ impl MeasuredRun {
             primary: suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: imported::setting(&self.run)
                 .or(header.map(|header| header.setting).filter(|setting| !setting.is_empty())),
+            part: part::in_words(&part::options(&self.run)),
             left_out: self.left_out()?,
+            regraded: true,
+            gone: self.gone(store)?,
             times_scored: store.times_scored(&suite.name)?,
             embeddings: Vec::new(),
             schema_changes: self.schema_changes(),
@@ -84,21 +110,37 @@ impl MeasuredRun {
         })
     }
 
+    /// Variants of the run that the suite no longer has, with how many trials each has.
+    fn gone(&self, store: &Store) -> Result<Vec<(String, u64)>, Error> {
+        let known = measuring::places(&self.suite);
+        let mut gone = Vec::new();
+        for name in store.variants_of(self.run.id)? {
+            if known.contains_key(name.as_str()) {
+                continue;
+            }
+            let mut trials = 0;
+            store.each_trial_of(self.run.id, &name, |_| -> Result<(), Error> {
+                trials += 1;
+                Ok(())
+            })?;
+            gone.push((name, trials));
+        }
+        Ok(gone)
+    }
+
     /// Trials that were not asked because no recording knows them: what a finished run lacks.
     fn left_out(&self) -> Result<u64, Error> {
-        let options = options(&self.run);
+        let options = part::options(&self.run);
         if options["recorded_only"] != true || self.run.state != RunState::Finished {
             return Ok(0);
         }
         let mut examples = 0;
-        for row in self.suite.examples.read() {
+        for row in part::as_asked(&self.suite.examples, &options).read() {
             row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?;
             examples += 1;
         }
-        let limit = options["limit"].as_u64().unwrap_or(u64::MAX);
-        let named = options["examples"].as_array().map_or(u64::MAX, |ids| ids.len() as u64);
         let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
-        Ok((examples.min(limit).min(named) * each).saturating_sub(self.run.trials))
+        Ok((examples * each).saturating_sub(self.run.trials))
     }
 
     /// What each variant's schema lost or got on its way to the endpoint.

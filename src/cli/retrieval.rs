@@ -447,5 +447,5 @@ fn cost(bought: &Bought) -> String {
 
 /// The retrievers of a run in the store, for one example.
 pub(super) fn of_run(suite: &Suite, folder: &Path, store: &Store, example: &Example) -> Result<Retrieval, Error> {
-    Retrieval::stored(suite, &assemble::providers(folder)?, store, Some(example))
+    Retrieval::stored(suite, &assemble::providers_of(store, folder)?, store, Some(example))
 }

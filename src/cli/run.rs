@@ -1,8 +1,11 @@
 //! `ceiling run`: ask, score, scoreboard, verdict.
 
+pub(super) mod asking;
 mod batch;
+mod begin;
 mod count;
 mod ending;
+mod several;
 pub(super) mod stopping;
 
 use std::path::{Path, PathBuf};
@@ -10,36 +13,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
-use super::early;
 use super::exit::Exit;
 use super::interrupts::Interrupts;
+use super::keys;
 use super::measuring;
+use super::part::{self, Part, PartArgs};
 use super::printer::Printer;
 use super::progress::Progress;
 use super::retrieval::{Allowance, Retrieval};
 use crate::decide::{SuiteFacts, decide};
 use crate::diagnostic::Diagnostics;
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
 use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
-use crate::report::terminal::{self, Extent};
-use crate::report::{Report, json as json_report};
+use crate::report::Report;
 use crate::run::batch::drive_batches;
 use crate::run::feed::{Feed, OpenExamples};
 use crate::run::http::HttpTransport;
 use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
-use crate::store::{NewRun, RunRow, RunState, Store, Writer};
+use crate::store::{RunRow, RunState, Store, Writer};
 use crate::suite::Suite;
-use crate::trial::Purpose;
 use crate::units::Usd;
 
 /// Flags of `ceiling run`.
@@ -51,6 +51,9 @@ pub struct RunArgs {
     /// Which part of the suites, asked of whom.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Which part of the examples.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Where runs are kept.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -89,6 +92,9 @@ pub struct RunArgs {
     /// Stop sending after this many seconds; the same command goes on later.
     #[arg(long, value_name = "SECONDS", env = "CEILING_MAX_TIME")]
     pub max_time: Option<u64>,
+    /// The side of a gate that it asks again to confirm a regression.
+    #[arg(skip)]
+    pub confirm: Option<&'static str>,
 }
 
 /// The order of trials, as a flag.
@@ -102,12 +108,12 @@ pub enum OrderChoice {
     ByVariant,
 }
 
-fn parse_usd(text: &str) -> Result<Usd, String> {
+pub(super) fn parse_usd(text: &str) -> Result<Usd, String> {
     let amount = text.trim_start_matches('$').parse().ok().and_then(Usd::from_f64);
     amount.filter(|amount| *amount >= Usd::ZERO).ok_or_else(|| "expected an amount such as 2.50".into())
 }
 
-fn parse_pace(text: &str) -> Result<f64, String> {
+pub(super) fn parse_pace(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
         _ => Err("expected a number from 0 to 100".into()),
@@ -131,57 +137,14 @@ struct Ended {
 
 /// Runs the suites one after another.
 pub(super) fn run(args: &RunArgs, printer: Printer) -> Result<Exit, Error> {
-    let interrupts = Interrupts::default();
-    // A runtime of its own, so that Ctrl-C is heeded whatever else is under way.
-    let watching = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::System { what: "failed to start".into(), error })?;
-    let watch = {
-        let _within = watching.enter();
-        interrupts.watch().map_err(|error| Error::System { what: "failed to listen for Ctrl-C".into(), error })?
-    };
-    watching.spawn(watch);
-    let mut exit = Exit::Done;
-    let mut documents = Vec::new();
-    for folder in &args.suites {
-        let ended = match run_suite(args, folder, printer, &interrupts) {
-            Ok(ended) => ended,
-            Err(error) if args.suites.len() == 1 => return Err(error),
-            // Of several suites the others still run; what was wrong with this one stands in its place.
-            Err(error) => {
-                documents.push(json!({"folder": folder, "error": printer.explain(&error)}));
-                exit = error.exit();
-                if exit == Exit::Interrupted {
-                    break;
-                }
-                continue;
-            }
-        };
-        if let Some(report) = &ended.report {
-            let extent = if printer.is_verbose() { Extent::Full } else { Extent::Brief };
-            printer.text(&terminal::render(report, extent, printer.look()));
-            documents.push(json_report::to_value(report).map_err(|error| RunError::Bug(error.to_string()))?);
-        }
-        if ended.exit != Exit::Done {
-            exit = ended.exit;
-        }
-        if exit == Exit::Interrupted {
-            break;
-        }
-    }
-    match documents.len() {
-        1 if args.suites.len() == 1 => printer.value(&documents[0]),
-        0 => {}
-        _ => printer.value(&serde_json::Value::Array(documents)),
-    }
-    Ok(exit)
+    let (_watching, interrupts) = asking::watched()?;
+    several::run(args, printer, &interrupts)
 }
 
 fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Interrupts) -> Result<Ended, Error> {
     let providers = assemble::providers(folder)?;
-    let loaded = assemble::load_checked(folder, &providers, &args.selection)?;
+    let part = Part::of(&args.part, &args.selection, (folder, &args.store.store), printer)?;
+    let loaded = assemble::load_checked(folder, &providers, &part.load_options(&args.selection))?;
     if !printer.is_json() && printer.shows_progress() {
         printer.warnings(&loaded.warnings);
     }
@@ -190,7 +153,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     if args.stop_when_decided {
         stopping::check(args, &suite)?;
     }
-    let missing = crate::suite::check::missing_keys(&suite, &providers, &environment);
+    let missing = crate::suite::check::missing_keys(&suite, &providers, &keys::environment);
     if !missing.is_empty() {
         let mut faults = Diagnostics::new();
         missing.into_iter().for_each(|fault| faults.push(fault));
@@ -208,6 +171,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
         let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency, &retrieval).await?;
         let prepared = Prepared {
             args,
+            part: &part,
             suite: &suite,
             assembly: &assembly,
             grader: &grader,
@@ -225,14 +189,10 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     })
 }
 
-pub(super) fn environment(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "whether a key is there is asked once, before anything is sent")]
-    std::env::var(name).ok()
-}
-
 /// A suite with everything that a run of it needs.
 struct Prepared<'a> {
     args: &'a RunArgs,
+    part: &'a Part,
     suite: &'a Suite,
     assembly: &'a Assembly,
     grader: &'a Grader,
@@ -298,7 +258,7 @@ impl Prepared<'_> {
             run: row.id,
             fresh: self.args.fresh,
             stored: None,
-            purpose: if self.args.batch { Purpose::Batch } else { Purpose::Score },
+            purpose: self.args.purpose(),
             store: Store::open_existing(self.store.path())?,
             decided: live.as_ref().map(stopping::Live::decided),
         };
@@ -366,41 +326,6 @@ impl Prepared<'_> {
         self.allowance.max_cost.map(|most| Usd::from_pico((most.as_pico() - spent).max(0)))
     }
 
-    fn begin(&self, data: Digest) -> Result<(RunRow, bool), Error> {
-        let variants = self.suite.variants.iter().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join("\n");
-        let endpoints =
-            self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
-        let endpoints = endpoints.collect::<Vec<_>>().join("\n");
-        let selection = &self.args.selection;
-        let mut options = json!({
-            "limit": selection.limit,
-            "examples": selection.examples,
-            "variants": selection.variants,
-            "provider": selection.provider,
-            "repeats": self.suite.repeats,
-            "recorded_only": self.args.recorded_only,
-            "fresh": self.args.fresh,
-        });
-        // A run by batch is another run: its answers have no times, and other prices.
-        if self.args.batch {
-            options["batch"] = true.into();
-        }
-        if self.args.stop_when_decided {
-            let (key, value) = early::option(self.suite.statistics.seed);
-            options[key] = value;
-        }
-        let options = options.to_string();
-        let parts = [self.suite.digest.to_string(), variants, endpoints, data.to_string(), options.clone()];
-        let new = NewRun {
-            suite: &self.suite.name,
-            folder: &self.suite.folder,
-            plan_digest: Digest::of_parts(parts.iter().map(String::as_bytes)),
-            options: &options,
-            now_ms: super::now_ms(),
-        };
-        Ok(self.store.begin_run(&new)?)
-    }
-
     /// What the recording declares of its times; live ones always are.
     fn times_are_comparable(&self) -> bool {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
@@ -422,7 +347,10 @@ impl Prepared<'_> {
             description: self.suite.description.clone(),
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
+            part: part::in_words(&part::options(row)),
             left_out,
+            regraded: false,
+            gone: Vec::new(),
             times_scored: self.store.times_scored(&self.suite.name)?,
             embeddings: self.retrieval.purchases.clone(),
             schema_changes: self.assembly.schema_changes(self.suite),

@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::{SelectionArgs, StoreArgs};
+use super::args::StoreArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use super::retrieval::Retrieved;
-use super::{assemble, measuring};
+use super::{assemble, measuring, reporting};
 use crate::error::Error;
 use crate::exchange::Outcome;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::provider::WireKind;
 use crate::report::prose::value_text;
 use crate::report::show::{ShownTrial, Wanted, heading};
+use crate::report::terminal;
 use crate::score::answer::Answer;
 use crate::store::{RunRow, Store, StoredTrial};
 use crate::suite::Suite;
+use crate::suite::load::LoadOptions;
+use crate::text;
 use crate::trial::{Delivery, Provenance};
 use crate::wire;
 use crate::wire::conversation::{Message, conversation};
@@ -51,7 +54,7 @@ pub struct ShowArgs {
 pub(super) fn show(args: &ShowArgs, printer: Printer) -> Result<Exit, Error> {
     let store = Store::open_existing(&args.store.store)?;
     let run = store.run(&args.run)?;
-    let (suite, grader) = suite_of(&run, args.suite.as_deref())?;
+    let (suite, grader) = suite_of(&store, &run, args.suite.as_deref())?;
     let places = measuring::places(&suite);
     let mut trials = Vec::new();
     store.each_trial(run.id, Some(&args.example), |trial| -> Result<(), Error> {
@@ -61,17 +64,27 @@ pub(super) fn show(args: &ShowArgs, printer: Printer) -> Result<Exit, Error> {
         Ok(())
     })?;
     if trials.is_empty() {
+        return Err(nothing_found(&store, &run, args)?);
+    }
+    if trials.iter().all(|trial| !places.contains_key(trial.variant.as_str())) {
         return Err(Error::usage(
-            format!("run `{}` has no trial of example `{}`", run.name, args.example),
-            "ids are those of the suite's example files",
+            format!(
+                "the suite in {} has no variant `{}` any more, so that nothing can grade its answers",
+                suite.folder.display(),
+                text::one_line(&trials[0].variant, 200)
+            ),
+            "put the variant back, or name a copy of the suite that has it with --suite",
         ));
     }
-    let folder = args.suite.clone().unwrap_or_else(|| PathBuf::from(&run.folder));
+    let folder = reporting::suite_folder(&store, &run, args.suite.as_deref())?;
     let retrieval = super::retrieval::of_run(&suite, &folder, &store, &trials[0].example)?;
     trials.sort_by_key(|trial| (places.get(trial.variant.as_str()).copied(), trial.repeat));
     let mut shown = Vec::new();
     for trial in &trials {
-        let Some(&place) = places.get(trial.variant.as_str()) else { continue };
+        let Some(&place) = places.get(trial.variant.as_str()) else {
+            printer.note(&terminal::gone(&(text::one_line(&trial.variant, 200), 1)));
+            continue;
+        };
         let replies = measuring::replies(&store, &grader, place, trial)?;
         let one = Shown::new(trial, &grader, place, replies.as_ref());
         shown.push(Shown { retrieved: retrieval.shown(place, &trial.example), ..one });
@@ -86,14 +99,34 @@ pub(super) fn show(args: &ShowArgs, printer: Printer) -> Result<Exit, Error> {
     super::DONE
 }
 
+/// Why there is nothing to show: no such variant, or no such example.
+fn nothing_found(store: &Store, run: &RunRow, args: &ShowArgs) -> Result<Error, Error> {
+    let known = store.variants_of(run.id)?;
+    Ok(match &args.variant {
+        Some(variant) if !known.contains(variant) => {
+            let near = text::nearest(variant, known.iter().map(String::as_str));
+            let near = near.map_or(String::new(), |near| format!("did you mean `{}`? ", text::one_line(near, 100)));
+            let known: Vec<String> = known.iter().map(|name| text::one_line(name, 100)).collect();
+            Error::usage(
+                format!("run `{}` has no variant `{}`", run.name, text::one_line(variant, 200)),
+                format!("{near}it has: {}", known.join(", ")),
+            )
+        }
+        _ => Error::usage(
+            format!("run `{}` has no trial of example `{}`", run.name, text::one_line(&args.example, 200)),
+            "ids are those of the suite's example files",
+        ),
+    })
+}
+
 /// The suite that a run asked, as it stands now, and its grader.
-pub(super) fn suite_of(run: &RunRow, folder: Option<&Path>) -> Result<(Suite, Grader), Error> {
-    let folder = folder.map_or_else(|| PathBuf::from(&run.folder), Path::to_owned);
-    let providers = assemble::providers(&folder)?;
+pub(super) fn suite_of(store: &Store, run: &RunRow, folder: Option<&Path>) -> Result<(Suite, Grader), Error> {
+    let folder = reporting::suite_folder(store, run, folder)?;
+    let providers = assemble::providers_of(store, &folder)?;
     let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
-    let selection = SelectionArgs { variants: None, limit: None, examples: None, provider };
-    let suite = crate::suite::load::load(&folder, &providers, &assemble::load_options(&selection))?.suite;
+    let options = LoadOptions { provider_overrides: provider.into_iter().collect(), ..LoadOptions::default() };
+    let suite = crate::suite::load::load(&folder, &providers, &options)?.suite;
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     Ok((suite, grader))
 }

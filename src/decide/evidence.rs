@@ -148,15 +148,16 @@ impl<'a> Evidence<'a> {
         self.prompted().into_iter().filter(|&place| !stated || self.has(place, metric)).collect()
     }
 
-    /// Whether a variant has scores (or, of stated figures, any at all) and at most 1% of its answers
-    /// are missing.
+    /// Whether a variant has scores (or, of stated figures, any at all) of examples that were not chosen
+    /// by their answers, and at most 1% of its answers are missing.
     pub(super) fn usable(&self, place: usize) -> bool {
         let subject = self.at(place);
         let known = match self.setting.source {
             Source::Stated => subject.is_known(),
             Source::Live | Source::Recorded | Source::Imported => subject.accuracy.is_known(),
         };
-        known && subject.missing as f64 <= MOST_MISSING * subject.asked as f64
+        let is_sample = self.facts.failures_of.is_none();
+        known && is_sample && subject.missing as f64 <= MOST_MISSING * subject.asked as f64
     }
 
     pub(super) fn alpha(&self) -> f64 {

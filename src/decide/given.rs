@@ -151,6 +151,7 @@ impl Given {
             impossible: &self.impossible,
             incumbent: self.incumbent.as_ref(),
             margin: self.margin,
+            failures_of: None,
             today,
         }
     }

@@ -71,6 +71,8 @@ pub struct SuiteFacts<'a> {
     pub incumbent: Option<&'a VariantId>,
     /// How much worse is still no worse.
     pub margin: f64,
+    /// The run whose failures the examples are: whatever was chosen so says nothing of the rest.
+    pub failures_of: Option<&'a str>,
     /// The day of the decision: what a tuned model brings ends on the day on which it retires.
     pub today: Option<jiff::civil::Date>,
 }
@@ -89,6 +91,7 @@ impl<'a> SuiteFacts<'a> {
             impossible: &suite.impossible,
             incumbent: suite.incumbent.as_ref(),
             margin: suite.gate.margin,
+            failures_of: suite.failures_of.as_deref(),
         }
     }
 }
@@ -322,6 +325,12 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
         if evidence.setting.groups() < 2 {
             return Some("all examples share one cluster, so nothing can be said beyond it".to_owned());
         }
+    }
+    if let Some(run) = evidence.facts.failures_of {
+        return Some(format!(
+            "the examples are those that failed in run {run}: how often they are answered right says nothing of the \
+             task as a whole"
+        ));
     }
     let sum = |of: fn(&Subject<'_>) -> u64| subjects.iter().map(of).fold(0, u64::saturating_add);
     let (asked, missing) = (sum(|subject| subject.asked), sum(|subject| subject.missing));

@@ -65,6 +65,7 @@ pub(crate) fn facts(targets: &Targets) -> SuiteFacts<'_> {
         impossible: &[],
         incumbent: None,
         margin: 0.02,
+        failures_of: None,
         today: None,
     }
 }

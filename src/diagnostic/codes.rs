@@ -28,6 +28,9 @@ const fn row(
 /// The table, by file and name.
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
+    row("baseline/not-utf8", "Not text", "The baseline file is not UTF-8.", "bytes that are no UTF-8", "Write it anew with `ceiling baseline RUN -o FILE`."),
+    row("baseline/too-large", "Too large", "The baseline file is larger than 64 MiB.", "a baseline of a million examples and several variants", "Freeze fewer variants in one file."),
+    row("baseline/unreadable", "Unreadable file", "The baseline file cannot be opened or read.", "a name that does not exist", "Correct the name or the permissions."),
     row("evidence/contradiction", "Figures that contradict each other", "Two keys state the same thing, a name stands twice, or a step listed in `not_tried` has figures.", "right = 450 beside accuracy = 0.9", "Leave one out."),
     row("evidence/missing-key", "A key is missing", "An evidence file lacks a key that another one needs.", "kind = \"tuned\" without `method`", "Add the key. A rate without `n` is left out with a warning: nothing is known of its uncertainty."),
     row("evidence/not-utf8", "Not UTF-8", "The evidence file holds bytes that are no text.", "a file saved as Latin-1", "Save it as UTF-8."),
@@ -39,6 +42,12 @@ pub const CODES: &[Code] = &[
     row("evidence/unknown-value", "Unknown word", "The key takes one of a few words, or names a variant that is not there.", "kind = \"promt\"", "Use one of those that the hint names."),
     row("evidence/unreadable", "Unreadable file", "The evidence file cannot be opened or read.", "a name that does not exist", "Correct the name or the permissions."),
     row("evidence/wrong-type", "A value of the wrong type", "The key takes another type of value.", "outcomes = [1, 2]", "Write the value as the message says."),
+    row("init/left-out", "A row that is no example", "A row of the file that `ceiling init` reads lacks an input or an answer, or holds what a suite cannot ask.", "a row without a label", "Nothing, or correct the row and draft the suite anew. `left-out.jsonl` in the suite has every such row with its reason."),
+    row("init/no-rows", "No examples", "The file that `ceiling init` reads holds no row that could be an example.", "a promptfoo configuration whose tests stand in another file", "Name the file that has the rows."),
+    row("init/not-utf8", "Not UTF-8", "The file that `ceiling init` reads holds bytes that are no text.", "a file saved as Latin-1", "Save it as UTF-8."),
+    row("init/syntax", "Cannot be read in this form", "The file that `ceiling init` reads is broken, or of another form than it seems.", "a column name that stands twice", "Correct the place that is named, or name the form with `--format`."),
+    row("init/too-large", "Too large", "The file that `ceiling init` reads is larger than 64 MiB.", "a whole export", "Draft the suite from a part of it; a suite itself streams data of any size."),
+    row("init/unreadable", "Unreadable file", "The file that `ceiling init` reads cannot be opened or read.", "a name that does not exist", "Correct the name or the permissions."),
     row("import/bad-row", "Not a row of that format", "A row of another tool's results lacks a field, has one of the wrong type, or repeats or contradicts another row.", "{\"problem_idx\": 3} without `reward`", "Correct the row or the field; `--skip-bad` leaves such rows out and counts them. `--format` names another format."),
     row("import/line-too-long", "A line that is too long", "A line of the results is longer than 64 MiB.", "a JSON array on one line", "Write one object a line; `jq -c .[]` makes one of a JSON array."),
     row("import/not-json", "Not JSON", "A line, or the document, cannot be parsed as JSON, or is no UTF-8.", "a log that was still being written", "Export the results again. `--skip-bad` leaves lines out; a document must be whole."),

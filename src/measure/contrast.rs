@@ -46,13 +46,13 @@ impl PairedScores {
     }
 
     /// The differences B − A; what is only rounding is none.
-    fn differences(&self) -> Vec<f64> {
+    pub fn differences(&self) -> Vec<f64> {
         let clean = |difference: f64| if difference.abs() < NO_DIFFERENCE { 0.0 } else { difference };
         self.a.iter().zip(&self.b).map(|(a, b)| clean(b - a)).collect()
     }
 
     /// The paired difference, two-sided at `alpha`.
-    fn paired(&self, differences: &[f64], alpha: f64) -> PairedDifference {
+    pub fn paired(&self, differences: &[f64], alpha: f64) -> PairedDifference {
         let estimate = if self.repeated { clustered_paired } else { paired_difference };
         estimate(differences, &self.clusters, self.paired_calls, alpha)
     }

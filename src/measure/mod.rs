@@ -281,7 +281,7 @@ pub struct VariantMeasurements {
 }
 
 /// Where a run's answers come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunProvenance {
     /// All live.

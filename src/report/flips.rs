@@ -4,8 +4,9 @@
 use serde::Serialize;
 
 use super::compare::{Answer, Flip};
-use super::prose::{block, cut, pretty, value_text};
-use crate::text::one_line;
+use super::prose::{block, cut, pretty, score, value_text};
+use super::terminal::{headed, shortened, wrap};
+use crate::text::{columns, one_line, printable};
 use crate::variant::VariantId;
 
 /// Columns from which both answers stand beside each other.
@@ -71,46 +72,64 @@ pub struct FlipReport {
 
 /// The flips as text.
 pub fn render(report: &FlipReport, width: usize) -> String {
-    let mut text = summary(report);
     let width = width.min(WIDEST);
+    let mut text = summary(report, width);
     for flip in &report.examples {
         text.push_str(&one(report, flip, width));
     }
     if let Some(first) = report.examples.first() {
         let [_, b] = &report.sides;
-        let hint = format!(
-            "`ceiling show {} {} --variant {}` shows an example whole",
-            one_line(&b.run, 200),
-            one_line(&first.example, 200),
-            one_line(b.variant.as_str(), 200)
-        );
-        text.push_str(&format!("\n{hint}\n"));
+        text.push_str(&format!("\n{}\n", hint(&b.run, &first.example, b.variant.as_str())));
     }
     text
 }
 
-fn summary(report: &FlipReport) -> String {
+/// The command that shows an example, to be pasted as it is: on one line, however long.
+fn hint(run: &str, example: &str, variant: &str) -> String {
+    match [run, example, variant].map(quoted) {
+        [Some(run), Some(example), Some(variant)] => {
+            format!("`ceiling show {run} {example} --variant {variant}` shows an example whole")
+        }
+        _ => "`ceiling show RUN EXAMPLE` shows an example whole; a name here holds control characters, and --json has \
+              it as it is"
+            .to_owned(),
+    }
+}
+
+/// A word as a shell reads it; `None` for one that cannot be shown as it is.
+fn quoted(word: &str) -> Option<String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
+    if printable(word) != word || word.contains(['\n', '\t', '\u{85}', '\u{2028}', '\u{2029}']) {
+        return None;
+    }
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return Some(word.to_owned());
+    }
+    Some(format!("'{}'", word.replace('\'', "'\\''")))
+}
+
+fn summary(report: &FlipReport, width: usize) -> String {
     let tag = report
         .tag
         .as_ref()
         .map_or(String::new(), |[tag, value]| format!(" with {} {}", one_line(tag, 100), one_line(value, 100)));
-    let mut text = format!(
-        "B fixes {} and breaks {} of {} common examples{tag}; {} score alike\n",
+    let said = format!(
+        "B fixes {} and breaks {} of {} common examples{tag}; {} score alike",
         report.fixed, report.broken, report.common, report.alike
     );
+    let mut text = wrap(&said, "", " ", width);
     for (letter, side) in ["A", "B"].iter().zip(&report.sides) {
-        text.push_str(&format!(
-            " {letter}  {} · {} · run {}\n",
-            one_line(side.variant.as_str(), 200),
-            one_line(&side.endpoints.join(", "), 200),
-            one_line(&side.run, 200)
-        ));
+        let short = |text: &str| shortened(&one_line(text, 200), width.saturating_sub(8));
+        let (variant, run) = (short(side.variant.as_str()), short(&format!("run {}", side.run)));
+        let endpoints = short(&side.endpoints.join(", "));
+        text.push_str(&indented(&headed(&format!("{letter}  {variant} · {endpoints} · {run}"), width - 1)));
     }
     if report.left_out > 0 {
-        text.push_str(&format!(
-            " {} examples are left out: not asked of both, changed, or without a score (`ceiling compare` says which)\n",
+        let said = format!(
+            "{} examples are left out: not asked of both, changed, or without a score (`ceiling compare` says which)",
             report.left_out
-        ));
+        );
+        text.push_str(&wrap(&said, " ", "   ", width));
     }
     let (wanted, what) = match report.only {
         None => (report.fixed + report.broken, "flips"),
@@ -118,23 +137,29 @@ fn summary(report: &FlipReport) -> String {
         Some(Direction::Broken) => (report.broken, "broken"),
     };
     if report.listed < wanted {
-        text.push_str(&format!(
-            " {} of {wanted} {what} are shown, the largest change first; --limit N shows more\n",
-            report.listed
-        ));
+        let said =
+            format!("{} of {wanted} {what} are shown, the largest change first; --limit N shows more", report.listed);
+        text.push_str(&wrap(&said, " ", "   ", width));
     }
     text
 }
 
+/// A blank before each line.
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!(" {line}\n")).collect()
+}
+
 fn one(report: &FlipReport, flip: &Flip, width: usize) -> String {
     let what = if flip.b_score > flip.a_score { "fixed" } else { "broken" };
-    let mut text =
-        format!("\n{what} · {} · {} → {}\n", one_line(&flip.example, 200), score(flip.a_score), score(flip.b_score));
+    let scores = format!("{} → {}", score(flip.a_score), score(flip.b_score));
+    let example = shortened(&one_line(&flip.example, 200), width.saturating_sub(4));
+    let mut text = format!("\n{}", headed(&format!("{what} · {example} · {scores}"), width));
     text.push_str(&labelled("input", &value_text(&flip.input), width));
     text.push_str(&labelled("expected", &value_text(&flip.expected), width));
     let [a, b] = &report.sides;
     let column = if width < WIDE { width.max(40) - 4 } else { (width - 7) / 2 };
-    let heads = [format!("A {}", one_line(&a.name, column - 4)), format!("B {}", one_line(&b.name, column - 4))];
+    let heads = [("A", a), ("B", b)]
+        .map(|(letter, side)| format!("{letter} {}", shortened(&one_line(&side.name, 200), column - 4)));
     let answers = [&flip.a, &flip.b];
     if width < WIDE {
         for (head, answers) in heads.iter().zip(answers) {
@@ -150,7 +175,7 @@ fn one(report: &FlipReport, flip: &Flip, width: usize) -> String {
     for place in 0..left.len().max(right.len()) {
         let cell = |lines: &[String]| lines.get(place).cloned().unwrap_or_default();
         // A line of the left column is never wider than it: `block` wrapped it.
-        let gap = column.saturating_sub(cell(&left).chars().count());
+        let gap = column.saturating_sub(columns(&cell(&left)));
         let line = format!("  {}{} │ {}", cell(&left), " ".repeat(gap), cell(&right));
         text.push_str(line.trim_end());
         text.push('\n');
@@ -164,11 +189,6 @@ fn labelled(name: &str, value: &str, width: usize) -> String {
     let more = if left > 0 { format!("\n… {left} more characters") } else { String::new() };
     let lines = block(&format!("{shown}{more}"), 13, width);
     format!("  {name:<11}{}", lines.trim_start())
-}
-
-fn score(score: f64) -> String {
-    let text = format!("{score:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A side's answers; of several repeats the different ones, with how often each came.

@@ -4,7 +4,7 @@
 //! a server or a suite goes through `escape`.
 
 mod details;
-mod escape;
+pub(in crate::report) mod escape;
 
 use self::details::Page;
 use self::escape::{escaped, sentence, slug};
@@ -30,6 +30,9 @@ const LONGEST_SOURCE: usize = 200;
 
 /// Characters of a sentence.
 const LONGEST_SENTENCE: usize = 700;
+
+/// What stands between the names of two that are compared.
+const OVER: &str = " over ";
 
 /// Notes below the scoreboard.
 const MOST_NOTES: usize = 12;
@@ -62,8 +65,9 @@ fn heading(report: &Report) -> String {
         RunProvenance::Mixed => "partly recorded answers",
         RunProvenance::Imported => "imported answers",
     };
+    let regraded = if report.regraded { " · graded by the suite as it stands now" } else { "" };
     let from = report.imported().map_or(String::new(), |from| format!(" · {}", escaped(from, LONGEST_SOURCE)));
-    format!("### {} · run {} · {provenance}{from}\n\n", name(&report.suite), name(&report.run))
+    format!("### {} · run {} · {provenance}{from}{regraded}\n\n", name(&report.suite), name(&report.run))
 }
 
 /// A table; the first column to the left, the others as asked.
@@ -91,11 +95,16 @@ fn figures(figures: &[Decisive]) -> String {
     if figures.is_empty() {
         return String::new();
     }
+    let noted = figures.iter().any(|one| one.caution.is_some());
     let row = |one: &Decisive| {
-        let target = one.target.clone().or(one.caution.map(str::to_owned)).unwrap_or_else(|| "–".to_owned());
-        vec![name(&one.name), figure(&one.figure), target, format!("**{}**", one.says)]
+        // Each of two names has room of its own.
+        let what: Vec<String> = one.name.split(OVER).map(name).collect();
+        let target = one.target.clone().unwrap_or_else(|| "–".to_owned());
+        let cells = vec![what.join(OVER), figure(&one.figure), target, format!("**{}**", one.says)];
+        cells.into_iter().chain(noted.then(|| one.caution.unwrap_or_default().to_owned())).collect()
     };
-    table(&["what decides", "measured [interval]", "target", ""], &[1], figures.iter().map(row)).concat() + "\n"
+    let header = ["what decides", "measured [95%]", "target", "", "note"];
+    table(&header[..if noted { 5 } else { 4 }], &[1], figures.iter().map(row)).concat() + "\n"
 }
 
 fn steps(steps: &[LadderStep]) -> String {
@@ -132,15 +141,30 @@ fn scoreboard(report: &Report) -> String {
     let (variants, left_out) = shown(&report.measurements.variants);
     let level = exact(variants.first().map_or(0.95, |measured| measured.accuracy.level));
     let accuracy = format!("accuracy [{level}]");
-    let header = ["variant", "n", accuracy.as_str(), "valid", "TTFT p95", "$/request"];
-    let mut text = table(&header, &[1, 2, 3, 4, 5], variants.into_iter().map(row)).concat();
-    text.push_str("\n▲ highest accuracy measured · ≈ not shown to be below it\n\n");
+    let unanswered = variants.iter().any(|measured| not_answered(measured).is_some());
+    let mut header = vec!["variant", "n", accuracy.as_str(), "valid", "TTFT p95", "$/request"];
+    header.extend(unanswered.then_some("not answered"));
+    let cells = |measured: &VariantMeasurements| {
+        let known = || not_answered(measured).unwrap_or_else(|| "0".to_owned());
+        row(measured).into_iter().chain(unanswered.then(known)).collect()
+    };
+    let mut text = table(&header, &[1, 2, 3, 4, 5, 6], variants.into_iter().map(cells)).concat();
+    text.push_str("\n▲ highest accuracy measured · ≈ not shown to be below it (Holm over all pairs)\n\n");
     if left_out > 0 {
         text.push_str(&format!(
             "{left_out} more variants are left out: `ceiling report --format csv --rows variants` has all.\n\n"
         ));
     }
     text
+}
+
+/// How many trials ended without a whole answer, by how they ended.
+fn not_answered(measured: &VariantMeasurements) -> Option<String> {
+    let outcomes = &measured.outcomes;
+    let counts = [("refused", outcomes.refused), ("cut", outcomes.truncated), ("failed", outcomes.failed)];
+    let said = counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}"));
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 fn row(measured: &VariantMeasurements) -> Vec<String> {
@@ -162,38 +186,11 @@ fn row(measured: &VariantMeasurements) -> Vec<String> {
     vec![id, measured.accuracy.n.to_string(), accuracy, or(valid, "–"), or(ttft, "–"), or(cost, "unknown")]
 }
 
-/// What a reader must know before trusting the table.
+/// What a reader must know before trusting the table: the terminal's notes, as text.
 fn notes(report: &Report) -> String {
-    let measurements = &report.measurements;
-    let mut notes = Vec::new();
-    if measurements.anytime.is_some() {
-        notes.push("the run could stop early: intervals are confidence sequences".to_owned());
-    }
-    if measurements.provenance != RunProvenance::Live {
-        let comparable = if measurements.latency_comparable { "" } else { ", and not comparable between variants" };
-        let whose = measurements.provenance.whose_times();
-        notes.push(format!("times are those {whose}{comparable}"));
-    }
-    if report.left_out > 0 {
-        notes.push(format!("{} trials were left out: no recording knows them", report.left_out));
-    }
-    notes.extend(terminal::scored_before(report.times_scored));
-    for measured in &measurements.variants {
-        let id = &measured.variant.id;
-        if measured.missing > 0 {
-            notes.push(format!("`{id}`: {} trials are missing (infrastructure)", measured.missing));
-        }
-        if let Some((kind, count, message)) = measured.failures.first() {
-            notes.push(format!("`{id}`: {count} failed ({}): {message}", kind.as_str()));
-        }
-        if let Some(primary) = measured.scorers.first().filter(|primary| primary.unscored > 0) {
-            notes.push(format!("`{id}`: {} answers could not be scored", primary.unscored));
-        }
-    }
-    if measurements.variants.iter().all(|measured| measured.cost.per_request.is_none()) {
-        let why = measurements.variants.iter().find_map(|measured| measured.cost.note.clone());
-        notes.push(format!("cost is unknown{}", why.map_or(String::new(), |why| format!(": {why}"))));
-    }
+    let left_out =
+        (report.left_out > 0).then(|| format!("{} trials were left out: no recording knows them", report.left_out));
+    let notes: Vec<String> = report.part.iter().cloned().chain(left_out).chain(terminal::notes(report)).collect();
     let more = notes.len().saturating_sub(MOST_NOTES);
     let mut text: String =
         notes.iter().take(MOST_NOTES).map(|note| format!("- {}\n", sentence(note, LONGEST_SENTENCE))).collect();

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod explain;
 pub mod figure;
 pub mod flips;
+pub mod gate;
 pub mod html;
 pub mod json;
 pub mod look;
@@ -37,8 +38,14 @@ pub struct Report {
     pub primary: String,
     /// What the recording says of itself, for recorded answers; from where imported ones come.
     pub setting: Option<String>,
+    /// Which part of the suite's examples was asked, in words; `None`: as many as the suite has, or the first.
+    pub part: Option<String>,
     /// Examples that were left out because no recording knows them.
     pub left_out: u64,
+    /// Whether it is a stored run, which the suite grades as it stands now.
+    pub regraded: bool,
+    /// Variants that the suite no longer has, with how many trials of each are not shown.
+    pub gone: Vec<(String, u64)>,
     /// Runs in the store that scored this suite's test examples, this one among them.
     pub times_scored: u64,
     /// Vectors that were bought for it.

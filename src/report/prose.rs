@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::text::printable;
+use crate::text::{columns as columns_of_text, columns_of, printable};
 
 /// Columns of text however wide the terminal is: longer lines are hard to read.
 const WIDEST: usize = 100;
@@ -29,19 +29,20 @@ pub fn block(text: &str, indent: usize, width: usize) -> String {
     block
 }
 
-/// A line in parts of at most `room` characters, cut between words where there are any.
+/// A line in parts of at most `room` columns, cut between words where there are any.
 fn wrapped(line: &str, room: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut part = String::new();
     let mut length = 0;
     for word in line.split_inclusive(' ') {
-        let size = word.trim_end().chars().count();
+        let size = columns_of_text(word.trim_end());
         if length > 0 && length + size > room {
             parts.push(std::mem::take(&mut part));
             length = 0;
         }
         for character in word.chars() {
-            if length == room {
+            let wide = columns_of(character);
+            if length > 0 && length + wide > room {
                 if character == ' ' {
                     continue;
                 }
@@ -49,7 +50,7 @@ fn wrapped(line: &str, room: usize) -> Vec<String> {
                 length = 0;
             }
             part.push(character);
-            length += 1;
+            length += wide;
         }
     }
     parts.push(part);
@@ -62,6 +63,16 @@ pub fn cut(text: &str, most: usize) -> (&str, usize) {
         Some((end, _)) => (&text[..end], text[end..].chars().count()),
         None => (text, 0),
     }
+}
+
+/// `1`, `0.5`, `0.667`: with more decimals where it would read 0 or 1 and is not.
+pub fn score(score: f64) -> String {
+    let shown = |decimals: usize| {
+        let text = format!("{score:.decimals$}");
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    };
+    let is_end = |text: &str| (text == "1" && score < 1.0) || (matches!(text, "0" | "-0") && score > 0.0);
+    (3..=9).map(shown).find(|text| !is_end(text)).unwrap_or_else(|| format!("{score:e}"))
 }
 
 /// A value for people: text as it is, else JSON.
@@ -104,7 +115,7 @@ impl Writer<'_> {
 
     fn value(&mut self, value: &Value, path: &str, depth: usize, before: &str, after: &str) {
         let compact = compact(value);
-        let fits = before.chars().count() + compact.chars().count() + 2 * depth <= self.width;
+        let fits = columns_of_text(before) + columns_of_text(&compact) + 2 * depth <= self.width;
         let (open, close, count) = match value {
             Value::Array(items) => ("[", "]", items.len()),
             Value::Object(fields) => ("{", "}", fields.len()),
@@ -174,6 +185,19 @@ mod tests {
         assert!(block.lines().all(|line| line.chars().count() <= 44), "{block}");
         assert_eq!(block.matches('x').count(), 120);
         assert!(block.starts_with("    one two three\n\n    xxx") && !block.contains('\u{1b}'), "{block:?}");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let block = block(&"日本".repeat(40), 4, 44);
+        assert!(block.lines().all(|line| columns_of_text(line) <= 44), "{block}");
+        assert_eq!(block.matches('日').count(), 40);
+    }
+
+    #[test]
+    fn no_score_reads_as_all_or_nothing_where_it_is_not() {
+        let shown = [0.0, 1.0, 0.5, 2.0 / 3.0, 0.9996, 0.99996, 0.0002, 1e-12].map(score);
+        assert_eq!(shown, ["0", "1", "0.5", "0.667", "0.9996", "0.99996", "0.0002", "1e-12"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::text::{one_line, printable};
 use crate::trial::{Exchange, Received};
 use crate::wire::conversation::Message;
 
-use super::prose::{block, columns, cut, pretty, value_text};
+use super::prose::{block, columns, cut, pretty, score, value_text};
 
 /// Characters of a text that are shown; `--raw` shows all.
 const MOST_SHOWN: usize = 4_000;
@@ -120,9 +120,9 @@ impl ShownTrial<'_> {
     fn in_words(&self) -> String {
         let verdict = match self.graded.scores.first() {
             _ if self.graded.counts_as_missing => "missing, which is no wrong answer".to_owned(),
-            Some(Grade::Scored(score)) if *score >= 1.0 => "right".to_owned(),
-            Some(Grade::Scored(score)) if *score <= 0.0 => "wrong".to_owned(),
-            Some(Grade::Scored(score)) => format!("partly right ({})", figures::score(*score)),
+            Some(Grade::Scored(of)) if *of >= 1.0 => "right".to_owned(),
+            Some(Grade::Scored(of)) if *of <= 0.0 => "wrong".to_owned(),
+            Some(Grade::Scored(of)) => format!("partly right ({})", score(*of)),
             Some(Grade::Unscored(_)) | None => "not scored".to_owned(),
         };
         match self.outcome {

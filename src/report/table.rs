@@ -38,7 +38,7 @@ impl Table {
 
     /// The widest line, in columns.
     pub fn width(&self) -> usize {
-        self.to_text().lines().map(|line| line.chars().count()).max().unwrap_or(0)
+        self.to_text().lines().map(text::columns).max().unwrap_or(0)
     }
 }
 

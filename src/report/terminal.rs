@@ -4,6 +4,7 @@ mod anytime;
 mod bar;
 mod brief;
 mod cache;
+pub mod closing;
 pub mod compare;
 mod decision;
 mod notes;
@@ -14,7 +15,7 @@ mod verdict;
 
 pub(super) use cache::notes as cache_notes;
 pub use decision::decision;
-pub use notes::{lines as notes, scored_before};
+pub use notes::{gone, lines as notes, scored_before};
 pub use scoreboard::shortened;
 
 use super::Report;
@@ -86,10 +87,18 @@ fn heading(report: &Report, look: Look) -> String {
         n => Some(format!("{n} trials left out: not recorded")),
     };
     let run = format!("run {}", report.run);
+    let regraded = report.regraded.then_some("graded by the suite as it stands now");
     let from = report.imported();
-    let parts = [report.suite.as_str(), &run, source].into_iter().chain(from).chain(left_out.as_deref());
+    let parts = [report.suite.as_str(), &run, source].into_iter().chain(from).chain(report.part.as_deref());
+    let parts = parts.chain(left_out.as_deref()).chain(regraded);
     let mark = if from.is_some() { "IMPORTED" } else { "RECORDED" };
     look.paint_first(Tone::Unsure, mark, hung(parts, " · ", "", "  ", look.width))
+}
+
+/// Parts that ` · ` divides, in lines of at most `width` columns.
+pub fn headed(heading: &str, width: usize) -> String {
+    let heading = text::printable(heading);
+    hung(heading.split(" · "), " · ", "", "  ", width)
 }
 
 /// What stands where there is nothing to show.
@@ -181,7 +190,7 @@ pub(crate) fn hung<'a>(
     rest: &str,
     width: usize,
 ) -> String {
-    let columns = |text: &str| text.chars().count();
+    let columns = text::columns;
     let end = columns(between.trim_end());
     let mut lines = vec![first.to_owned()];
     let mut lay = |gap: &str, unit: &str, opens: bool| {

@@ -151,7 +151,7 @@ impl Feed {
         let prepared = &self.prepared[trial.variant];
         match self.purpose {
             Purpose::Batch => prepared.encode_whole(&trial.example),
-            Purpose::Score | Purpose::Latency => prepared.encode(&trial.example),
+            Purpose::Score | Purpose::Latency | Purpose::Confirm => prepared.encode(&trial.example),
         }
     }
 
@@ -184,6 +184,7 @@ pub fn cache_key(request: &Digest, endpoint: &Digest, repeat: u32, mode: CacheMo
         Purpose::Score => b"score".as_slice(),
         Purpose::Latency => b"latency".as_slice(),
         Purpose::Batch => b"batch".as_slice(),
+        Purpose::Confirm => b"confirm".as_slice(),
     };
     Digest::of_parts([request.as_bytes().as_slice(), endpoint.as_bytes(), &repeat.to_le_bytes(), mode, purpose])
 }
@@ -197,9 +198,9 @@ mod tests {
         let (request, endpoint) = (Digest::of(b"r"), Digest::of(b"e"));
         let stored = [CacheLifetime::FiveMinutes, CacheLifetime::Hour].map(CacheMode::Stored);
         let keys = [CacheMode::Off, CacheMode::Warm].into_iter().chain(stored).flat_map(|mode| {
-            [Purpose::Score, Purpose::Latency, Purpose::Batch]
+            [Purpose::Score, Purpose::Latency, Purpose::Batch, Purpose::Confirm]
                 .map(|purpose| cache_key(&request, &endpoint, 0, mode, purpose))
         });
-        assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 12);
+        assert_eq!(keys.collect::<std::collections::BTreeSet<_>>().len(), 16);
     }
 }

@@ -4,20 +4,23 @@
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
 mod batch;
+mod merge;
 mod order;
 mod read;
+mod runs;
 mod vectors;
 mod write;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
 pub use batch::{BatchItem, BatchPhase, BatchRow, NewBatch};
+pub use merge::{Merged, ShardRun};
 pub use read::{CachedExchange, StoredTrial};
 pub use write::{Committed, Write, Writer};
 
@@ -75,6 +78,18 @@ pub enum StoreError {
     /// The writer thread is gone.
     #[error("the store's writer stopped: {0}")]
     Writer(String),
+    /// Two stores answer one trial differently.
+    #[error("`{store}` and `{other}` have different answers of variant `{variant}` to example `{example}`")]
+    Disagree {
+        /// The store that is written.
+        store: String,
+        /// The store that is read.
+        other: String,
+        /// The variant.
+        variant: String,
+        /// The example.
+        example: String,
+    },
     /// A row that this program did not write.
     #[error("a row of the store cannot be read: {0}")]
     Row(String),
@@ -326,78 +341,6 @@ impl Store {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Starts a run, or goes on with the newest one of the same plan if that is unfinished. The
-    /// second value says whether it goes on.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn begin_run(&self, new: &NewRun<'_>) -> Result<(RunRow, bool), StoreError> {
-        // Whoever else begins a run waits, so that no two of them take one name.
-        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-            .map_err(|error| self.sqlite(error))?;
-        let begun = self.resume_or_insert(new)?;
-        transaction.commit().map_err(|error| self.sqlite(error))?;
-        Ok(begun)
-    }
-
-    fn resume_or_insert(&self, new: &NewRun<'_>) -> Result<(RunRow, bool), StoreError> {
-        let newest: Option<String> = self
-            .connection
-            .query_row(
-                "SELECT name FROM run WHERE plan_digest = ?1 ORDER BY id DESC LIMIT 1",
-                params![new.plan_digest.as_bytes().as_slice()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(|error| self.sqlite(error))?;
-        if let Some(row) = newest.map(|name| self.run(&name)).transpose()?
-            && row.state != RunState::Finished
-        {
-            self.set_state(row.id, RunState::Running, None)?;
-            return Ok((row, true));
-        }
-        Ok((self.insert_run(new)?, false))
-    }
-
-    /// A new run, under a name of its own. Whoever calls holds the store.
-    fn insert_run(&self, new: &NewRun<'_>) -> Result<RunRow, StoreError> {
-        let count: i64 = self
-            .connection
-            .query_row("SELECT coalesce(max(id), 0) + 1 FROM run", [], |row| row.get(0))
-            .map_err(|error| self.sqlite(error))?;
-        let name = format!("{}-{count}", new.suite);
-        self.connection
-            .execute(
-                "INSERT INTO run (name, suite, folder, plan_digest, started_at_ms, state, options, version)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
-                params![
-                    name,
-                    new.suite,
-                    new.folder.display().to_string(),
-                    new.plan_digest.as_bytes().as_slice(),
-                    new.now_ms,
-                    new.options,
-                    env!("CARGO_PKG_VERSION")
-                ],
-            )
-            .map_err(|error| self.sqlite(error))?;
-        self.run(&name)
-    }
-
-    /// Notes how a run stands.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn set_state(&self, run: i64, state: RunState, ended_at_ms: Option<i64>) -> Result<(), StoreError> {
-        self.connection
-            .execute(
-                "UPDATE run SET state = ?2, ended_at_ms = ?3 WHERE id = ?1",
-                params![run, state.as_str(), ended_at_ms],
-            )
-            .map_err(|error| self.sqlite(error))?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -452,7 +395,7 @@ mod tests {
             .execute(
                 "INSERT INTO exchange VALUES (7, ?1, ?1, 'p/m', x'7b7d', 200, 0, x'7b7d', NULL, x'', 5.0, '[]', 9, 1,
                                               'live', 1)",
-                params![key.as_bytes().as_slice()],
+                rusqlite::params![key.as_bytes().as_slice()],
             )
             .unwrap();
         drop(connection);

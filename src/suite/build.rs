@@ -76,10 +76,10 @@ pub(super) fn build(
     options: &LoadOptions,
     faults: &mut Faults<'_>,
 ) -> Option<Suite> {
-    let paths = Folder { path: folder, allow_outside: raw.data.allow_outside };
-    let mut digested = vec![faults.source.text.clone()];
-    let schema = read_schema(raw.output.schema.as_ref(), &paths, &mut digested, faults);
-    let prompts = read_prompts(&raw.prompts, &paths, &mut digested, faults);
+    let paths = Folder { path: folder, allow_outside: raw.data.allow_outside, frozen: options.frozen.as_ref() };
+    let mut texts = vec![(load::SUITE_FILE.to_owned(), faults.source.text.clone())];
+    let schema = read_schema(raw.output.schema.as_ref(), &paths, &mut texts, faults);
+    let prompts = read_prompts(&raw.prompts, &paths, &mut texts, faults);
     let scorers = order_scorers(raw.score, faults);
     let labels = match (&schema, scorers.first()) {
         (Some(schema), Some(primary)) => schema.enum_at(&primary.at),
@@ -114,6 +114,7 @@ pub(super) fn build(
         folder: folder.to_owned(),
         incumbent,
         examples: sources.examples,
+        failures_of: options.failures_of.clone(),
         pool: sources.pool,
         dev: sources.dev,
         documents: sources.documents,
@@ -138,7 +139,8 @@ pub(super) fn build(
         error_classes,
         impossible: raw.impossible,
         recording,
-        digest: Digest::of_parts(digested.iter().map(String::as_bytes)),
+        digest: Digest::of_parts(texts.iter().map(|(_, text)| text.as_bytes())),
+        texts: texts.into_iter().collect(),
         file: faults.source.path.clone(),
     })
 }
@@ -177,18 +179,13 @@ fn warn_without_labels(task: Option<&Spanned<Task>>, primary: Option<&ScorerSpec
 fn read_schema(
     path: Option<&Spanned<String>>,
     folder: &Folder<'_>,
-    digested: &mut Vec<String>,
+    texts: &mut Vec<(String, String)>,
     faults: &mut Faults<'_>,
 ) -> Option<OutputSchema> {
-    let file = folder.file(path?, faults)?;
-    let source = match load::read(&file) {
-        Ok(source) => source,
-        Err(fault) => {
-            faults.push(*fault);
-            return None;
-        }
-    };
-    digested.push(source.text.clone());
+    let path = path?;
+    let source = folder.text(path, faults)?;
+    let file = source.path.clone();
+    texts.push((path.get_ref().clone(), source.text.clone()));
     let document: Value = match serde_json::from_str(&source.text) {
         Ok(document) => document,
         Err(error) => {
@@ -225,7 +222,7 @@ fn read_schema(
 fn read_prompts(
     written: &[(Spanned<String>, Spanned<String>)],
     folder: &Folder<'_>,
-    digested: &mut Vec<String>,
+    texts: &mut Vec<(String, String)>,
     faults: &mut Faults<'_>,
 ) -> Vec<Prompt> {
     if written.is_empty() {
@@ -245,17 +242,12 @@ fn read_prompts(
             system: String::new(),
             user: String::new(),
         };
-        if let Some(file) = folder.file(path, faults) {
-            match load::read(&file) {
-                Err(fault) => faults.push(*fault),
-                Ok(source) => {
-                    match prompt_file::split(&source.text) {
-                        Ok(parts) => (prompt.system, prompt.user) = (parts.system, parts.user),
-                        Err(fault) => faults.push(prompt_fault(&source, &fault)),
-                    }
-                    digested.push(source.text);
-                }
+        if let Some(source) = folder.text(path, faults) {
+            match prompt_file::split(&source.text) {
+                Ok(parts) => (prompt.system, prompt.user) = (parts.system, parts.user),
+                Err(fault) => faults.push(prompt_fault(&source, &fault)),
             }
+            texts.push((path.get_ref().clone(), source.text));
         }
         prompts.push(prompt);
     }
@@ -336,7 +328,9 @@ impl Sources {
         let examples = ExampleSource::new(ExampleFiles {
             sample: data.sample.clone(),
             only: options.examples.clone(),
+            tags: options.tags.clone(),
             limit: options.limit,
+            shard: options.shard,
             ..examples
         });
         let documents =

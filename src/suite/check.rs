@@ -57,7 +57,8 @@ pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagno
             .check(&mut tally, |row| tally_leak(&pool, row, source).into_iter().chain(named.unknown(row, source)));
     }
     let mut inputs = Vec::new();
-    let source = &suite.examples;
+    // Every shard finds the same faults, and one may well have no example of its own.
+    let source = &suite.examples.all_shards();
     let rows = Split { suite, name: "test", source }.check(&mut tally, |row| {
         if inputs.len() < SAMPLE_INPUTS {
             inputs.push(row.example.input.clone());
@@ -68,7 +69,11 @@ pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagno
     named.check_oracle(suite, rows, &mut tally);
     if rows == 0 {
         let file = source.files().first().unwrap_or(&suite.file);
-        tally.add(Diagnostic::error("suite/no-examples", file, "there are no examples"));
+        let fault = |message: &str| Diagnostic::error("suite/no-examples", file, message);
+        tally.add(match source.read_all().next() {
+            None => fault("there are no examples"),
+            Some(_) => fault("none of the examples is wanted").help("see --limit, --examples, --tag and [data] sample"),
+        });
     }
     if let Some(check_template) = check_template {
         for prompt in &suite.prompts {

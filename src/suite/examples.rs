@@ -9,6 +9,7 @@ mod csv_rows;
 pub(in crate::suite) mod lines;
 pub(in crate::suite) mod row;
 mod sample;
+mod shard;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use csv_rows::CsvRows;
 use lines::JsonLines;
 pub use lines::LONGEST_LINE;
 pub use sample::{Sample, Stratify};
+pub use shard::Shard;
 
 /// A row that is no example.
 pub type RowFault = Box<Diagnostic>;
@@ -72,8 +74,12 @@ pub struct ExampleFiles {
     pub documents: bool,
     /// Only these ids.
     pub only: Option<BTreeSet<String>>,
-    /// Only the first so many, after everything else.
+    /// Only those with all of these tags.
+    pub tags: Vec<(String, String)>,
+    /// Only the first so many, after all of the above.
     pub limit: Option<u64>,
+    /// Of what is left, only this part: the parts together are what would be asked without them.
+    pub shard: Option<Shard>,
 }
 
 /// Where examples come from; cheap to clone, and read anew as often as needed.
@@ -120,6 +126,14 @@ impl ExampleSource {
         &self.inner.spec
     }
 
+    /// The same with the other shards' examples.
+    pub fn all_shards(&self) -> Self {
+        match self.inner.spec.shard {
+            None => self.clone(),
+            Some(_) => Self::new(ExampleFiles { shard: None, ..self.inner.spec.clone() }),
+        }
+    }
+
     /// The selected examples from the start. With a sample, the files are read twice on the first
     /// call to find which examples are in it; rows with faults are never in a sample.
     pub fn read(&self) -> ExampleReader {
@@ -154,7 +168,8 @@ impl ExampleReader {
             (Some(source), Some(sample)) => source.inner.selection.get().is_none_or(|s| s.has(sample, example)),
             _ => true,
         };
-        sampled && spec.only.as_ref().is_none_or(|ids| ids.contains(&example.id.0))
+        let tagged = |(name, value): &(String, String)| example.tags.get(name) == Some(value);
+        sampled && spec.only.as_ref().is_none_or(|ids| ids.contains(&example.id.0)) && spec.tags.iter().all(tagged)
     }
 }
 
@@ -167,7 +182,9 @@ impl Iterator for ExampleReader {
                 Ok(row) if !self.wants(&row.example) => {}
                 Ok(row) => {
                     self.left -= 1;
-                    return Some(Ok(row));
+                    if self.rows.source.spec().shard.is_none_or(|shard| shard.has(&row.example)) {
+                        return Some(Ok(row));
+                    }
                 }
                 Err(fault) => return Some(Err(fault)),
             }

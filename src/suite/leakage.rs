@@ -70,7 +70,8 @@ impl Pool {
     }
 }
 
-fn text_of(input: &Value) -> String {
+/// An input as one text.
+pub(crate) fn text_of(input: &Value) -> String {
     match input {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -78,7 +79,7 @@ fn text_of(input: &Value) -> String {
 }
 
 /// Letters and digits alone, in lower case; `None` for a text that is too short for it.
-fn normalise(text: &str) -> Option<String> {
+pub(crate) fn normalise(text: &str) -> Option<String> {
     let letters: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     (letters.len() >= SHORTEST).then_some(letters)
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::examples::RowFault;
+use super::examples::{RowFault, Shard};
 use super::raw::{FAMILY, RawSuite};
 use super::{Suite, build};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -14,6 +14,9 @@ use crate::provider::load::{Providers, ReadCodes, read_text};
 
 const READING: ReadCodes =
     ReadCodes { unreadable: "suite/unreadable", not_utf8: "suite/not-utf8", too_large: "suite/too-large" };
+
+/// The file that makes a folder a suite.
+pub const SUITE_FILE: &str = "suite.toml";
 
 /// What the command line changes about a suite.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +29,15 @@ pub struct LoadOptions {
     pub limit: Option<u64>,
     /// Only these examples.
     pub examples: Option<BTreeSet<String>>,
+    /// Texts of suite.toml, schema and prompts in place of the files, by their paths as written: the
+    /// suite as it was. The data are those of the folder.
+    pub frozen: Option<BTreeMap<String, String>>,
+    /// Only examples with all of these tags.
+    pub tags: Vec<(String, String)>,
+    /// Only this part of the examples.
+    pub shard: Option<Shard>,
+    /// The run whose failures the examples are, where they were chosen so.
+    pub failures_of: Option<String>,
 }
 
 /// A suite that can run, and what was found that does not stop it.
@@ -41,11 +53,14 @@ pub struct Loaded {
 ///
 /// What can only be seen by reading the data is found by [`super::check::check`].
 pub fn load(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Diagnostics> {
-    let file = folder.join("suite.toml");
+    let file = folder.join(SUITE_FILE);
     if !file.is_file() {
         return Err(no_suite(folder).into());
     }
-    let source = read(&file).map_err(|fault| Diagnostics::from(*fault))?;
+    let source = match options.frozen.as_ref().and_then(|texts| texts.get(SUITE_FILE)) {
+        Some(text) => Source::new(&file, text.clone()),
+        None => read(&file).map_err(|fault| Diagnostics::from(*fault))?,
+    };
     let document = Document::parse(&source, &FAMILY);
     let raw = RawSuite::read(&document);
     let sound = document.is_sound();

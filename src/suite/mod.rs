@@ -6,7 +6,7 @@ mod build;
 pub mod check;
 pub mod documents;
 pub mod examples;
-mod leakage;
+pub(crate) mod leakage;
 pub mod load;
 mod matrix;
 pub mod near;
@@ -246,11 +246,17 @@ pub struct Economics {
 pub struct GateRules {
     /// In accuracy.
     pub margin: f64,
+    /// In the share of schema-valid answers; `None` does not gate it.
+    pub validity_margin: Option<f64>,
+    /// In cost a request, as a share of the baseline's; `None` does not gate it.
+    pub cost_margin: Option<f64>,
+    /// In the 95th percentile of the time to the first token, in milliseconds; `None` does not gate it.
+    pub latency_margin_ms: Option<f64>,
 }
 
 impl Default for GateRules {
     fn default() -> Self {
-        Self { margin: 0.02 }
+        Self { margin: 0.02, validity_margin: None, cost_margin: None, latency_margin_ms: None }
     }
 }
 
@@ -326,6 +332,8 @@ pub struct Suite {
     pub incumbent: Option<VariantId>,
     /// The test examples.
     pub examples: examples::ExampleSource,
+    /// The run whose failures the examples are, where they were chosen so: no sample of the task any more.
+    pub failures_of: Option<String>,
     /// What few-shot may draw from.
     pub pool: Option<examples::ExampleSource>,
     /// For prompt work and for choosing among variants, never for the figures.
@@ -376,6 +384,8 @@ pub struct Suite {
     pub recording: Option<PathBuf>,
     /// Digest of suite.toml, schema and prompts.
     pub digest: Digest,
+    /// These files, by their paths as suite.toml writes them.
+    pub texts: BTreeMap<String, String>,
     /// Where suite.toml stands, for messages.
     pub file: PathBuf,
 }
@@ -384,6 +394,18 @@ impl Suite {
     /// The variant of this name.
     pub fn variant(&self, id: &str) -> Option<&Variant> {
         self.variants.iter().find(|variant| variant.id.as_str() == id)
+    }
+
+    /// The variant now in use: the one that is named, else the untuned one with the fewest interventions
+    /// of the last round, the first of several (DESIGN.md 13.8).
+    pub fn in_use(&self) -> Option<&Variant> {
+        if let Some(named) = &self.incumbent {
+            return self.variant(named.as_str());
+        }
+        let is_bound = |v: &&Variant| v.retrieve.as_ref().is_some_and(crate::variant::Retrieve::is_oracle);
+        let eligible = || self.variants.iter().filter(|v| v.tuned.is_none() && !is_bound(v));
+        let last = eligible().map(|v| v.prompt).max()?;
+        eligible().filter(|v| v.prompt == last).min_by_key(|v| v.interventions().len())
     }
 
     /// A prompt's round: its place among the prompts that untuned variants use, from 1; `None`

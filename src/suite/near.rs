@@ -119,9 +119,18 @@ impl NearIndex {
 
     /// The first row that is all but the same as this.
     pub fn find(&self, grams: &Grams) -> Option<usize> {
+        self.all(grams).first().copied()
+    }
+
+    /// Every row that is all but the same as this, in order.
+    pub fn all(&self, grams: &Grams) -> Vec<usize> {
         let rare = self.rarest(grams);
         let candidates = rare.iter().filter_map(|gram| self.postings.get(gram)).flatten();
-        candidates.map(|&place| place as usize).filter(|&place| self.rows[place].is_near(grams)).min()
+        let mut candidates: Vec<usize> = candidates.map(|&place| place as usize).collect();
+        candidates.sort_unstable();
+        candidates.dedup();
+        candidates.retain(|&place| self.rows[place].is_near(grams));
+        candidates
     }
 }
 

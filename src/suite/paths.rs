@@ -1,5 +1,6 @@
 //! Which files a path of suite.toml means, and that they stay inside the suite's folder.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -7,12 +8,15 @@ use toml::Spanned;
 
 use super::build::Faults;
 use super::load;
+use crate::diagnostic::Source;
 
 /// Resolves the paths of one suite.
 #[derive(Debug)]
 pub(super) struct Folder<'a> {
     pub(super) path: &'a Path,
     pub(super) allow_outside: bool,
+    /// Texts that stand in for files, by their paths as suite.toml writes them.
+    pub(super) frozen: Option<&'a BTreeMap<String, String>>,
 }
 
 impl Folder<'_> {
@@ -67,6 +71,24 @@ impl Folder<'_> {
             faults.error("suite/no-file", pattern.span(), format!("no file matches `{text}`"));
         }
         found
+    }
+
+    /// A text of the suite whole, from its file or from what stands in for it.
+    pub(super) fn text(&self, path: &Spanned<String>, faults: &mut Faults<'_>) -> Option<Source> {
+        if let Some(frozen) = self.frozen {
+            let text = frozen.get(path.get_ref());
+            if text.is_none() {
+                faults.error("suite/no-file", path.span(), format!("the text of `{}` was not kept", path.get_ref()));
+            }
+            return text.map(|text| Source::new(self.path.join(path.get_ref()), text.clone()));
+        }
+        match load::read(&self.file(path, faults)?) {
+            Ok(source) => Some(source),
+            Err(fault) => {
+                faults.push(*fault);
+                None
+            }
+        }
     }
 
     /// The file at a path; a fault if it is not there or outside.

@@ -145,10 +145,9 @@ impl RawSuite {
         self.economics = root.section("economics").map(read_economics);
         if let Some(section) = root.section("gate") {
             self.gate.margin = section.number_in("margin", 0.0, 1.0).unwrap_or(self.gate.margin);
-            for key in ["validity_margin", "cost_margin", "latency_margin_ms"] {
-                section.number_in(key, 0.0, f64::INFINITY);
-            }
-            section.not_yet(&["validity_margin", "cost_margin", "latency_margin_ms"]);
+            self.gate.validity_margin = section.number_in("validity_margin", f64::MIN_POSITIVE, 1.0);
+            self.gate.cost_margin = section.number_in("cost_margin", f64::MIN_POSITIVE, f64::INFINITY);
+            self.gate.latency_margin_ms = section.number_in("latency_margin_ms", f64::MIN_POSITIVE, f64::INFINITY);
             section.finish();
         }
         if let Some(section) = root.section("statistics") {
@@ -295,3 +294,6 @@ pub(crate) fn read_economics(section: Section<'_>) -> Economics {
     section.finish();
     economics
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["LAYER1", "LAYER2"]),
     ("prompt", &["LAYER1", "LAYER2", "wire"]),
     ("plan", &["stats", "LAYER1", "LAYER2", "prompt"]),
+    ("init", &["LAYER1", "LAYER2", "prompt"]),
     ("probe", &["LAYER1", "LAYER2", "wire"]),
     ("import", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),
@@ -31,7 +32,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Layer 4.
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
     ("calc", &["stats", "LAYER1", "decide"]),
-    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc"]),
+    ("gate", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
+    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate"]),
     // Layer 5.
     ("store", &["LAYER1", "LAYER2", "LAYER3"]),
     ("replay", &["LAYER1", "LAYER2", "LAYER3"]),
@@ -58,6 +60,8 @@ const DOORS: &[(&str, &str)] = &[
     ("minijinja", "prompt/template.rs"),
     ("statrs", "stats/"),
     ("clap", "cli/"),
+    ("unicode_width", "text.rs"),
+    ("saphyr_parser", "init/yaml.rs"),
 ];
 
 /// Lines of a file beyond which it holds more than one thing.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::support::Project;
 
 const COMMANDS: &[&[&str]] = &[
+    &["init"],
     &["check"],
     &["plan"],
     &["run"],
@@ -15,8 +16,13 @@ const COMMANDS: &[&[&str]] = &[
     &["decide"],
     &["import"],
     &["record"],
+    &["merge"],
+    &["completions"],
+    &["schema"],
     &["report"],
     &["view"],
+    &["baseline"],
+    &["gate"],
     &["calc"],
     &["providers", "list"],
     &["providers", "check"],
@@ -32,7 +38,7 @@ fn page(name: &str) -> String {
 fn flags(help: &str) -> impl Iterator<Item = &str> {
     help.lines().filter_map(|line| {
         let flag = line.trim_start().trim_start_matches("-o, ").trim_start_matches("-q, ").trim_start_matches("-v, ");
-        let flag = flag.trim_start_matches("-h, ");
+        let flag = flag.trim_start_matches("-h, ").trim_start_matches("-y, ");
         flag.starts_with("--").then(|| flag.split([' ', '.']).next().unwrap_or_default())
     })
 }

@@ -102,7 +102,9 @@ fn the_scoreboard_of_the_tiny_suite() {
     let report = project.run(["report"]).exits(0);
     insta::assert_snapshot!("report", redact(&project, report.stdout()));
     let again = project.run(["run", "suites/tiny", "-v"]).exits(0);
-    assert_eq!(again.stdout(), project.run(["report"]).exits(0).stdout(), "a run with -v shows every section");
+    let report = project.run(["report"]).exits(0);
+    let stored = report.stdout().replacen(" · graded by the suite as it stands now", "", 1);
+    assert_eq!(again.stdout(), stored, "a run with -v shows every section");
 }
 
 #[test]

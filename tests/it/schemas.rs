@@ -1,6 +1,8 @@
 //! Everything that `--json` prints is what its schema under docs/reference says; few-shot and CSV
 //! by the way, since their runs are printed too.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 
 use crate::support::Project;
@@ -53,4 +55,37 @@ fn shots_and_csv_go_all_the_way() {
     let messages = trial["trials"][0]["request"]["messages"].as_array().unwrap();
     let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles.iter().filter(|role| **role == "assistant").count(), 2, "{roles:?}");
+}
+
+/// The shipped files of a kind, as JSON, with their text.
+fn shipped(folder: &str, file: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path().join(file));
+    let files = entries.map(|path| path.components().collect::<PathBuf>());
+    files.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn shipped_suites_and_providers_fit_the_schemas_that_their_first_line_names() {
+    for (name, files) in [("suite", shipped("suites", "suite.toml")), ("provider", shipped("providers", ""))] {
+        assert!(files.len() >= 3);
+        for (path, text) in files {
+            let first = text.lines().next().unwrap();
+            let named = first.strip_prefix("#:schema ").unwrap_or_else(|| panic!("{}: {first}", path.display()));
+            let schema = path.parent().unwrap().join(named);
+            assert!(schema.ends_with(format!("docs/reference/{name}.schema.json")) && schema.exists(), "{named}");
+            let table: toml::Table = text.parse().unwrap();
+            fits(&serde_json::to_value(&table).unwrap(), name);
+        }
+    }
+}
+
+#[test]
+fn the_schemas_of_files_are_printed_for_editors() {
+    let project = Project::new();
+    for name in ["suite", "provider"] {
+        let printed = project.run(["schema", name]).exits(0);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/reference/{name}.schema.json"));
+        assert_eq!(printed.stdout(), std::fs::read_to_string(path).unwrap());
+    }
 }

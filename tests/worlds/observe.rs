@@ -197,6 +197,7 @@ pub(crate) fn facts(world: &World) -> SuiteFacts<'_> {
         impossible: &world.impossible,
         incumbent: world.incumbent.as_ref(),
         margin: 0.02,
+        failures_of: None,
         today: None,
     }
 }

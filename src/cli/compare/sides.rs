@@ -34,7 +34,7 @@ pub(in crate::cli) struct Graded {
 
 impl Graded {
     fn load(store: &Store, run: &RunRow, folder: Option<&Path>) -> Result<Self, Error> {
-        let (suite, grader) = show::suite_of(run, folder)?;
+        let (suite, grader) = show::suite_of(store, run, folder)?;
         if grader.wants_command() {
             measuring::ask_processes(store, run.id, &suite, &grader)?;
         }
@@ -99,7 +99,7 @@ impl Sides {
                     graded.suite.folder.display(),
                     name.variant
                 ),
-                "put the variant back, or name a copy of the suite that has it with --suite",
+                "put the variant back; `ceiling compare A B --suite FOLDER` reads a copy of the suite that has it",
             ));
         };
         let grader = &graded.grader;

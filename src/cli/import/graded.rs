@@ -53,7 +53,8 @@ impl Grading {
     /// By a suite that has these variants.
     pub(super) fn by_suite(folder: &Path, variants: &[String]) -> Result<Self, Error> {
         let providers = assemble::providers(folder)?;
-        let selection = SelectionArgs { variants: None, limit: None, examples: None, provider: Vec::new() };
+        let selection =
+            SelectionArgs { variants: None, limit: None, examples: None, tag: Vec::new(), provider: Vec::new() };
         let suite = crate::suite::load::load(folder, &providers, &assemble::load_options(&selection))?.suite;
         if let Some(unknown) = variants.iter().find(|name| suite.variant(name).is_none()) {
             let known: Vec<String> = suite.variants.iter().map(|variant| variant.id.0.clone()).collect();

@@ -92,7 +92,7 @@ fn key(provider: &Provider) -> Key {
         Service::Http { key, .. } => key,
         Service::Replay | Service::Imported => &KeySource::None,
     };
-    let is_set = |name: &str| super::run::environment(name).is_some_and(|key| !key.trim().is_empty());
+    let is_set = |name: &str| super::keys::environment(name).is_some_and(|key| !key.trim().is_empty());
     match source {
         KeySource::None => Key { source: "none", name: None, is_set: None },
         KeySource::Aws => {

@@ -12,7 +12,7 @@ pub(super) struct Counted {
     pub(super) examples: u64,
     /// Trials that no recording knows.
     pub(super) unknown: u64,
-    /// Digest of the examples and of the pool's rows, in order.
+    /// Digest of the examples, those of other shards among them, and of the pool's rows, in order.
     pub(super) data: Digest,
 }
 
@@ -27,10 +27,14 @@ impl Prepared<'_> {
         }
         data = self.retrieval.with_documents(data);
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
-        for row in self.suite.examples.read() {
+        let shard = self.part.shard;
+        for row in self.suite.examples.all_shards().read() {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
-            examples += 1;
             data = with_row(data, b"examples", &example);
+            if shard.is_some_and(|shard| !shard.has(&example)) {
+                continue;
+            }
+            examples += 1;
             let Some(recording) = &self.assembly.recording else { continue };
             for (place, prepared) in self.assembly.prepared.iter().enumerate() {
                 if !self.assembly.is_replayed(place) {

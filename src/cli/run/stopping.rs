@@ -25,6 +25,18 @@ pub(super) fn check(args: &RunArgs, suite: &Suite) -> Result<(), Error> {
             "leave one of them out",
         ));
     }
+    if args.part.shard.is_some() {
+        return Err(Error::usage(
+            "--stop-when-decided does not go with --shard: the rule must see the answers of all shards, in one order",
+            "leave one of them out",
+        ));
+    }
+    if args.part.only_failed.is_some() {
+        return Err(Error::usage(
+            "--stop-when-decided does not go with --only-failed: failures say nothing of the targets",
+            "leave one of them out",
+        ));
+    }
     let targets = &suite.targets;
     if targets.accuracy.is_none() && targets.schema_validity.is_none() && targets.ttft_p95_ms.is_none() {
         return Err(Error::usage(

@@ -32,6 +32,15 @@ const MOST_FLIPS: u32 = 100;
 /// Bytes of requests and responses that a report holds, compressed.
 const MOST_OF_BODIES: usize = report::BODIES_MIB as usize * 1024 * 1024;
 
+/// Whether a page grades a run, or two: such pages take turns.
+pub(super) fn takes_long(path: &str, query: &str) -> bool {
+    let both = || {
+        let query = Query::read(query);
+        query.a.is_some() && query.b.is_some()
+    };
+    path.starts_with("runs/") || (path == "compare" && both())
+}
+
 /// Makes pages of a store.
 pub(super) struct Pages {
     pub(super) store: PathBuf,

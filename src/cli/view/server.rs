@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::out::{self, Head};
-use super::pages::Pages;
+use super::pages::{self, Pages};
 use crate::digest::Digest;
 
 /// Pages that are made at once: each may grade a whole run.
@@ -120,8 +120,13 @@ impl Door {
         }
         let Some(below) = below else { return moved(&format!("/{token}/")) };
         let (below, query) = (below.to_owned(), request.uri().query().unwrap_or_default().to_owned());
-        let Ok(turn) = Arc::clone(&self.at_once).acquire_owned().await else {
-            return bare(StatusCode::SERVICE_UNAVAILABLE);
+        // The list, a choice and what is not there are made at once, however many pages are being read.
+        let turn = match pages::takes_long(&below, &query) {
+            true => match Arc::clone(&self.at_once).acquire_owned().await {
+                Ok(turn) => Some(turn),
+                Err(_) => return bare(StatusCode::SERVICE_UNAVAILABLE),
+            },
+            false => None,
         };
         let pages = Arc::clone(&self.pages);
         let (mut out, head, body) = out::page();
@@ -184,6 +189,24 @@ fn whole(head: &Head, body: Body) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_list_waits_for_nobody() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let pages = Arc::new(Pages { store: "none.db".into() });
+        let server = Server::bind(0, "t", pages).await.unwrap();
+        let _all = Arc::clone(&server.door.at_once).acquire_many_owned(AT_ONCE as u32).await.unwrap();
+        let address = server.address;
+        tokio::spawn(async move { server.serve().await });
+        for below in ["", "compare?a=x", "nothing"] {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let request = format!("GET /t/{below} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await;
+            assert!(read.is_ok() && answer.starts_with("HTTP/1.1 404"), "{below}: {answer}");
+        }
+    }
 
     #[test]
     fn only_our_own_address_is_answered() {

@@ -200,3 +200,13 @@ fn signing_needs_a_build_that_can_sign() {
     assert_eq!((fault.code, fault.line, fault.column), ("provider/no-feature", 3, 8));
     assert!(fault.message.contains("built without the feature `sigv4`"));
 }
+
+#[test]
+fn the_json_schema_has_the_keys_that_are_read() {
+    let text = "headers = { NAME = \"v\" }\nlimits = {}\n[models.NAME]\nprice = { long_prompt = { above_tokens = 1 } }\n\
+                gpu = { usd_per_hour = 1 }\n";
+    let source = Source::new("p.toml", text);
+    let document = crate::document::Document::parse(&source, &FAMILY);
+    crate::provider::raw::RawProvider::read(&document);
+    crate::document::tests::same_keys(&document, include_str!("../../../docs/reference/provider.schema.json"));
+}

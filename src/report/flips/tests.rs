@@ -79,3 +79,21 @@ fn hostile_text_moves_nothing() {
         assert!(widest.unwrap() <= width.clamp(40, 140), "{widest:?} of {width}:\n{text}");
     }
 }
+
+#[test]
+fn lines_keep_to_the_width_and_the_command_can_be_pasted() {
+    let mut long = report();
+    long.left_out = 7;
+    long.sides[0].variant = VariantId("日本".repeat(40));
+    long.sides[1].variant = VariantId("it's".to_owned());
+    long.examples[0].example = "a b".to_owned();
+    for width in [40, 60, 80, 120] {
+        let text = render(&long, width);
+        for line in text.lines().filter(|line| !line.starts_with('`')) {
+            assert!(columns(line) <= width, "{width}: {line}");
+        }
+        assert!(text.contains("'a b' --variant 'it'\\''s'`"), "{text}");
+    }
+    long.examples[0].example = "a\u{1b}b".to_owned();
+    assert!(render(&long, 80).contains("holds control characters"));
+}

@@ -29,6 +29,7 @@ pub(super) fn heading(report: &Report) -> Markup {
             @if let Some(from) = report.imported() { (from) " · " }
             (measurements.clusters.len()) " examples · "
             (measurements.variants.len()) " variants · began " (began)
+            @if let Some(part) = &report.part { " · " (part) }
             @if report.left_out > 0 { " · " (report.left_out) " trials left out: not recorded" }
         }
     }

@@ -1,13 +1,17 @@
 //! Untrusted text in Markdown: whatever it holds, it stays text. Nothing becomes a table cell, a tag, a link,
 //! a formula or emphasis, and nobody is pinged.
 
+use crate::digest::Digest;
 use crate::text::one_line;
+
+/// Digits of the digest that tells two names apart whose slugs would be the same.
+const DIGEST_OF_SLUG: usize = 8;
 
 /// A character of no width that joins: what stands on its two sides is no longer one reference.
 const JOINER: char = '\u{2060}';
 
 /// The text on one line as Markdown that reads as the same text, at most `limit` characters of it.
-pub(super) fn escaped(text: &str, limit: usize) -> String {
+pub(in crate::report) fn escaped(text: &str, limit: usize) -> String {
     let line = one_line(text, limit);
     let mut safe = String::with_capacity(line.len() + 16);
     let characters: Vec<char> = line.chars().collect();
@@ -67,7 +71,7 @@ fn numbered(mut safe: String) -> String {
 }
 
 /// A sentence of ours in which names stand between backticks: these become code, all of it stays text.
-pub(super) fn sentence(text: &str, limit: usize) -> String {
+pub(in crate::report) fn sentence(text: &str, limit: usize) -> String {
     let line = one_line(text, limit);
     let parts: Vec<&str> = line.split('`').collect();
     // An odd backtick is somebody else's.
@@ -88,8 +92,9 @@ pub(super) fn sentence(text: &str, limit: usize) -> String {
     parts.iter().enumerate().map(part).collect()
 }
 
-/// What of a name can stand in an anchor and in an HTML comment.
-pub(super) fn slug(name: &str) -> String {
+/// What of a name can stand in an anchor and in an HTML comment. A name of which something is lost ends in a short
+/// digest of the whole: two names never share a slug, and the same name always has the same.
+pub(in crate::report) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for character in name.chars().take(120) {
         let kept = if character.is_ascii_alphanumeric() || matches!(character, '_' | '.') { character } else { '-' };
@@ -98,7 +103,12 @@ pub(super) fn slug(name: &str) -> String {
             slug.push(kept);
         }
     }
-    slug
+    if slug == name {
+        return slug;
+    }
+    let digest = Digest::of(name.as_bytes()).to_string();
+    let whole: String = digest.chars().filter(char::is_ascii_hexdigit).take(DIGEST_OF_SLUG).collect();
+    format!("{}-{whole}", slug.trim_matches('-')).trim_start_matches('-').to_owned()
 }
 
 #[cfg(test)]
@@ -142,7 +152,16 @@ mod tests {
     #[test]
     fn a_slug_cannot_end_a_comment() {
         assert_eq!(slug("outages"), "outages");
-        assert_eq!(slug("a --> <b>"), "a-b-");
+        assert!(slug("a --> <b>").starts_with("a-b-"));
+        assert!(!slug("a --> <b>").contains("--") && !slug("--").contains("--"));
+    }
+
+    #[test]
+    fn names_that_differ_have_slugs_that_differ() {
+        let names = ["日本", "中国", "a b", "a-b", "a/b", "", "-", &"x".repeat(120), &"x".repeat(121)];
+        let slugs: std::collections::BTreeSet<String> = names.iter().map(|name| slug(name)).collect();
+        assert_eq!(slugs.len(), names.len(), "{slugs:?}");
+        assert_eq!(slug("日本"), slug("日本"));
     }
 
     proptest! {

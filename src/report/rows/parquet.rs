@@ -111,7 +111,8 @@ impl<W: Write + Send, R> RowSink<R> for ParquetRows<W, R> {
                     held.push(text.map(|text| ByteArray::from(text.into_owned().into_bytes())));
                 }
                 (Get::Integer(get) | Get::Moment(get), Cells::Integer(held)) => held.push(get(row)),
-                (Get::Number(get), Cells::Number(held)) => held.push(get(row)),
+                // A bound that there is none of is not known: as in CSV.
+                (Get::Number(get), Cells::Number(held)) => held.push(get(row).filter(|number| number.is_finite())),
                 (Get::Flag(get), Cells::Flag(held)) => held.push(get(row)),
                 // Cells were made by the column's type.
                 _ => {}

@@ -2,6 +2,7 @@
 
 use super::ShownTrial;
 use crate::measure::grade::GradedTrial;
+use crate::report::prose::score;
 use crate::score::Grade;
 use crate::text::one_line;
 use crate::trial::{Attempt, Delivery, Provenance};
@@ -95,12 +96,6 @@ fn tokens_a_second(graded: &GradedTrial, total_ms: f64) -> Option<f64> {
 
 fn milliseconds(ms: f64) -> String {
     if ms >= 10_000.0 { format!("{:.1} s", ms / 1000.0) } else { format!("{} ms", group_thousands(ms.round() as i128)) }
-}
-
-/// `1`, `0.5`, `0.667`.
-pub(super) fn score(score: f64) -> String {
-    let text = format!("{score:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// An attempt that failed before.

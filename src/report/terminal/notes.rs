@@ -27,7 +27,8 @@ fn of_extent(report: &Report, extent: Extent) -> Vec<String> {
     let measurements = &report.measurements;
     let variants = &measurements.variants;
     let full = extent == Extent::Full;
-    let mut notes: Vec<String> = bounds_of_retrieval(variants).into_iter().collect();
+    let mut notes: Vec<String> = report.gone.iter().map(gone).collect();
+    notes.extend(bounds_of_retrieval(variants));
     notes.extend(super::anytime::notes(measurements, full));
     notes.push(accuracy(report));
     notes.extend(times(report, full));
@@ -64,7 +65,7 @@ fn legend(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if ranks(variants) {
         let tied = variants.iter().any(|measured| measured.standing == Some(Standing::Tied));
-        let tied = if tied { "; ≈ not shown to be below it, on the same examples (Holm)" } else { "" };
+        let tied = if tied { "; ≈ not shown to be below it, on the same examples (Holm over all pairs)" } else { "" };
         notes.push(format!("▲ highest accuracy{tied}"));
     }
     if variants.iter().any(|measured| measured.accuracy.point.is_some()) {
@@ -76,6 +77,12 @@ fn legend(report: &Report) -> Vec<String> {
         notes.push("cut: stopped at the limit of output tokens".to_owned());
     }
     notes
+}
+
+/// Trials that nothing can grade any more.
+pub fn gone((variant, trials): &(String, u64)) -> String {
+    let (trials, are) = if *trials == 1 { ("1 trial".to_owned(), "is") } else { (format!("{trials} trials"), "are") };
+    format!("{trials} of `{variant}` {are} not shown: the suite has no such variant any more")
 }
 
 /// Variants that nobody can ship.

@@ -9,6 +9,7 @@ use crate::report::figure::share;
 use crate::report::look::{Look, Tone};
 use crate::report::table::Table;
 use crate::stats::Estimate;
+use crate::text;
 use crate::units::format_usd;
 
 /// Fewest characters of a variant's name.
@@ -73,7 +74,7 @@ impl Column {
 }
 
 fn widest(cells: &[String]) -> usize {
-    cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0)
+    cells.iter().map(|cell| text::columns(cell)).max().unwrap_or(0)
 }
 
 /// Columns of a table: one before it, two between its columns.
@@ -113,7 +114,7 @@ fn names(variants: &[VariantMeasurements], columns: &[Column], most: usize) -> V
     let beside = columns.iter().take(2).map(Column::width);
     let room = most.saturating_sub(width(if ranked { 2 } else { 0 }, beside)).max(FEWEST_OF_NAME);
     let all: Vec<&str> = variants.iter().map(|measured| measured.variant.id.as_str()).collect();
-    let longest = all.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let longest = all.iter().map(|name| text::columns(name)).max().unwrap_or(0);
     let short = |room: usize| all.iter().map(|name| shortened(name, room)).collect::<Vec<_>>();
     let distinct = |names: &Vec<String>| (1..names.len()).all(|place| !names[..place].contains(&names[place]));
     let names = (room..longest).map(short).find(distinct).unwrap_or_else(|| short(longest));
@@ -125,16 +126,24 @@ fn names(variants: &[VariantMeasurements], columns: &[Column], most: usize) -> V
     std::iter::once(header.to_owned()).chain(names.into_iter().zip(variants).map(marked)).collect()
 }
 
-/// At most so many characters, `…` in place of the middle.
+/// At most so many columns, `…` in place of the middle.
 pub fn shortened(name: &str, most: usize) -> String {
-    let length = name.chars().count();
-    if length <= most {
+    if text::columns(name) <= most {
         return name.to_owned();
     }
     let kept = most.saturating_sub(1);
-    let (head, tail) = (kept.div_ceil(2), kept / 2);
-    let head: String = name.chars().take(head).collect();
-    let tail: String = name.chars().skip(length - tail).collect();
+    let fitting = |characters: &mut dyn Iterator<Item = char>, most: usize| {
+        let mut room = most;
+        let fits = |character: &char| {
+            let columns = text::columns_of(*character);
+            let fits = columns <= room;
+            room = room.saturating_sub(columns);
+            fits
+        };
+        characters.take_while(fits).collect::<Vec<char>>()
+    };
+    let head: String = fitting(&mut name.chars(), kept.div_ceil(2)).into_iter().collect();
+    let tail: String = fitting(&mut name.chars().rev(), kept / 2).into_iter().rev().collect();
     format!("{head}…{tail}")
 }
 

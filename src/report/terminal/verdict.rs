@@ -69,7 +69,8 @@ pub(super) fn triggers(verdict: &Verdict, look: Look) -> String {
 /// The next step with what it usually costs.
 pub(super) fn next_step(verdict: &Verdict, look: Look) -> String {
     let Some(step) = &verdict.next_step else { return String::new() };
-    let usual = step.usual_cost_usd.map(|usd| format!("usually {}", range(usd)));
+    // What costs nothing but work needs no figure.
+    let usual = step.usual_cost_usd.filter(|usd| usd.high > 0.0).map(|usd| format!("usually {}", range(usd)));
     let labelling = step.labelling_usd.filter(|usd| usd.high > 0.0);
     let labelling = match (step.rung.is_some_and(|rung| rung.trains()), labelling) {
         (_, Some(usd)) => Some(format!("labelling {} beside it, as stated", range(usd))),

@@ -114,6 +114,21 @@ impl Project {
         Output::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs the program to its end in another folder.
+    pub(crate) fn run_in<A: AsRef<OsStr>>(&self, folder: &Path, arguments: impl IntoIterator<Item = A>) -> Output {
+        Output::of(self.command(arguments).current_dir(folder).output().unwrap())
+    }
+
+    /// Runs the program to its end with this as its stdout.
+    #[cfg(unix)]
+    pub(crate) fn run_into<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        stdout: std::fs::File,
+    ) -> Output {
+        Output::of(self.command(arguments).stdout(stdout).stderr(Stdio::piped()).output().unwrap())
+    }
+
     /// Runs the program to its end with this text on its stdin.
     pub(crate) fn run_reading<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>, input: &str) -> Output {
         let mut command = self.command(arguments);

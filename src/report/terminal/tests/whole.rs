@@ -70,7 +70,10 @@ fn report(names: &[&str]) -> Report {
         setting: Some(
             "SmolLM2-135M on a llama.cpp server, 1 thread, 1 slot, on a machine shared with other work".into(),
         ),
+        part: None,
         left_out: 0,
+        regraded: false,
+        gone: Vec::new(),
         times_scored: 3,
         embeddings: Vec::new(),
         schema_changes: Default::default(),
@@ -178,4 +181,23 @@ proptest! {
         shown.dedup();
         prop_assert_eq!(shown.len(), names.len(), "{}", text);
     }
+}
+
+#[test]
+fn long_and_wide_names_keep_to_the_width() {
+    let (long, wide) = ("x".repeat(117) + "1", "日本語".repeat(20));
+    for width in [40, 80, 120] {
+        for names in [&["plain", &long][..], &[&wide, "plain"], &[&long, &wide, "plain"]] {
+            let text = render(&report(names), Extent::Brief, Look::plain(width));
+            let figures = text.split("VERDICT").nth(1).unwrap_or_default();
+            let figures: Vec<&str> = figures.lines().filter(|line| line.contains(" over ")).collect();
+            assert!(figures.iter().all(|line| crate::text::columns(line) <= width), "{width}: {figures:?}");
+        }
+    }
+}
+
+#[test]
+fn a_heading_keeps_to_the_width() {
+    let heading = "a suite · run outages-1 · RECORDED answers, graded by the suite as it stands now";
+    assert!(headed(heading, 40).lines().all(|line| crate::text::columns(line) <= 40), "{}", headed(heading, 40));
 }

@@ -1,0 +1,92 @@
+//! A variant of a run as a side of the gate.
+
+use std::collections::HashMap;
+
+use crate::cli::measuring;
+use crate::error::Error;
+use crate::gate::baseline::place;
+use crate::gate::calls::GateSide;
+use crate::measure::RunProvenance;
+use crate::measure::grade::Grader;
+use crate::measure::side::{Metric, Side};
+use crate::store::{RunRow, Store};
+use crate::suite::Suite;
+use crate::trial::Provenance;
+use crate::units::Usd;
+
+/// A run with what grades it.
+pub(in crate::cli) struct GradedRun<'a> {
+    pub(in crate::cli) store: &'a Store,
+    pub(in crate::cli) run: &'a RunRow,
+    pub(in crate::cli) suite: &'a Suite,
+    pub(in crate::cli) grader: &'a Grader,
+    /// Whether a recording declares its times comparable.
+    pub(in crate::cli) comparable: bool,
+    /// Where it was measured, in the user's words.
+    pub(in crate::cli) place: Option<&'a str>,
+}
+
+/// A variant's calls, and the facts of who answered and when.
+pub(in crate::cli) struct ReadSide {
+    pub(in crate::cli) gate: GateSide,
+    pub(in crate::cli) facts: Side,
+    /// What its fresh answers cost.
+    pub(in crate::cli) spent: Usd,
+}
+
+impl GradedRun<'_> {
+    /// Reads a variant; nothing where the suite has none of this name.
+    pub(in crate::cli) fn side(&self, variant: &str) -> Result<ReadSide, Error> {
+        let Self { store, run, suite, grader, .. } = self;
+        let Some(number) = measuring::places(suite).get(variant).copied() else {
+            return Err(super::unknown_variant(variant, suite));
+        };
+        if grader.wants_command() {
+            measuring::ask_processes(store, run.id, suite, grader)?;
+        }
+        let checks_validity = grader.checks_validity(number);
+        let mut gate = GateSide { checks_validity, ..GateSide::default() };
+        let mut facts = Side::new(checks_validity, suite.repeats);
+        let mut spent = Usd::ZERO;
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
+        store.each_trial_of(run.id, variant, |trial| -> Result<(), Error> {
+            let replies = measuring::replies(store, grader, number, &trial)?;
+            let graded = grader.grade(number, &trial.example, &trial.exchange, replies.as_ref());
+            if !trial.reused && trial.exchange.provenance == Provenance::Live {
+                spent += graded.cost.unwrap_or_default();
+            }
+            gate.add(&trial.example, &graded, &trial.exchange, trial.reused);
+            let next = places.len();
+            let place = *places.entry(trial.example.id.0.clone()).or_insert(next);
+            facts.add(place, &trial.exchange, &graded, trial.reused, price.as_ref());
+            Ok(())
+        })?;
+        gate.why_no_times = self.why_no_times(&gate, &facts);
+        gate.place = place(facts.provenance(), self.place);
+        Ok(ReadSide { gate, facts, spent })
+    }
+
+    fn why_no_times(&self, gate: &GateSide, facts: &Side) -> Option<String> {
+        let timed = gate.examples.values().any(|example| !example.calls.ttft_ms.is_empty());
+        let why = match facts.provenance() {
+            RunProvenance::Recorded if !self.comparable => "the recording does not declare its times comparable",
+            RunProvenance::Mixed => "the answers are partly live, partly recorded",
+            _ if !timed => "there are no fresh times to a first token (--fresh asks again)",
+            _ => return None,
+        };
+        Some(why.to_owned())
+    }
+}
+
+/// The most requests at once of two sides differ so much that their times are of different loads.
+pub(in crate::cli) fn loads_differ(then: u32, now: u32) -> Option<String> {
+    let (low, high) = (then.min(now), then.max(now));
+    (high > low.saturating_mul(2))
+        .then(|| format!("the baseline was measured with up to {then} requests at once, now it was up to {now}"))
+}
+
+/// Whether the side has any score.
+pub(in crate::cli) fn has_scores(side: &Side, examples: usize) -> bool {
+    (0..examples).any(|place| side.mean(Metric::Accuracy, place).is_some())
+}

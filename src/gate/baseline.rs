@@ -1,0 +1,249 @@
+//! A run frozen for the gate: JSON with sorted keys and one line an example, small enough to be kept
+//! with the suite and to be read as a diff.
+//!
+//! Beside what came of every call it holds the texts of suite.toml, schema and prompts, so that the
+//! system of then can be asked again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::calls::{AskedExample, Calls, GateSide};
+use crate::digest::Digest;
+use crate::measure::RunProvenance;
+use crate::text::one_line;
+
+/// The format that this version writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// Why a file is no baseline.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BaselineError {
+    /// It is not what the format says.
+    #[error("line {line}, column {column}: {message}")]
+    Form {
+        /// Where, from 1.
+        line: usize,
+        /// Where, from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// Another version's format.
+    #[error("it has format {found}; this version of ceiling reads format {FORMAT}")]
+    Format {
+        /// The format that it states.
+        found: u64,
+    },
+    /// What stands in it cannot be.
+    #[error("{0}")]
+    Content(String),
+}
+
+/// A frozen run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// The format.
+    pub ceiling_baseline: u32,
+    /// Digest of the documents, where a variant retrieves from them.
+    pub documents: Option<Digest>,
+    /// The examples, sorted by id.
+    pub examples: Vec<FrozenExample>,
+    /// suite.toml, schema and prompts as they were, line by line.
+    pub files: BTreeMap<String, Vec<String>>,
+    /// Where it was measured, in the user's words: times are compared only with those of the same place.
+    pub place: Option<String>,
+    /// Digest of the pool, where a variant shows examples from it.
+    pub pool: Option<Digest>,
+    /// The run.
+    pub run: String,
+    /// The suite's name.
+    pub suite: String,
+    /// Digest of the suite's texts.
+    pub suite_digest: Digest,
+    /// The variants that can be gated.
+    pub variants: BTreeMap<String, FrozenVariant>,
+    /// The version that wrote it.
+    pub version: String,
+}
+
+/// What is known of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenVariant {
+    /// When its first and last answer were asked for, milliseconds since 1970-01-01 UTC.
+    pub asked_unix_ms: [i64; 2],
+    /// Whether its answers can be invalid at all.
+    pub checks_validity: bool,
+    /// Who answered, as `provider/model`.
+    pub endpoint: String,
+    /// What tells this endpoint from another: address, model, extra fields.
+    pub endpoint_digest: Digest,
+    /// The most requests under way at once.
+    pub in_flight: u32,
+    /// Live, recorded, or both.
+    pub provenance: RunProvenance,
+    /// How often each example was asked at most.
+    pub repeats: u32,
+    /// The models that the server said had answered.
+    pub served_models: Vec<String>,
+    /// Why its times are not to be compared, if so.
+    pub why_no_times: Option<String>,
+}
+
+/// An example with what each variant did on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenExample {
+    /// Part of the digest of its input and expected answer.
+    pub asked: String,
+    /// Its cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Its id.
+    pub id: String,
+    /// Calls by variant.
+    pub of: BTreeMap<String, Calls>,
+}
+
+/// Only what tells the format; everything else is left unread.
+#[derive(Deserialize)]
+struct Format {
+    ceiling_baseline: u64,
+}
+
+impl Baseline {
+    /// Reads a file's text, and that everything in it can be.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        if let Ok(Format { ceiling_baseline: found }) = serde_json::from_str(text)
+            && found != u64::from(FORMAT)
+        {
+            return Err(BaselineError::Format { found });
+        }
+        let mut baseline: Self = serde_json::from_str(text).map_err(|error| {
+            let said = error.to_string();
+            let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(message, _)| message);
+            BaselineError::Form { line: error.line(), column: error.column(), message: one_line(message, 300) }
+        })?;
+        baseline.check()?;
+        for calls in baseline.examples.iter_mut().flat_map(|example| example.of.values_mut()) {
+            // Costs that are all unknown are not written.
+            calls.cost_picousd.resize(calls.valid.len(), None);
+        }
+        Ok(baseline)
+    }
+
+    fn check(&self) -> Result<(), BaselineError> {
+        let wrong = |message: String| Err(BaselineError::Content(message));
+        if self.variants.is_empty() {
+            return wrong("it has no variant".to_owned());
+        }
+        let mut ids = BTreeSet::new();
+        for example in &self.examples {
+            let id = one_line(&example.id, 80);
+            if !ids.insert(example.id.as_str()) {
+                return wrong(format!("the example `{id}` stands in it twice"));
+            }
+            for (variant, calls) in &example.of {
+                if !self.variants.contains_key(variant) {
+                    let variant = one_line(variant, 80);
+                    return wrong(format!(
+                        "the example `{id}` has calls of `{variant}`, which is none of its variants"
+                    ));
+                }
+                if let Some(what) = fault(calls) {
+                    return wrong(format!("the example `{id}`, variant `{}`: {what}", one_line(variant, 80)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The file's text.
+    pub fn render(&self) -> String {
+        let header = Self { examples: Vec::new(), ..self.clone() };
+        let fields = match serde_json::to_value(&header) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let mut parts = Vec::new();
+        for (key, value) in &fields {
+            let value = if key == "examples" {
+                self.example_lines()
+            } else {
+                serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ")
+            };
+            parts.push(format!("  \"{key}\": {value}"));
+        }
+        format!("{{\n{}\n}}\n", parts.join(",\n"))
+    }
+
+    fn example_lines(&self) -> String {
+        let mut lines = String::from("[");
+        for (place, example) in self.examples.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            let _ = write!(lines, "{comma}\n    {}", serde_json::to_string(example).unwrap_or_default());
+        }
+        lines.push_str("\n  ]");
+        lines
+    }
+
+    /// A variant's side.
+    pub fn side(&self, variant: &str) -> Option<GateSide> {
+        let facts = self.variants.get(variant)?;
+        let mut side = GateSide {
+            checks_validity: facts.checks_validity,
+            why_no_times: facts.why_no_times.clone(),
+            place: place(facts.provenance, self.place.as_deref()),
+            ..GateSide::default()
+        };
+        for example in &self.examples {
+            let Some(calls) = example.of.get(variant) else { continue };
+            let asked =
+                AskedExample { asked: example.asked.clone(), cluster: example.cluster.clone(), calls: calls.clone() };
+            side.examples.insert(example.id.clone(), asked);
+        }
+        Some(side)
+    }
+
+    /// The frozen texts, whole.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        self.files.iter().map(|(path, lines)| (path.clone(), lines.join("\n"))).collect()
+    }
+}
+
+/// Where times were measured: recorded ones are of their recording, wherever it is replayed.
+pub fn place(provenance: RunProvenance, named: Option<&str>) -> Option<String> {
+    if provenance == RunProvenance::Recorded { Some("a recording".to_owned()) } else { named.map(str::to_owned) }
+}
+
+/// A text as lines that joined give it back.
+pub fn lines(text: &str) -> Vec<String> {
+    text.split('\n').map(str::to_owned).collect()
+}
+
+/// What of these calls cannot be.
+fn fault(calls: &Calls) -> Option<&'static str> {
+    let len = calls.valid.len();
+    let missing = |place: usize| calls.valid.get(place).is_none_or(Option::is_none);
+    if calls.score.len() != len || !(calls.cost_picousd.is_empty() || calls.cost_picousd.len() == len) {
+        Some("`score`, `valid` and `cost_picousd` differ in length")
+    } else if len == 0 {
+        Some("it has no call")
+    } else if calls.score.iter().flatten().any(|score| !(0.0..=1.0).contains(score)) {
+        Some("a score is not between 0 and 1")
+    } else if (0..len).any(|place| missing(place) && calls.score[place].is_some()) {
+        Some("a missing call has a score")
+    } else if calls.cost_picousd.iter().flatten().any(|cost| *cost < 0) {
+        Some("a cost is negative")
+    } else if calls.ttft_ms.iter().flatten().any(|ms| !(ms.is_finite() && *ms >= 0.0)) {
+        Some("a time is negative")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,150 @@
+//! What a variant did, call by call: scores, validity, cost and first token by example and repeat.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::measure::grade::{Ending, GradedTrial};
+use crate::suite::Example;
+use crate::trial::{Delivery, Exchange};
+
+/// Hexadecimal digits of a digest that are kept: enough to tell two versions of one example apart.
+const DIGEST_DIGITS: usize = 32;
+
+/// The calls of one example. `score`, `valid` and `cost_picousd` have one entry a call; a missing call
+/// is null in all of them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// Exact cost by the price list in 1e-12 USD; null where it is not known.
+    #[serde(default, skip_serializing_if = "all_unknown")]
+    pub cost_picousd: Vec<Option<i64>>,
+    /// The primary scorer's score, from 0 to 1; null also where the scorer could not run.
+    pub score: Vec<Option<f64>>,
+    /// Milliseconds to the first token of the calls that were timed; null where none came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ttft_ms: Vec<Option<f64>>,
+    /// Whether the schema accepts the answer; null for a missing call.
+    pub valid: Vec<Option<bool>>,
+}
+
+fn all_unknown(costs: &[Option<i64>]) -> bool {
+    costs.iter().all(Option::is_none)
+}
+
+impl Calls {
+    /// Adds a graded trial. `reused` answers have times that are not of this run.
+    pub fn add(&mut self, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
+        let there = !graded.counts_as_missing;
+        let score = graded.scores.first().and_then(crate::score::Grade::score).filter(|_| there);
+        self.score.push(score);
+        self.valid.push(there.then_some(graded.valid_strict));
+        let cost = graded.cost.and_then(|cost| i64::try_from(cost.as_pico()).ok()).filter(|_| there);
+        self.cost_picousd.push(cost);
+        let timed = !reused && exchange.delivery == Delivery::Direct && there;
+        if !timed {
+            return;
+        }
+        match graded.ending {
+            Ending::Failed(_) => self.ttft_ms.push(None),
+            _ if graded.streamed => self.ttft_ms.push(graded.ttft_ms.map(|ms| (ms * 10.0).round() / 10.0)),
+            _ => {}
+        }
+    }
+
+    /// Calls, missing ones included.
+    pub fn len(&self) -> usize {
+        self.valid.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.valid.is_empty()
+    }
+
+    /// Calls without an answer, for a reason that is not the variant's.
+    pub fn missing(&self) -> usize {
+        self.valid.iter().filter(|valid| valid.is_none()).count()
+    }
+
+    /// Only some of the repeats.
+    pub fn repeats(&self, range: std::ops::Range<usize>) -> Self {
+        let part = |len: usize| range.start.min(len)..range.end.min(len);
+        Self {
+            cost_picousd: self.cost_picousd[part(self.cost_picousd.len())].to_vec(),
+            score: self.score[part(self.score.len())].to_vec(),
+            ttft_ms: self.ttft_ms[part(self.ttft_ms.len())].to_vec(),
+            valid: self.valid[part(self.valid.len())].to_vec(),
+        }
+    }
+}
+
+/// An example that a variant was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskedExample {
+    /// Digest of what was asked and of what is right.
+    pub asked: String,
+    /// Its cluster, if it has one.
+    pub cluster: Option<String>,
+    /// What came of it.
+    pub calls: Calls,
+}
+
+/// The digest of an example's input and expected answer: two results are paired only where it is equal
+/// (METHODS.md 0.6).
+pub fn asked_digest(example: &Example) -> String {
+    let parts = [example.input.to_string(), example.expected.to_string()];
+    let digest = Digest::of_parts(parts.iter().map(String::as_bytes)).to_string();
+    digest.chars().take(DIGEST_DIGITS).collect()
+}
+
+/// One side of a gate: a variant's calls by the ids of the examples.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GateSide {
+    /// By id.
+    pub examples: BTreeMap<String, AskedExample>,
+    /// Whether its answers can be invalid at all.
+    pub checks_validity: bool,
+    /// Why its times may not be compared, if so.
+    pub why_no_times: Option<String>,
+    /// Under what its times were measured: equal texts are the same place.
+    pub place: Option<String>,
+    /// Answers that came from the store, not from a request of this run.
+    pub reused: u64,
+}
+
+impl GateSide {
+    /// Adds a graded trial.
+    pub fn add(&mut self, example: &Example, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
+        self.reused += u64::from(reused);
+        let asked = self.examples.entry(example.id.0.clone()).or_insert_with(|| AskedExample {
+            asked: asked_digest(example),
+            cluster: example.cluster.clone(),
+            calls: Calls::default(),
+        });
+        asked.calls.add(graded, exchange, reused);
+    }
+
+    /// Missing calls, and all.
+    pub fn missing(&self) -> (u64, u64) {
+        self.examples.values().fold((0, 0), |(missing, all), example| {
+            (missing + example.calls.missing() as u64, all + example.calls.len() as u64)
+        })
+    }
+
+    /// The most calls of one example.
+    pub fn repeats(&self) -> usize {
+        self.examples.values().map(|example| example.calls.len()).max().unwrap_or(0)
+    }
+
+    /// The same side with only some repeats of each example.
+    pub fn with_repeats(&self, range: &std::ops::Range<usize>) -> Self {
+        let part =
+            |example: &AskedExample| AskedExample { calls: example.calls.repeats(range.clone()), ..example.clone() };
+        Self {
+            examples: self.examples.iter().map(|(id, example)| (id.clone(), part(example))).collect(),
+            ..self.clone()
+        }
+    }
+}

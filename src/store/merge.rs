@@ -1,0 +1,236 @@
+//! Joins the shards of a run into one: rows are copied as they are, one at a time, in one transaction.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::{NewRun, RunRow, RunState, Store, StoreError};
+
+/// A shard in the store that asked it.
+#[derive(Debug, Clone, Copy)]
+pub struct ShardRun<'a> {
+    /// Its store.
+    pub store: &'a Store,
+    /// Its row there.
+    pub run: i64,
+}
+
+/// What joining shards came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// The joined run.
+    pub run: RunRow,
+    /// Trials that it had not before.
+    pub added: u64,
+}
+
+/// Where a trial stands in its run.
+struct Place {
+    variant: String,
+    example_id: String,
+    repeat: u32,
+}
+
+const COPIED: &str = "key, request_digest, endpoint, request_body, status, streamed, body, failure, event_ms, total_ms, \
+                      attempts, sent_at_ms, in_flight, provenance, reusable, delivery";
+
+impl Store {
+    /// Copies the trials of all shards into the run of this plan, which is made where there is none.
+    /// Trials that are there already stay. Nothing is kept of a merge that fails.
+    ///
+    /// # Errors
+    /// When two stores, or a store and the run, answer one trial differently, or what SQLite says.
+    pub fn merge(&self, new: &NewRun<'_>, shards: &[ShardRun<'_>], state: RunState) -> Result<Merged, StoreError> {
+        let wrap = |error| self.sqlite(error);
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
+        let run = match self.newest_of_plan(&new.plan_digest)? {
+            Some(run) => run,
+            None => self.insert_run(new)?,
+        };
+        self.connection
+            .execute_batch("CREATE TEMP TABLE IF NOT EXISTS copied (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+            .map_err(wrap)?;
+        let mut added = 0;
+        let mut ended = run.ended_at_ms;
+        for shard in shards {
+            added += self.copy_trials(run.id, shard)?;
+            self.copy_kept(shard.store)?;
+            let row: Option<i64> = shard
+                .store
+                .connection
+                .query_row("SELECT ended_at_ms FROM run WHERE id = ?1", [shard.run], |row| row.get(0))
+                .map_err(|error| shard.store.sqlite(error))?;
+            ended = ended.max(row);
+        }
+        // A joined run that went on and was finished since is not undone by its shards.
+        let state = if run.state == RunState::Finished { RunState::Finished } else { state };
+        self.set_state(run.id, state, ended)?;
+        transaction.commit().map_err(wrap)?;
+        Ok(Merged { run: self.run(&run.name)?, added })
+    }
+
+    fn copy_trials(&self, run: i64, shard: &ShardRun<'_>) -> Result<u64, StoreError> {
+        let (wrap, unread) = (|error| self.sqlite(error), |error| shard.store.sqlite(error));
+        self.connection.execute("DELETE FROM copied", []).map_err(wrap)?;
+        // One view of the shard, should its run still be under way.
+        let _view = shard.store.connection.unchecked_transaction().map_err(unread)?;
+        let mut statement = shard
+            .store
+            .connection
+            .prepare(
+                "SELECT t.variant, t.example_id, t.repeat, t.example, t.exchange, t.reused, t.settled, e.document
+                 FROM trial t JOIN example e ON e.digest = t.example
+                 WHERE t.run = ?1 ORDER BY t.variant, t.example_id, t.repeat",
+            )
+            .map_err(unread)?;
+        let mut rows = statement.query([shard.run]).map_err(unread)?;
+        let mut added = 0;
+        while let Some(row) = rows.next().map_err(unread)? {
+            let read = || -> rusqlite::Result<_> {
+                let place = Place { variant: row.get(0)?, example_id: row.get(1)?, repeat: row.get(2)? };
+                let example: Vec<u8> = row.get(3)?;
+                let flags: (bool, bool) = (row.get(5)?, row.get(6)?);
+                Ok((place, example, row.get::<_, i64>(4)?, flags, row.get::<_, String>(7)?))
+            };
+            let (place, example, exchange, (reused, settled), document) = read().map_err(unread)?;
+            let same = (shard.store.connection(), exchange, settled);
+            match known(&self.connection, run, &place, &example, same).map_err(wrap)? {
+                Known::Same => continue,
+                Known::Other => return Err(self.disagree(&place, shard.store)),
+                Known::Not | Known::Missing => {}
+            }
+            let copy = || -> rusqlite::Result<()> {
+                self.connection
+                    .prepare_cached("INSERT OR IGNORE INTO example (digest, document) VALUES (?1, ?2)")?
+                    .execute(params![example, document])?;
+                let exchange = copy_exchange(&self.connection, shard.store.connection(), exchange)?;
+                self.connection
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO trial
+                         (run, variant, example_id, repeat, example, exchange, reused, settled)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    )?
+                    .execute(params![
+                        run,
+                        place.variant,
+                        place.example_id,
+                        place.repeat,
+                        example,
+                        exchange,
+                        reused,
+                        settled
+                    ])?;
+                Ok(())
+            };
+            copy().map_err(wrap)?;
+            added += 1;
+        }
+        Ok(added)
+    }
+
+    /// What is kept beside trials: replies of scoring processes, and vectors that retrieval bought.
+    fn copy_kept(&self, from: &Self) -> Result<(), StoreError> {
+        let (wrap, unread) = (|error| self.sqlite(error), |error| from.sqlite(error));
+        let mut statement = from.connection.prepare("SELECT question, reply FROM reply").map_err(unread)?;
+        let mut rows = statement.query([]).map_err(unread)?;
+        while let Some(row) = rows.next().map_err(unread)? {
+            let (question, reply): (Vec<u8>, String) =
+                row.get(0).and_then(|question| Ok((question, row.get(1)?))).map_err(unread)?;
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO reply (question, reply) VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.execute(params![question, reply]))
+                .map_err(wrap)?;
+        }
+        let mut statement = from.connection.prepare("SELECT endpoint, text, vector FROM embedding").map_err(unread)?;
+        let mut rows = statement.query([]).map_err(unread)?;
+        while let Some(row) = rows.next().map_err(unread)? {
+            let read = || -> rusqlite::Result<[Vec<u8>; 3]> { Ok([row.get(0)?, row.get(1)?, row.get(2)?]) };
+            let [endpoint, text, vector] = read().map_err(unread)?;
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO embedding (endpoint, text, vector) VALUES (?1, ?2, ?3)")
+                .and_then(|mut statement| statement.execute(params![endpoint, text, vector]))
+                .map_err(wrap)?;
+        }
+        Ok(())
+    }
+
+    fn disagree(&self, place: &Place, from: &Self) -> StoreError {
+        StoreError::Disagree {
+            store: self.path.display().to_string(),
+            other: from.path.display().to_string(),
+            variant: place.variant.clone(),
+            example: place.example_id.clone(),
+        }
+    }
+
+    /// The connection, for what is read of one store and written to another.
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// What a run has of a trial.
+enum Known {
+    /// Nothing.
+    Not,
+    /// A failure that a shard which went on since has an answer for.
+    Missing,
+    /// The very same answer, or a better one.
+    Same,
+    /// Another answer, or one to another example.
+    Other,
+}
+
+fn known(
+    connection: &Connection,
+    run: i64,
+    place: &Place,
+    example: &[u8],
+    (other, exchange, is_answer): (&Connection, i64, bool),
+) -> rusqlite::Result<Known> {
+    let found: Option<(Vec<u8>, i64, bool)> = connection
+        .prepare_cached(
+            "SELECT example, exchange, settled FROM trial
+             WHERE run = ?1 AND variant = ?2 AND example_id = ?3 AND repeat = ?4",
+        )?
+        .query_row(params![run, place.variant, place.example_id, place.repeat], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((known_example, known_exchange, settled)) = found else { return Ok(Known::Not) };
+    if known_example == example && identity(connection, known_exchange)? == identity(other, exchange)? {
+        return Ok(Known::Same);
+    }
+    Ok(match (settled, is_answer) {
+        (false, _) => Known::Missing,
+        // The joined run went on and got what the shard is missing.
+        (true, false) => Known::Same,
+        (true, true) => Known::Other,
+    })
+}
+
+/// What tells an exchange from another: no two were sent at the same time with the same answer.
+type Identity = (Vec<u8>, Vec<u8>, i64, f64);
+
+fn identity(connection: &Connection, exchange: i64) -> rusqlite::Result<Identity> {
+    connection
+        .prepare_cached("SELECT request_digest, body, sent_at_ms, total_ms FROM exchange WHERE id = ?1")?
+        .query_row([exchange], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+}
+
+/// Copies an exchange once, however many trials share it.
+fn copy_exchange(to: &Connection, from: &Connection, old: i64) -> rusqlite::Result<i64> {
+    let copied: Option<i64> =
+        to.prepare_cached("SELECT new FROM copied WHERE old = ?1")?.query_row([old], |row| row.get(0)).optional()?;
+    if let Some(new) = copied {
+        return Ok(new);
+    }
+    let count = COPIED.split(',').count();
+    let marks = (1..=count).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
+    let values: Vec<rusqlite::types::Value> = from
+        .prepare_cached(&format!("SELECT {COPIED} FROM exchange WHERE id = ?1"))?
+        .query_row([old], |row| (0..count).map(|column| row.get(column)).collect())?;
+    to.prepare_cached(&format!("INSERT INTO exchange ({COPIED}) VALUES ({marks})"))?
+        .execute(rusqlite::params_from_iter(values))?;
+    let new = to.last_insert_rowid();
+    to.prepare_cached("INSERT INTO copied (old, new) VALUES (?1, ?2)")?.execute(params![old, new])?;
+    Ok(new)
+}
