@@ -121,6 +121,9 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// Bytes that are looked at at once.
+const PIECE: usize = 4096;
+
 /// Words that Python writes where JSON has none.
 const NO_NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
 
@@ -164,8 +167,9 @@ impl<R: BufRead> Read for Finite<R> {
         while self.ready.is_empty() && !self.done {
             let chunk = self.reader.fill_buf()?;
             // One line at most, so that whoever counts lines is never far ahead.
+            let chunk = &chunk[..chunk.len().min(PIECE)];
             let length = chunk.iter().position(|byte| *byte == b'\n').map_or(chunk.len(), |end| end + 1);
-            let taken: Vec<u8> = chunk[..length.min(4096)].to_vec();
+            let taken: Vec<u8> = chunk[..length].to_vec();
             self.reader.consume(taken.len());
             self.done = taken.is_empty();
             taken.into_iter().for_each(|byte| self.take(byte));
