@@ -1,6 +1,8 @@
 //! A run in the store, measured anew: its suite as it stands now, and what its trials show.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::retrieval::Retrieval;
 use super::{assemble, imported, measuring, part, preflight};
@@ -25,7 +27,7 @@ pub(super) struct MeasuredRun {
     pub(super) providers: Providers,
     pub(super) grader: Grader,
     pub(super) retrieval: Retrieval,
-    pub(super) measurements: Measurements,
+    pub(super) measurements: Arc<Measurements>,
 }
 
 /// Measures a run: the variants and repeats that it asked, graded by the suite as it stands now.
@@ -51,7 +53,7 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
         Some(comparable) => comparable,
         None => recorded_times_are_comparable(&suite)?,
     };
-    let measurements = measuring::measure(store, run.id, (&suite, &grader, &retrieval), comparable)?;
+    let measurements = Arc::new(measuring::measure(store, run.id, (&suite, &grader, &retrieval), comparable)?);
     Ok(MeasuredRun { run, suite, providers, grader, retrieval, measurements })
 }
 
@@ -106,26 +108,23 @@ impl MeasuredRun {
             embeddings: Vec::new(),
             schema_changes: self.schema_changes(),
             verdict: decide(&SuiteFacts::on(suite, today), &self.measurements),
-            measurements: self.measurements.clone(),
+            measurements: Arc::clone(&self.measurements),
         })
     }
 
     /// Variants of the run that the suite no longer has, with how many trials each has.
     fn gone(&self, store: &Store) -> Result<Vec<(String, u64)>, Error> {
         let known = measuring::places(&self.suite);
-        let mut gone = Vec::new();
-        for name in store.variants_of(self.run.id)? {
-            if known.contains_key(name.as_str()) {
-                continue;
-            }
-            let mut trials = 0;
-            store.each_trial_of(self.run.id, &name, |_| -> Result<(), Error> {
-                trials += 1;
-                Ok(())
+        let gone = store.variants_of(self.run.id)?.into_iter().filter(|name| !known.contains_key(name.as_str()));
+        let mut trials: BTreeMap<String, u64> = gone.map(|name| (name, 0)).collect();
+        if !trials.is_empty() {
+            store.each_place(self.run.id, |variant, _| {
+                if let Some(count) = trials.get_mut(variant) {
+                    *count += 1;
+                }
             })?;
-            gone.push((name, trials));
         }
-        Ok(gone)
+        Ok(trials.into_iter().collect())
     }
 
     /// Trials that were not asked because no recording knows them: what a finished run lacks.

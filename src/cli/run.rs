@@ -19,14 +19,12 @@ use super::args::{SelectionArgs, StoreArgs};
 use super::assemble::{self, Assembly};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
-use super::keys;
 use super::measuring;
 use super::part::{self, Part, PartArgs};
 use super::printer::Printer;
 use super::progress::Progress;
 use super::retrieval::{Allowance, Retrieval};
 use crate::decide::{SuiteFacts, decide};
-use crate::diagnostic::Diagnostics;
 use crate::error::Error;
 use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
@@ -153,12 +151,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     if args.stop_when_decided {
         stopping::check(args, &suite)?;
     }
-    let missing = crate::suite::check::missing_keys(&suite, &providers, &keys::environment);
-    if !missing.is_empty() {
-        let mut faults = Diagnostics::new();
-        missing.into_iter().for_each(|fault| faults.push(fault));
-        return Err(Error::Input(faults));
-    }
+    asking::check_keys(&suite, &providers)?;
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     let store = Store::open(&args.store.store)?;
     let runtime = super::runtime()?;
@@ -354,7 +347,7 @@ impl Prepared<'_> {
             times_scored: self.store.times_scored(&self.suite.name)?,
             embeddings: self.retrieval.purchases.clone(),
             schema_changes: self.assembly.schema_changes(self.suite),
-            measurements,
+            measurements: Arc::new(measurements),
             verdict,
         };
         for (variant, message) in &summary.stopped_variants {

@@ -16,6 +16,9 @@ use crate::text::one_line;
 /// Faults that are collected before the rest is left unread.
 const MOST_FAULTS: usize = 20;
 
+/// Repeats of an example: a run takes a few, and the means over them are exact up to here.
+const MOST_REPEATS: u32 = 10_000;
+
 /// Most variants and most names of scores: more are a wrong field taken for a name.
 const MOST_NAMES: usize = 1000;
 
@@ -344,6 +347,9 @@ impl Names {
                 return Err(format!("the example `{id}` is there twice for one variant and one repeat"));
             }
         };
+        if repeat >= MOST_REPEATS {
+            return Err(format!("the repeat {repeat} of the example `{}` is more than any run has", one_line(&id, 80)));
+        }
         asked.next = asked.next.max(repeat + 1);
         asked.numbered.push(repeat);
         Ok(Named { id, repeat, is_new })

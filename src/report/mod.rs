@@ -19,6 +19,8 @@ pub mod show;
 pub mod table;
 pub mod terminal;
 
+use std::sync::Arc;
+
 use crate::decide::Verdict;
 use crate::measure::{Measurements, RunProvenance, VariantMeasurements};
 use crate::variant::VariantId;
@@ -52,8 +54,8 @@ pub struct Report {
     pub embeddings: Vec<retrieval::EmbeddingPurchase>,
     /// How the suite's schema was changed for the endpoint, by variant.
     pub schema_changes: schema_sent::SchemaChanges,
-    /// What was measured.
-    pub measurements: Measurements,
+    /// What was measured, by example too: shared, since it grows with the examples.
+    pub measurements: Arc<Measurements>,
     /// The ladder's answer.
     pub verdict: Verdict,
 }

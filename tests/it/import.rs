@@ -338,6 +338,24 @@ fn faults_have_their_place_and_may_be_left_out() {
 }
 
 #[test]
+fn a_repeat_and_times_that_cannot_be_are_no_panic() {
+    let project = project();
+    let row = |repeat: u32, ms: &str| {
+        format!(
+            r#"{{"example": "a", "input": "x", "expected": "y", "variant": "v", "answer": "y", "score": 1, "repeat": {repeat}, "ttft_ms": {ms}, "total_ms": {ms}}}"#
+        )
+    };
+    project.write("far.jsonl", row(u32::MAX, "1").as_bytes());
+    project.run(["import", "far.jsonl", "--format", "plain"]).exits(2).says("repeat").says("far.jsonl:1");
+    let rows = [row(0, "1e-300"), row(1, "1e308"), row(2, "250")].join("\n");
+    project.write("slow.jsonl", rows.as_bytes());
+    project.run(["import", "slow.jsonl", "--format", "plain"]).exits(0);
+    for format in ["html", "md", "text"] {
+        project.run(["report", "last", "--format", format]).exits(0);
+    }
+}
+
+#[test]
 fn a_file_is_imported_once() {
     let project = project();
     import(&project, &["plain.jsonl"]);

@@ -78,6 +78,14 @@ impl RunArgs {
     }
 }
 
+/// Refuses a suite whose providers want keys that are not there: all of them are named at once.
+pub(super) fn check_keys(suite: &Suite, providers: &Providers) -> Result<(), Error> {
+    let mut faults = Diagnostics::new();
+    let missing = crate::suite::check::missing_keys(suite, providers, &crate::cli::keys::environment);
+    missing.into_iter().for_each(|fault| faults.push(fault));
+    if faults.is_empty() { Ok(()) } else { Err(Error::Input(faults)) }
+}
+
 /// Asks what is missing of a suite that is loaded and checked.
 pub(in crate::cli) fn ask(
     args: &RunArgs,
@@ -85,12 +93,7 @@ pub(in crate::cli) fn ask(
     printer: Printer,
     interrupts: &Interrupts,
 ) -> Result<Answered, Error> {
-    let missing = crate::suite::check::missing_keys(suite, providers, &crate::cli::keys::environment);
-    if !missing.is_empty() {
-        let mut faults = Diagnostics::new();
-        missing.into_iter().for_each(|fault| faults.push(fault));
-        return Err(Error::Input(faults));
-    }
+    check_keys(suite, providers)?;
     let grader = Grader::new(suite, &assemble::endpoint_facts(suite, providers)?)?;
     let store = Store::open(&args.store.store)?;
     let runtime = crate::cli::runtime()?;

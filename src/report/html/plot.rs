@@ -107,7 +107,10 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 fn logarithmic_ticks(low: f64, high: f64) -> Vec<f64> {
-    let decades = || (low.log10().floor() as i32..=high.log10().ceil() as i32).map(|power| 10_f64.powi(power));
+    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    // What a file states may span any number of decades.
+    let apart = (last.saturating_sub(first) / 8).max(1) as usize;
+    let decades = || (first..=last).step_by(apart).map(|power| 10_f64.powi(power));
     let within = |tick: &f64| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(tick);
     let all: Vec<f64> = decades().flat_map(|decade| [decade, 2.0 * decade, 5.0 * decade]).filter(within).collect();
     match all.len() {
@@ -200,10 +203,14 @@ pub(super) fn span(values: impl IntoIterator<Item = f64>, least: f64) -> Option<
     })
 }
 
+/// Decades to either side of 1 that an axis may reach: all within it are finite numbers.
+const MOST_DECADES: f64 = 300.0;
+
 /// The same for positive values on a logarithmic axis.
 pub(super) fn logarithmic_span(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     let logs = values.into_iter().filter(|value| value.is_finite() && *value > 0.0).map(f64::log10);
-    span(logs, 0.5).map(|(low, high)| (10_f64.powf(low), 10_f64.powf(high)))
+    let within = |power: f64| 10_f64.powf(power.clamp(-MOST_DECADES, MOST_DECADES));
+    span(logs, 0.5).map(|(low, high)| (within(low), within(high)))
 }
 
 /// A long name, cut for a chart; the whole one is in the tooltip and in the table.
@@ -229,6 +236,15 @@ mod tests {
         let scale = Scale { low: 0.0, high: 1.0, from: 10.0, to: 110.0, spacing: Spacing::Nines };
         assert_eq!((scale.at(0.0), scale.at(0.9), scale.at(1.0)), (10.0, 30.0, 110.0));
         assert_eq!((scale.at(-1.0), scale.at(f64::NAN), scale.at(f64::INFINITY)), (10.0, 110.0, 110.0));
+    }
+
+    #[test]
+    fn times_that_nobody_can_measure_have_an_axis() {
+        let (low, high) = logarithmic_span([1e-308, f64::MAX]).unwrap();
+        assert!(low > 0.0 && high.is_finite());
+        let ticks = logarithmic_ticks(low, high);
+        assert!((2..=12).contains(&ticks.len()), "{ticks:?}");
+        assert!(logarithmic_ticks(1.0, f64::MAX).len() <= 12);
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn report(suite: &str, variants: Vec<VariantMeasurements>) -> Report {
         embeddings: Vec::new(),
         schema_changes: Default::default(),
         verdict: decide(&facts, &measurements),
-        measurements,
+        measurements: measurements.into(),
     }
 }
 

@@ -78,7 +78,7 @@ fn report(names: &[&str]) -> Report {
         embeddings: Vec::new(),
         schema_changes: Default::default(),
         verdict: decide(&facts, &measurements),
-        measurements,
+        measurements: measurements.into(),
     }
 }
 
@@ -143,7 +143,7 @@ fn colours_only_repeat_what_marks_and_words_say() {
 #[test]
 fn what_a_server_says_cannot_steer_a_terminal() {
     let mut report = report(&NAMES);
-    report.measurements.variants[0].failures =
+    std::sync::Arc::make_mut(&mut report.measurements).variants[0].failures =
         vec![(FailureKind::Server, 3, "\u{1b}[2J\u{1b}]0;owned\u{7}no\r\n\u{202e}thing".to_owned())];
     report.setting = Some("a\u{9b}31m server".to_owned());
     for extent in [Extent::Brief, Extent::Full] {
@@ -156,8 +156,8 @@ fn what_a_server_says_cannot_steer_a_terminal() {
 #[test]
 fn mixed_endings_are_named_and_a_lone_variant_is_not_ranked() {
     let mut report = report(&NAMES[4..]);
-    report.measurements.variants[0].standing = Some(Standing::Best);
-    report.measurements.variants[0].outcomes.failed = 2;
+    std::sync::Arc::make_mut(&mut report.measurements).variants[0].standing = Some(Standing::Best);
+    std::sync::Arc::make_mut(&mut report.measurements).variants[0].outcomes.failed = 2;
     let text = render(&report, Extent::Brief, Look::plain(200));
     assert!(text.contains("2 failed") && text.contains("100 cut, 2 failed"), "{text}");
     assert!(!text.contains('▲'), "{text}");
