@@ -94,6 +94,9 @@ fn template_faults(prompt: &Prompt, suite: &Suite, inputs: &[serde_json::Value])
 
 /// The pool, whole: few-shot chooses among its rows.
 pub(super) fn pool(suite: &Suite) -> Result<Vec<Example>, Error> {
+    if let Some(kept) = &suite.kept_shots {
+        return Ok(kept.clone());
+    }
     let Some(pool) = &suite.pool else { return Ok(Vec::new()) };
     pool.read().map(|row| row.map(|row| row.example).map_err(|fault| Error::Input(Diagnostics::from(*fault)))).collect()
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::args::StoreArgs;
 use super::exit::Exit;
+use super::gate::kept::Keeping;
 use super::gate::sides::{self, GradedRun, ReadSide};
 use super::gate::{endpoint_digest, rows_digest, unknown_variant};
 use super::output::Output;
@@ -66,9 +67,12 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
     };
     let mut frozen = BTreeMap::new();
     let mut examples: BTreeMap<String, FrozenExample> = BTreeMap::new();
+    let keeping = Keeping::new(&store, &measured)?;
     for name in wanted(&args.variant, suite)? {
         let read = graded.side(&name)?;
         check_whole(&name, &measured.run.name, &read)?;
+        let variant = suite.variant(&name).ok_or_else(|| unknown_variant(&name, suite))?;
+        keeping.check_unchanged(variant, &read.gate)?;
         for (id, example) in &read.gate.examples {
             let row = examples.entry(id.clone()).or_insert_with(|| FrozenExample {
                 asked: example.asked.clone(),
@@ -78,7 +82,6 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
             });
             row.of.insert(name.clone(), example.calls.clone());
         }
-        let variant = suite.variant(&name).ok_or_else(|| unknown_variant(&name, suite))?;
         let sent = read.facts.sent_unix_ms().unwrap_or_default();
         let facts = FrozenVariant {
             asked_unix_ms: [sent.0, sent.1],
@@ -93,16 +96,20 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
         };
         frozen.insert(name, facts);
     }
-    let shots = suite.variants.iter().any(|v| frozen.contains_key(v.id.as_str()) && v.shots.is_some());
-    let retrieves = suite.variants.iter().any(|v| frozen.contains_key(v.id.as_str()) && v.retrieve.is_some());
+    let kept = || suite.variants.iter().filter(|variant| frozen.contains_key(variant.id.as_str()));
+    let shots = keeping.shots(kept());
+    let leans_on_pool = kept()
+        .any(|variant| variant.shots.is_some_and(|shots| shots.k > 0) && !shots.contains_key(variant.id.as_str()));
+    let retrieves = kept().any(|variant| variant.retrieve.is_some());
     let baseline = Baseline {
         ceiling_baseline: FORMAT,
         documents: if retrieves { rows_digest::documents(suite)? } else { None },
         examples: examples.into_values().collect(),
         files: suite.texts.iter().map(|(path, text)| (path.clone(), lines(text))).collect(),
         place: args.place.clone(),
-        pool: if shots { rows_digest::pool(suite)? } else { None },
+        pool: if leans_on_pool { keeping.pool() } else { None },
         run: measured.run.name.clone(),
+        shots,
         suite: suite.name.clone(),
         suite_digest: suite.digest,
         variants: frozen,

@@ -2,6 +2,7 @@
 
 mod calibrating;
 mod confirm;
+pub(super) mod kept;
 mod out;
 pub(super) mod rows_digest;
 pub(super) mod sides;

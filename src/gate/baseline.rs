@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::calls::{AskedExample, Calls, GateSide};
 use crate::digest::Digest;
 use crate::measure::RunProvenance;
+use crate::suite::Example;
 use crate::text::one_line;
 
 /// The format that this version writes and reads.
@@ -55,10 +56,13 @@ pub struct Baseline {
     pub files: BTreeMap<String, Vec<String>>,
     /// Where it was measured, in the user's words: times are compared only with those of the same place.
     pub place: Option<String>,
-    /// Digest of the pool, where a variant shows examples from it.
+    /// Digest of the pool, where a variant shows examples from it and the pool was as the run had it.
     pub pool: Option<Digest>,
     /// The run.
     pub run: String,
+    /// By variant, the rows that its examples in the prompt are chosen from, in order, where they were kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shots: BTreeMap<String, Vec<Example>>,
     /// The suite's name.
     pub suite: String,
     /// Digest of the suite's texts.
@@ -143,6 +147,10 @@ impl Baseline {
         if self.variants.is_empty() {
             return wrong("it has no variant".to_owned());
         }
+        if let Some(variant) = self.shots.keys().find(|variant| !self.variants.contains_key(*variant)) {
+            let variant = one_line(variant, 80);
+            return wrong(format!("it has examples in the prompt of `{variant}`, which is none of its variants"));
+        }
         let mut ids = BTreeSet::new();
         for example in &self.examples {
             let id = one_line(&example.id, 80);
@@ -173,24 +181,21 @@ impl Baseline {
         };
         let mut parts = Vec::new();
         for (key, value) in &fields {
-            let value = if key == "examples" {
-                self.example_lines()
-            } else {
-                serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ")
+            let value = match key.as_str() {
+                "examples" => one_a_line(&self.examples, ""),
+                "shots" => self.shot_lines(),
+                _ => serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  "),
             };
             parts.push(format!("  \"{key}\": {value}"));
         }
         format!("{{\n{}\n}}\n", parts.join(",\n"))
     }
 
-    fn example_lines(&self) -> String {
-        let mut lines = String::from("[");
-        for (place, example) in self.examples.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            let _ = write!(lines, "{comma}\n    {}", serde_json::to_string(example).unwrap_or_default());
-        }
-        lines.push_str("\n  ]");
-        lines
+    fn shot_lines(&self) -> String {
+        let of = |(variant, rows): (&String, &Vec<Example>)| {
+            format!("\n    {}: {}", serde_json::to_string(variant).unwrap_or_default(), one_a_line(rows, "  "))
+        };
+        format!("{{{}\n  }}", self.shots.iter().map(of).collect::<Vec<_>>().join(","))
     }
 
     /// A variant's side.
@@ -215,6 +220,17 @@ impl Baseline {
     pub fn texts(&self) -> BTreeMap<String, String> {
         self.files.iter().map(|(path, lines)| (path.clone(), lines.join("\n"))).collect()
     }
+}
+
+/// A list with one line a row, so that a diff shows rows.
+fn one_a_line<T: Serialize>(rows: &[T], indent: &str) -> String {
+    let mut lines = String::from("[");
+    for (place, row) in rows.iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        let _ = write!(lines, "{comma}\n    {indent}{}", serde_json::to_string(row).unwrap_or_default());
+    }
+    let _ = write!(lines, "\n  {indent}]");
+    lines
 }
 
 /// Where times were measured: recorded ones are of their recording, wherever it is replayed.

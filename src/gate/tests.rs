@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::ALPHA_FAIL;
@@ -9,7 +11,7 @@ use super::verdict::{Finding, GateAnswer, Seen, VariantVerdict, overall, settle}
 use crate::digest::Digest;
 use crate::measure::RunProvenance;
 use crate::stats::rng::Rng;
-use crate::suite::GateRules;
+use crate::suite::{Example, ExampleId, GateRules};
 
 mod simulated;
 
@@ -278,10 +280,22 @@ fn frozen(side: &GateSide) -> Baseline {
         place: side.place.clone(),
         pool: None,
         run: "s-1".to_owned(),
+        shots: [("v".to_owned(), vec![shot("p1"), shot("p2")])].into(),
         suite: "s".to_owned(),
         suite_digest: Digest::of(b"s"),
         variants: [("v".to_owned(), variant)].into(),
         version: "0".to_owned(),
+    }
+}
+
+fn shot(id: &str) -> Example {
+    Example {
+        id: ExampleId(id.to_owned()),
+        input: "in".into(),
+        expected: "out".into(),
+        cluster: None,
+        tags: BTreeMap::new(),
+        documents: Vec::new(),
     }
 }
 
@@ -295,7 +309,7 @@ fn a_baseline_is_read_as_it_was_written() {
     assert_eq!(read.render(), text);
     assert_eq!(read.texts()["suite.toml"], "a\nb\n");
     assert_eq!(read.side("v").unwrap().examples["e000000"].calls.score, before.examples["e000000"].calls.score);
-    assert_eq!(text.lines().filter(|line| line.contains("\"id\"")).count(), 5, "one line an example");
+    assert_eq!(text.lines().filter(|line| line.contains("\"id\"")).count(), 5 + 2, "one line a row");
     let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next()).collect();
     assert!(keys.is_sorted(), "{keys:?}");
 }
@@ -314,6 +328,7 @@ fn a_file_that_is_no_baseline_is_refused_in_a_sentence() {
     assert!(said("\"valid\":[true]", "\"valid\":[null]").contains("missing call has a score"));
     assert!(said("e000001", "e000000").contains("twice"));
     assert!(said("\"of\":{\"v\"", "\"of\":{\"w\"").contains("none of its variants"));
+    assert!(said("\"shots\": {\n    \"v\"", "\"shots\": {\n    \"w\"").contains("none of its variants"));
     assert!(said("\"run\"", "\"ruin\"").contains("ruin"));
     assert!(said("\"suite_digest\": \"", "\"suite_digest\": \"zz").contains("digest"));
     assert!(matches!(Baseline::parse("[1, 2"), Err(BaselineError::Form { line: 1, .. })));

@@ -18,6 +18,7 @@ use crate::wire::fit::Fitted;
 use crate::wire::{self, HttpRequest};
 use retrieval::Retriever;
 use shots::ShotSource;
+pub use shots::chosen_from;
 use template::{Documents, Shared, Template, TemplateError};
 
 /// Why a request cannot be made.

@@ -77,21 +77,14 @@ impl ShotSource {
         render: &dyn Fn(&Example) -> Result<Shot, PromptError>,
     ) -> Result<Self, PromptError> {
         let k = shots.k as usize;
-        let ordered: Vec<&Example> = match shots.select {
-            Select::Fixed => pool.iter().collect(),
-            Select::Random => by_lot(pool, shots.seed),
-            Select::Balanced => balanced(pool, k + SPARE, shots.seed),
-            Select::Similar => {
-                let rows = pool.iter().map(|row| Row::new(row, render)).collect::<Result<Vec<_>, _>>()?;
-                let documents =
-                    rows.iter().enumerate().map(|(index, row)| bm25::Document::new(index as u32, row.key.clone()));
-                let index =
-                    bm25::SearchEngineBuilder::with_tokenizer_and_documents(Words, documents.collect::<Vec<_>>());
-                return Ok(Self::Similar { k, rows, index: Box::new(index.build()) });
-            }
-        };
-        let rows = ordered.into_iter().take(k + SPARE).map(|row| Row::new(row, render));
+        let rows = chosen_from(shots, pool).into_iter().map(|row| Row::new(row, render));
         let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+        if shots.select == Select::Similar {
+            let documents =
+                rows.iter().enumerate().map(|(index, row)| bm25::Document::new(index as u32, row.key.clone()));
+            let index = bm25::SearchEngineBuilder::with_tokenizer_and_documents(Words, documents.collect::<Vec<_>>());
+            return Ok(Self::Similar { k, rows, index: Box::new(index.build()) });
+        }
         let spare = rows.split_off(k.min(rows.len()));
         Ok(Self::Same { rows, spare })
     }
@@ -127,6 +120,18 @@ impl ShotSource {
                 before
             }
         }
+    }
+}
+
+/// The rows that a variant's shots are chosen from, in order. The first of them with
+/// [`Select::Fixed`] are the same shots again, but for `similar`, which weighs words by the whole pool.
+pub fn chosen_from(shots: Shots, pool: &[Example]) -> Vec<&Example> {
+    let most = shots.k as usize + SPARE;
+    match shots.select {
+        Select::Fixed => pool.iter().take(most).collect(),
+        Select::Random => by_lot(pool, shots.seed).into_iter().take(most).collect(),
+        Select::Balanced => balanced(pool, most, shots.seed),
+        Select::Similar => pool.iter().collect(),
     }
 }
 
@@ -232,13 +237,17 @@ mod tests {
     }
 
     fn inputs(select: Select, k: u32, example: &Example) -> Vec<String> {
+        drawn(&pool(), select, k, example)
+    }
+
+    fn drawn(pool: &[Example], select: Select, k: u32, example: &Example) -> Vec<String> {
         let render = |row: &Example| {
             Ok([
                 Message { role: Role::User, content: row.input.as_str().unwrap().to_owned() },
                 Message { role: Role::Assistant, content: row.expected.to_string() },
             ])
         };
-        let source = ShotSource::choose(Shots { k, select, seed: 7 }, &pool(), &render).unwrap();
+        let source = ShotSource::choose(Shots { k, select, seed: 7 }, pool, &render).unwrap();
         let mut messages = Vec::new();
         source.append(example, &mut messages);
         messages.iter().step_by(2).map(|message| message.content.clone()).collect()
@@ -260,6 +269,16 @@ mod tests {
             .map(|input| pool.iter().find(|row| row.input == json!(input)).unwrap().expected.to_string())
             .collect();
         assert_eq!(classes.len(), 3, "one of each class: {balanced:?}");
+    }
+
+    #[test]
+    fn what_shots_are_chosen_from_gives_the_same_shots_again() {
+        let (pool, example) = (pool(), row("t", "A cat sleeps on the mat!", "b"));
+        for select in [Select::Fixed, Select::Random, Select::Balanced, Select::Similar] {
+            let kept: Vec<Example> = chosen_from(Shots { k: 3, select, seed: 7 }, &pool).into_iter().cloned().collect();
+            let again = if select == Select::Similar { select } else { Select::Fixed };
+            assert_eq!(drawn(&kept, again, 3, &example), drawn(&pool, select, 3, &example), "{select:?}");
+        }
     }
 
     #[test]

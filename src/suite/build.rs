@@ -76,7 +76,11 @@ pub(super) fn build(
     options: &LoadOptions,
     faults: &mut Faults<'_>,
 ) -> Option<Suite> {
-    let paths = Folder { path: folder, allow_outside: raw.data.allow_outside, frozen: options.frozen.as_ref() };
+    let paths = Folder {
+        path: folder,
+        allow_outside: raw.data.allow_outside,
+        frozen: options.frozen.as_ref().map(|frozen| &frozen.texts),
+    };
     let mut texts = vec![(load::SUITE_FILE.to_owned(), faults.source.text.clone())];
     let schema = read_schema(raw.output.schema.as_ref(), &paths, &mut texts, faults);
     let prompts = read_prompts(&raw.prompts, &paths, &mut texts, faults);
@@ -116,6 +120,7 @@ pub(super) fn build(
         examples: sources.examples,
         failures_of: options.failures_of.clone(),
         pool: sources.pool,
+        kept_shots: options.frozen.as_ref().and_then(|frozen| frozen.shots.clone()),
         dev: sources.dev,
         documents: sources.documents,
         repeats: raw.data.repeats.unwrap_or(1),
@@ -323,7 +328,8 @@ impl Sources {
             ..ExampleFiles::default()
         };
         let examples = plain(&data.examples);
-        let pool = (!data.pool.is_empty()).then(|| ExampleSource::new(plain(&data.pool)));
+        let kept = options.frozen.as_ref().is_some_and(|frozen| frozen.shots.is_some());
+        let pool = (!data.pool.is_empty() && !kept).then(|| ExampleSource::new(plain(&data.pool)));
         let dev = (!data.dev.is_empty()).then(|| ExampleSource::new(plain(&data.dev)));
         let examples = ExampleSource::new(ExampleFiles {
             sample: data.sample.clone(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::examples::{RowFault, Shard};
 use super::raw::{FAMILY, RawSuite};
-use super::{Suite, build};
+use super::{Example, Suite, build};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::Document;
 use crate::provider::load::{Providers, ReadCodes, read_text};
@@ -29,15 +29,23 @@ pub struct LoadOptions {
     pub limit: Option<u64>,
     /// Only these examples.
     pub examples: Option<BTreeSet<String>>,
-    /// Texts of suite.toml, schema and prompts in place of the files, by their paths as written: the
-    /// suite as it was. The data are those of the folder.
-    pub frozen: Option<BTreeMap<String, String>>,
+    /// What stands in for files of the folder: the suite as it was. The other data are those of the folder.
+    pub frozen: Option<Frozen>,
     /// Only examples with all of these tags.
     pub tags: Vec<(String, String)>,
     /// Only this part of the examples.
     pub shard: Option<Shard>,
     /// The run whose failures the examples are, where they were chosen so.
     pub failures_of: Option<String>,
+}
+
+/// Parts of a suite as they were.
+#[derive(Debug, Clone, Default)]
+pub struct Frozen {
+    /// suite.toml, schema and prompts, by their paths as written.
+    pub texts: BTreeMap<String, String>,
+    /// The rows that shots are chosen from, in place of the pool.
+    pub shots: Option<Vec<Example>>,
 }
 
 /// A suite that can run, and what was found that does not stop it.
@@ -57,7 +65,7 @@ pub fn load(folder: &Path, providers: &Providers, options: &LoadOptions) -> Resu
     if !file.is_file() {
         return Err(no_suite(folder).into());
     }
-    let source = match options.frozen.as_ref().and_then(|texts| texts.get(SUITE_FILE)) {
+    let source = match options.frozen.as_ref().and_then(|frozen| frozen.texts.get(SUITE_FILE)) {
         Some(text) => Source::new(&file, text.clone()),
         None => read(&file).map_err(|fault| Diagnostics::from(*fault))?,
     };

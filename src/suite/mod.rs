@@ -336,6 +336,8 @@ pub struct Suite {
     pub failures_of: Option<String>,
     /// What few-shot may draw from.
     pub pool: Option<examples::ExampleSource>,
+    /// The rows that shots are chosen from where they were kept from earlier: `pool` is not asked then.
+    pub kept_shots: Option<Vec<Example>>,
     /// For prompt work and for choosing among variants, never for the figures.
     pub dev: Option<examples::ExampleSource>,
     /// What variants with `retrieve` draw from.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::schemas::fits;
 use crate::support::project::{EXAMPLES, colour_of, right};
-use crate::support::{Answer, Project, ScriptedServer, events, say};
+use crate::support::{Answer, Project, ScriptedServer, events, say, wants_schema};
 
 const LIVE: [&str; 2] = ["--provider", "toy=live"];
 const GATE: [&str; 6] = ["gate", "suites/tiny", "--baseline", "base.json", "--variant", "plain"];
@@ -105,6 +105,40 @@ fn a_regression_is_confirmed_by_asking_both_sides_afresh() {
     assert_eq!(server.count(), asked, "the answers of the gate are there");
     live_gate(&project, &[], 1);
     assert_eq!(server.count(), asked + 2 * EXAMPLES);
+}
+
+#[test]
+fn examples_in_the_prompt_of_then_are_asked_again_though_the_pool_has_changed() {
+    for select in ["random", "similar"] {
+        let server = ScriptedServer::start(shortly_is_wrong);
+        let project = Project::new().suite("tiny").live(&server);
+        let suite = "suites/tiny/suite.toml";
+        project.edit(suite, "[targets]", "[gate]\nmargin = 0.25\n\n[targets]");
+        let shots = format!("name = \"plain\"\nshots = {{ k = 2, select = \"{select}\", seed = 3 }}\n");
+        project.edit(suite, "name = \"plain\"\n", &shots);
+        freeze(&project);
+        let first: Vec<_> = server.seen().into_iter().filter(|seen| !wants_schema(&seen.body)).collect();
+        let pool = project.read("suites/tiny/pool.jsonl").replace("a box", "shortly a stone");
+        project.write("suites/tiny/pool.jsonl", pool.as_bytes());
+        let asked = server.count();
+        let document = live_gate(&project, &[], 1);
+        assert_eq!(document["variants"][0]["confirmation"]["state"], "confirmed", "{select}: {document}");
+        let then: Vec<_> = server.seen().split_off(asked + EXAMPLES).drain(..EXAMPLES).map(|seen| seen.body).collect();
+        assert_eq!((first.len(), then.len()), (EXAMPLES, EXAMPLES));
+        assert!(first.iter().all(|seen| then.contains(&seen.body)), "{select}: the same shots in the same order");
+    }
+}
+
+#[test]
+fn answers_are_not_frozen_with_prompts_that_they_are_no_answers_to() {
+    let server = ScriptedServer::start(shortly_is_wrong);
+    let project = frozen(&server);
+    project.edit("suites/tiny/suite.toml", "accuracy = 0.9", "accuracy = 0.8");
+    project.run(["baseline", "last", "-o", "base.json", "--variant", "plain"]).exits(0);
+    project.edit(CHANGED.0, CHANGED.1, CHANGED.2);
+    let refused = project.run(["baseline", "last", "-o", "new.json", "--variant", "plain"]).exits(2);
+    refused.says("the suite has changed since run `tiny-1`: it asks `plain` otherwise now");
+    assert!(!project.path("new.json").exists());
 }
 
 #[test]

@@ -15,8 +15,9 @@ use crate::gate::calls::GateSide;
 use crate::gate::verdict::{GateAnswer, VariantVerdict, settle};
 use crate::measure::RunProvenance;
 use crate::suite::Suite;
-use crate::suite::load::LoadOptions;
+use crate::suite::load::{Frozen, LoadOptions};
 use crate::units::Usd;
+use crate::variant::{Select, Variant};
 
 /// A side that is asked afresh: its suite, and how often each example is asked.
 struct Afresh {
@@ -90,13 +91,18 @@ impl Gating<'_> {
         if frozen.provenance != RunProvenance::Live || provenance != RunProvenance::Live {
             return Err("answers come from a recording, which gives the same however often it is asked".to_owned());
         }
-        let options = LoadOptions { frozen: Some(self.baseline.texts()), ..self.options(variant) };
+        let shots = self.baseline.shots.get(variant).cloned();
+        let as_it_was = Frozen { texts: self.baseline.texts(), shots };
+        let options = LoadOptions { frozen: Some(as_it_was), ..self.options(variant) };
         let suite = crate::suite::load::load(&self.args.suite, self.providers, &options).map_err(|faults| {
             let first = faults.iter().next().map_or(String::new(), |fault| format!(": {}", text(&fault.message)));
             format!("the suite as it was cannot be loaded any more{first}")
         })?;
         let mut suite = suite.suite;
         suite.repeats = frozen.repeats.clamp(1, 1000);
+        if suite.kept_shots.is_some() {
+            take_in_order(&mut suite.variants);
+        }
         self.check_same_world(variant, frozen, &suite)?;
         Ok(suite)
     }
@@ -112,7 +118,7 @@ impl Gating<'_> {
             return Err(format!("the baseline was answered by `{then}`, which is not what `{now}` is now"));
         }
         let shots = variant.shots.is_some_and(|shots| shots.k > 0);
-        if shots && rows_digest::pool(suite).map_err(unreadable)? != self.baseline.pool {
+        if shots && suite.kept_shots.is_none() && rows_digest::pool(suite).map_err(unreadable)? != self.baseline.pool {
             return Err("the pool that its examples in the prompt came from has changed".to_owned());
         }
         if variant.retrieve.is_some() && rows_digest::documents(suite).map_err(unreadable)? != self.baseline.documents {
@@ -179,5 +185,14 @@ impl Gating<'_> {
         }
         let read = self.read(&one.suite, &answered, Some(variant))?;
         Ok((answered.exit, read))
+    }
+}
+
+/// Kept rows stand in the order in which they were chosen; only `similar` chooses for each example.
+fn take_in_order(variants: &mut [Variant]) {
+    for shots in variants.iter_mut().filter_map(|variant| variant.shots.as_mut()) {
+        if shots.select != Select::Similar {
+            shots.select = Select::Fixed;
+        }
     }
 }

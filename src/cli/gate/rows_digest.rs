@@ -4,16 +4,20 @@ use crate::cli::assemble;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::suite::Suite;
+use crate::suite::{Example, Suite};
 
 /// Of the pool; `None` where there is none.
 pub(in crate::cli) fn pool(suite: &Suite) -> Result<Option<Digest>, Error> {
     if suite.pool.is_none() {
         return Ok(None);
     }
-    let rows = assemble::pool(suite)?;
+    Ok(Some(of_rows(&assemble::pool(suite)?)))
+}
+
+/// Of rows in their order.
+pub(super) fn of_rows(rows: &[Example]) -> Digest {
     let rows: Vec<Vec<u8>> = rows.iter().map(|row| serde_json::to_vec(row).unwrap_or_default()).collect();
-    Ok(Some(Digest::of_parts(rows.iter().map(Vec::as_slice))))
+    Digest::of_parts(rows.iter().map(Vec::as_slice))
 }
 
 /// Of the documents; `None` where there are none.
