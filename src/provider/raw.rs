@@ -4,7 +4,7 @@
 //! so a file of three lines can add a model to a provider that ships.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
@@ -93,6 +93,9 @@ const SECRET_HEADERS: &[&str] = &[
 const LEAST_PRICE: f64 = 0.000_1;
 const MOST_PRICE: f64 = 100_000.0;
 
+/// No provider's keys are shorter.
+const SHORTEST_KEY: usize = 20;
+
 /// One provider file, or several of one name merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawProvider {
@@ -127,7 +130,7 @@ impl RawProvider {
         let mut raw = Self {
             kind: root.choice("kind", KINDS).map(Spanned::into_inner),
             base_url: base_url(&root, allow_http),
-            api_key_env: root.text("api_key_env").map(Spanned::into_inner),
+            api_key_env: variable(&root),
             api_key_file: root.text("api_key_file").map(Spanned::into_inner),
             auth: auth(&root),
             self_hosted: root.flag("self_hosted"),
@@ -317,6 +320,24 @@ fn refuse_secrets(section: &Section<'_>, names: &[&str]) {
     }
 }
 
+/// The variable that holds the key; a fault where what stands there may be the key itself, which is not shown.
+fn variable(root: &Section<'_>) -> Option<String> {
+    let variable = root.text("api_key_env")?;
+    let name = variable.get_ref();
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let is_name = starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let has = |is: fn(&char) -> bool| name.chars().any(|c| is(&c));
+    let seems_a_key = name.len() >= SHORTEST_KEY && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
+    if is_name && !seems_a_key {
+        return Some(variable.into_inner());
+    }
+    let message = "`api_key_env` is the name of a variable, and what stands here is none, or a key".to_owned();
+    let mut fault = root.error("provider/key-in-file", variable.span(), message);
+    fault.excerpt = None;
+    root.report(fault.help("put the key into the environment, and the variable's name here: `\"OPENAI_API_KEY\"`"));
+    None
+}
+
 /// Whether HTTP allows a header: its name a token (RFC 9110, 5.6.2), its value without control
 /// characters.
 fn is_header(name: &str, value: &str) -> bool {
@@ -482,6 +503,11 @@ fn read_gpu(section: Section<'_>) -> Option<GpuCost> {
 /// Parses and reads one file.
 pub(super) fn read_source(source: &Source) -> (RawProvider, crate::diagnostic::Diagnostics) {
     let document = Document::parse(source, &FAMILY);
-    let raw = RawProvider::read(&document);
+    let mut raw = RawProvider::read(&document);
+    // Beside the provider file, wherever the command is run.
+    raw.api_key_file = raw.api_key_file.map(|file| {
+        let beside = source.path.parent().unwrap_or(Path::new("")).join(file);
+        beside.to_string_lossy().into_owned()
+    });
     (raw, document.into_faults())
 }

@@ -39,6 +39,7 @@ mod retrieval;
 mod run;
 mod schemas;
 mod scorers;
+mod secrets;
 mod shards;
 mod show;
 mod stopping;
