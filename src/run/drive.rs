@@ -1,5 +1,6 @@
 //! The run's one owner of state: queues, limits, retries, counts.
 
+mod disk;
 mod spare;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -466,31 +467,6 @@ impl<'a> Drive<'a> {
         for trial in twins {
             self.write(TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true }, None, settled, reusable)
                 .await;
-        }
-    }
-
-    async fn write(&mut self, record: TrialRecord, exchange_row: Option<i64>, settled: bool, reusable: bool) {
-        let variant = Arc::clone(&self.names[record.trial.variant]);
-        self.lanes[record.trial.variant].stored += u32::from(record.reused);
-        // A writer that is gone has said why on the other channel.
-        let _ = self.writer.send(Write { record, variant, exchange_row, settled, reusable }).await;
-    }
-
-    fn committed(&mut self, news: Committed) -> Result<(), RunError> {
-        match news {
-            Committed::Trials(records) => {
-                for record in &records {
-                    self.summary.done += 1;
-                    match record.reused {
-                        true => self.lanes[record.trial.variant].stored -= 1,
-                        false => self.twins.committed(record.exchange.key),
-                    }
-                    self.observer.on(Event::Finished(record));
-                }
-                self.spare_decided();
-                Ok(())
-            }
-            Committed::Failed(message) => Err(RunError::Store(crate::store::StoreError::Writer(message))),
         }
     }
 }

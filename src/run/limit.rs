@@ -30,6 +30,9 @@ pub(super) struct Limit {
     most: f64,
     allowed: f64,
     in_flight: usize,
+    /// Answers that are not on disk yet: a run that is killed has to ask for them again, so that they
+    /// take a place like requests under way.
+    unwritten: usize,
     episode_ends: Option<Instant>,
     paused_until: Option<Instant>,
     clock: DefaultClock,
@@ -56,6 +59,7 @@ impl Limit {
             most,
             allowed: most.min(START),
             in_flight: 0,
+            unwritten: 0,
             episode_ends: None,
             paused_until: None,
             clock,
@@ -66,12 +70,12 @@ impl Limit {
     }
 
     /// Takes a place for a request of about `tokens` tokens, or says when to ask again; `None`
-    /// means: when a request ends.
+    /// means: when a request ends, or an answer is on disk.
     pub(super) fn take(&mut self, now: Instant, tokens: u32) -> Result<(), Option<Instant>> {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(until));
         }
-        if self.in_flight as f64 + 1.0 > self.allowed {
+        if self.taken() as f64 + 1.0 > self.allowed {
             return Err(None);
         }
         let clock = &self.clock;
@@ -102,7 +106,7 @@ impl Limit {
 
     /// Gives a place back after a request that the server answered or that failed for other reasons.
     pub(super) fn succeeded(&mut self) {
-        let saturated = self.in_flight as f64 + 1.0 > self.allowed;
+        let saturated = self.taken() as f64 + 1.0 > self.allowed;
         self.in_flight = self.in_flight.saturating_sub(1);
         if saturated {
             self.allowed = (self.allowed + 1.0 / self.allowed.max(1.0)).min(self.most);
@@ -125,6 +129,20 @@ impl Limit {
         if after.is_some() {
             self.paused_until = self.paused_until.max(Some(now + pause));
         }
+    }
+
+    /// Keeps the place of an answer that goes to the disk.
+    pub(super) fn writing(&mut self) {
+        self.unwritten += 1;
+    }
+
+    /// Gives a place back: its answer is on disk.
+    pub(super) fn written(&mut self) {
+        self.unwritten = self.unwritten.saturating_sub(1);
+    }
+
+    fn taken(&self) -> usize {
+        self.in_flight + self.unwritten
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -163,6 +181,18 @@ mod tests {
             limit.succeeded();
         }
         assert!(limit.allowed() > 14, "{}", limit.allowed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_keeps_its_place_until_it_is_on_disk() {
+        let now = Instant::now();
+        let mut limit = Limit::new(&limits(1));
+        limit.take(now, 1).unwrap();
+        limit.writing();
+        limit.succeeded();
+        assert_eq!(limit.take(now, 1), Err(None));
+        limit.written();
+        assert_eq!(limit.take(now, 1), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,8 @@ mod import;
 mod init;
 mod keys;
 #[cfg(unix)]
+mod kill;
+#[cfg(unix)]
 mod output;
 mod page;
 mod part;

@@ -67,7 +67,7 @@ fn half_way_with(project: &Project, server: &ScriptedServer, more: &[&str]) -> C
 }
 
 /// What must be the same however often a run was stopped: all but times and names.
-fn scoreboard(output: &Output) -> Vec<Value> {
+pub(crate) fn scoreboard(output: &Output) -> Vec<Value> {
     let document = output.json();
     let keys =
         ["variant", "n", "outcomes", "missing", "accuracy", "macro_f1", "usage", "confusion", "schema_validity_strict"];
