@@ -84,7 +84,8 @@ impl Error {
                 | StoreError::NoRun(_)
                 | StoreError::Foreign(_)
                 | StoreError::Newer { .. }
-                | StoreError::Disagree { .. },
+                | StoreError::Disagree { .. }
+                | StoreError::Claimed(_),
             ) => Exit::WrongInput,
             Self::Run(RunError::Input(_)) | Self::Embed(EmbedError::Run(RunError::Input(_))) | Self::Assist(_) => {
                 Exit::WrongInput
@@ -110,6 +111,10 @@ impl Error {
             }
             Self::Store(StoreError::Disagree { .. }) => Some(
                 "nothing was joined: name the stores of one split, and another --store if it has this run already"
+                    .into(),
+            ),
+            Self::Store(StoreError::Claimed(_)) => Some(
+                "wait until it is done: its answers then serve this command too; --store PATH asks anew beside it"
                     .into(),
             ),
             Self::Store(StoreError::Foreign(_)) => Some("name another file with --store".into()),

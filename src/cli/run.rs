@@ -222,7 +222,7 @@ impl Prepared<'_> {
             self.note_open_batches()?;
         }
         let mut live = tokio::task::block_in_place(|| self.live())?;
-        let (row, resumed) = self.begin(counted.data)?;
+        let (row, resumed, _claim) = self.begin(counted.data)?;
         if let Some(live) = live.as_mut().filter(|_| resumed) {
             tokio::task::block_in_place(|| live.take_stored(self.store, row.id, self.suite, self.grader))?;
         }

@@ -3,6 +3,8 @@
 //! Files of one name are merged, the later one's keys winning, before a [`Provider`] is made:
 //! so a file of three lines can add a model to a provider that ships.
 
+mod secrets;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -74,27 +76,10 @@ const DIALECTS: &[(&str, Dialect)] = &[
     ("vertex", Dialect::Vertex),
 ];
 
-/// Names under which people write a key into a file.
-const SECRETS: &[&str] = &["api_key", "apikey", "key", "token", "secret", "password", "bearer"];
-
-/// Headers that carry a key.
-const SECRET_HEADERS: &[&str] = &[
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "proxy-authorization",
-    "x-amz-security-token",
-];
-
 /// Least and most USD per million tokens that are taken for a price. A price per single token lies
 /// far below the one.
 const LEAST_PRICE: f64 = 0.000_1;
 const MOST_PRICE: f64 = 100_000.0;
-
-/// No provider's keys are shorter.
-const SHORTEST_KEY: usize = 20;
 
 /// One provider file, or several of one name merged.
 #[derive(Debug, Clone, Default)]
@@ -125,12 +110,12 @@ impl RawProvider {
     /// Reads a file; faults stay in the document.
     pub(super) fn read(document: &Document<'_>) -> Self {
         let root = document.root();
-        refuse_secrets(&root, SECRETS);
+        secrets::refuse_keys(&root);
         let allow_http = root.flag("allow_http").unwrap_or(false);
         let mut raw = Self {
             kind: root.choice("kind", KINDS).map(Spanned::into_inner),
             base_url: base_url(&root, allow_http),
-            api_key_env: variable(&root),
+            api_key_env: secrets::variable(&root),
             api_key_file: root.text("api_key_file").map(Spanned::into_inner),
             auth: auth(&root),
             self_hosted: root.flag("self_hosted"),
@@ -165,7 +150,7 @@ impl RawProvider {
         let Some(headers) = root.section("headers") else {
             return;
         };
-        refuse_secrets(&headers, SECRET_HEADERS);
+        secrets::refuse_headers(&headers);
         for name in headers.names() {
             let Some(value) = headers.text(name.get_ref()) else { continue };
             if is_header(name.get_ref(), value.get_ref()) {
@@ -306,36 +291,6 @@ impl RawProvider {
             as_of: self.as_of,
         })
     }
-}
-
-/// Keys never stand in files; the fault shows the place but not the line, which holds the key.
-fn refuse_secrets(section: &Section<'_>, names: &[&str]) {
-    for (name, span) in section.names_unasked() {
-        if names.contains(&name.to_ascii_lowercase().as_str()) {
-            section.has(&name);
-            let mut fault = section.error("provider/key-in-file", span, format!("`{name}` puts a key into a file"));
-            fault.excerpt = None;
-            section.report(fault.help("name the environment variable that holds it: `api_key_env = \"…\"`"));
-        }
-    }
-}
-
-/// The variable that holds the key; a fault where what stands there may be the key itself, which is not shown.
-fn variable(root: &Section<'_>) -> Option<String> {
-    let variable = root.text("api_key_env")?;
-    let name = variable.get_ref();
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let is_name = starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let has = |is: fn(&char) -> bool| name.chars().any(|c| is(&c));
-    let seems_a_key = name.len() >= SHORTEST_KEY && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
-    if is_name && !seems_a_key {
-        return Some(variable.into_inner());
-    }
-    let message = "`api_key_env` is the name of a variable, and what stands here is none, or a key".to_owned();
-    let mut fault = root.error("provider/key-in-file", variable.span(), message);
-    fault.excerpt = None;
-    root.report(fault.help("put the key into the environment, and the variable's name here: `\"OPENAI_API_KEY\"`"));
-    None
 }
 
 /// Whether HTTP allows a header: its name a token (RFC 9110, 5.6.2), its value without control

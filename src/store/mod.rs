@@ -4,6 +4,7 @@
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
 mod batch;
+mod claim;
 mod merge;
 mod order;
 mod read;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 pub use batch::{BatchItem, BatchPhase, BatchRow, NewBatch};
+pub use claim::Claim;
 pub use merge::{Merged, ShardRun};
 pub use read::{CachedExchange, StoredTrial};
 pub use write::{Committed, Write, Writer};
@@ -90,6 +92,9 @@ pub enum StoreError {
         /// The example.
         example: String,
     },
+    /// Another process asks the same run.
+    #[error("another process is asking this very run, in the store `{0}`")]
+    Claimed(String),
     /// A row that this program did not write.
     #[error("a row of the store cannot be read: {0}")]
     Row(String),

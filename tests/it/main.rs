@@ -45,6 +45,8 @@ mod secrets;
 mod shards;
 mod show;
 mod stopping;
+#[cfg(unix)]
+mod store_faults;
 mod stored;
 mod support;
 mod terminal;

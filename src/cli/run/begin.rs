@@ -6,7 +6,7 @@ use super::Prepared;
 use crate::cli::{early, now_ms};
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::store::{NewRun, RunRow};
+use crate::store::{Claim, NewRun, RunRow};
 
 impl Prepared<'_> {
     /// Everything that decides what is asked, but for the data and the shard.
@@ -42,8 +42,9 @@ impl Prepared<'_> {
         options
     }
 
-    /// Starts the run, or goes on with it; `data` is the digest of all examples, whatever the shard.
-    pub(super) fn begin(&self, data: Digest) -> Result<(RunRow, bool), Error> {
+    /// Starts the run, or goes on with it, and keeps other processes from asking it as long as the claim
+    /// lives; `data` is the digest of all examples, whatever the shard.
+    pub(super) fn begin(&self, data: Digest) -> Result<(RunRow, bool, Claim), Error> {
         let variants = self.suite.variants.iter().map(|variant| variant.id.as_str()).collect::<Vec<_>>().join("\n");
         let endpoints =
             self.assembly.lanes.iter().map(|lane| self.assembly.endpoints[lane.endpoint].digest.to_string());
@@ -60,6 +61,7 @@ impl Prepared<'_> {
                 Digest::of_parts([whole.as_bytes().as_slice(), part.as_bytes()])
             }
         };
+        let claim = self.store.claim(&plan_digest)?;
         let new = NewRun {
             suite: &self.suite.name,
             folder: &self.suite.folder,
@@ -67,6 +69,7 @@ impl Prepared<'_> {
             options: &options.to_string(),
             now_ms: now_ms(),
         };
-        Ok(self.store.begin_run(&new)?)
+        let (row, resumed) = self.store.begin_run(&new)?;
+        Ok((row, resumed, claim))
     }
 }
