@@ -6,6 +6,7 @@ mod begin;
 mod count;
 mod ending;
 mod several;
+mod spent;
 pub(super) mod stopping;
 
 use std::path::{Path, PathBuf};
@@ -215,7 +216,7 @@ impl Prepared<'_> {
         let counted = tokio::task::block_in_place(|| self.count())?;
         let each = self.suite.variants.len() as u64 * u64::from(self.suite.repeats);
         let total = counted.examples * each - counted.unknown;
-        if self.max_cost().is_some() {
+        if self.allowance.max_cost.is_some() {
             assemble::check_budget(self.assembly, self.args.batch)?;
         }
         if !self.args.batch {
@@ -229,6 +230,7 @@ impl Prepared<'_> {
         if resumed && row.trials > 0 {
             self.printer.note(&format!("going on with run {}, which has {} of {total} trials", row.name, row.trials));
         }
+        let before = if resumed { tokio::task::block_in_place(|| self.spent_before(row.id))? } else { Usd::ZERO };
         let order = match self.args.order {
             OrderChoice::Interleaved => Order::Interleaved,
             OrderChoice::ByVariant => Order::ByVariant,
@@ -259,7 +261,7 @@ impl Prepared<'_> {
         for endpoint in &self.assembly.endpoints {
             tracing::info!(endpoint = endpoint.name, concurrency = endpoint.limits.concurrency, "asking");
         }
-        let (summary, aborted) = self.drive(feed, &row, total, live).await?;
+        let (summary, aborted) = self.drive(feed, (&row, before), total, live).await?;
         Ok(Asked { row, summary, left_out: counted.unknown, aborted })
     }
 
@@ -267,7 +269,7 @@ impl Prepared<'_> {
     async fn drive(
         &self,
         mut feed: Feed,
-        row: &RunRow,
+        (row, before): (&RunRow, Usd),
         total: u64,
         live: Option<stopping::Live>,
     ) -> Result<(Summary, bool), Error> {
@@ -284,7 +286,7 @@ impl Prepared<'_> {
         let aborting = abort.clone();
         let work = feed.start(examples);
         let summary = if self.args.batch {
-            drive_batches(&self.batch_job(row, transport)?, work, writer, &mut progress, stop, abort).await
+            drive_batches(&self.batch_job((row, before), transport)?, work, writer, &mut progress, stop, abort).await
         } else {
             let job = Job {
                 lanes: self.assembly.lanes.clone(),
@@ -292,7 +294,7 @@ impl Prepared<'_> {
                 transport,
                 run: row.id,
                 max_time: self.allowance.time_left(),
-                max_cost: self.max_cost(),
+                max_cost: self.max_cost(before),
                 decided,
             };
             drive(&job, work, writer, &mut progress, stop, abort).await
@@ -311,12 +313,6 @@ impl Prepared<'_> {
         let state = if finished { RunState::Finished } else { RunState::Stopped };
         self.store.set_state(row.id, state, Some(super::now_ms()))?;
         Ok((summary, aborting.is_cancelled()))
-    }
-
-    /// What is left of the limit of money once vectors are bought.
-    fn max_cost(&self) -> Option<Usd> {
-        let spent = self.retrieval.spent.as_pico();
-        self.allowance.max_cost.map(|most| Usd::from_pico((most.as_pico() - spent).max(0)))
     }
 
     /// What the recording declares of its times; live ones always are.

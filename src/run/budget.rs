@@ -1,8 +1,9 @@
 //! A limit of money: each request's worst case is reserved before it is sent.
 
 use crate::exchange::{FailureKind, Outcome};
-use crate::provider::Price;
 use crate::provider::price::request_cost;
+use crate::provider::{Price, WireKind};
+use crate::trial::Exchange;
 use crate::units::{Usd, UsdPerMillionTokens};
 
 /// Tokens that a chat template adds to a prompt beyond its text: generous.
@@ -53,19 +54,34 @@ impl Budget {
 /// The most that an ended request is billed at.
 pub(super) fn billed(worst: Usd, price: Option<&Price>, outcome: &Outcome) -> Usd {
     match outcome {
-        Outcome::Failed(failure) => match failure.kind {
-            // The server may have worked, and bill, for what did not arrive.
-            FailureKind::Timeout
-            | FailureKind::Cut
-            | FailureKind::Malformed
-            | FailureKind::Connect
-            | FailureKind::Server => worst,
-            _ => Usd::ZERO,
-        },
+        Outcome::Failed(failure) => billed_failure(worst, failure.kind),
         Outcome::Answered(said) | Outcome::Refused(said) | Outcome::Truncated(said) => {
             price.and_then(|price| request_cost(&said.usage, price)).unwrap_or(worst)
         }
     }
+}
+
+fn billed_failure(worst: Usd, kind: FailureKind) -> Usd {
+    match kind {
+        // The server may have worked, and bill, for what did not arrive.
+        FailureKind::Timeout
+        | FailureKind::Cut
+        | FailureKind::Malformed
+        | FailureKind::Connect
+        | FailureKind::Server => worst,
+        _ => Usd::ZERO,
+    }
+}
+
+/// The most that a stored exchange was billed at, its failed attempts included; `price` is that of its
+/// delivery, and `most_output_tokens` the limit that it was sent with.
+pub fn billed_exchange(exchange: &Exchange, wire: WireKind, price: &Price, most_output_tokens: u64) -> Usd {
+    let worst = worst_case(exchange.request_body.len(), most_output_tokens, price).unwrap_or_default();
+    let mut sum = billed(worst, Some(price), &crate::wire::read(wire, &exchange.received).outcome);
+    for attempt in &exchange.attempts {
+        sum += billed_failure(worst, attempt.kind);
+    }
+    sum
 }
 
 /// The most that a request can cost: a token for each byte of its body at the dearest input price,

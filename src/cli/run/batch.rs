@@ -11,6 +11,7 @@ use crate::run::batch::{BatchDoor, BatchJob};
 use crate::run::{Lane, Summary};
 use crate::store::{RunRow, Store};
 use crate::suite::Suite;
+use crate::units::Usd;
 use crate::wire::batch::{BatchWire, batch_wire};
 
 /// Checks that every variant's provider has a batch API that we speak: all that have none at once.
@@ -65,7 +66,7 @@ impl Prepared<'_> {
     }
 
     /// What the driver of batches needs.
-    pub(super) fn batch_job(&self, row: &RunRow, door: Arc<dyn BatchDoor>) -> Result<BatchJob, Error> {
+    pub(super) fn batch_job(&self, (row, before): (&RunRow, Usd), door: Arc<dyn BatchDoor>) -> Result<BatchJob, Error> {
         self.note_leaders();
         Ok(BatchJob {
             lanes: self.assembly.lanes.clone(),
@@ -76,7 +77,7 @@ impl Prepared<'_> {
             run: row.id,
             fresh: self.args.fresh,
             max_time: self.allowance.time_left(),
-            max_cost: self.max_cost(),
+            max_cost: self.max_cost(before),
             poll_every: self.args.batch_poll_ms.map(Duration::from_millis),
         })
     }

@@ -21,6 +21,11 @@ impl Prepared<'_> {
         }
         // A limit that was met when all was done has stopped nothing.
         if let Some(limit) = summary.limit_reached.as_ref().filter(|_| summary.unsent > 0) {
+            let again = if limit.contains("budget") && self.args.max_cost.is_none() {
+                "what is done is kept: raise `[budget] max_usd`, or say with --max-cost what one more invocation may spend"
+            } else {
+                again
+            };
             self.printer.note(&format!("{limit}; {} trials to go. {again}", summary.unsent));
             return Exit::CouldNotFinish;
         }
