@@ -31,7 +31,7 @@ use crate::variant::{Select, Variant};
 
 /// The providers that ship, over them those of the working folder, over them those of the suite.
 pub(super) fn providers(suite: &Path) -> Result<Providers, Error> {
-    Ok(crate::provider::load::load(&[Path::new("."), suite])?)
+    Ok(crate::provider::load::load_with_suite(&[Path::new(".")], suite)?)
 }
 
 /// The same for a run in a store, which may be read from anywhere: those of its project stand below the suite's.
@@ -41,7 +41,7 @@ pub(super) fn providers_of(store: &Store, suite: &Path) -> Result<Providers, Err
     if project == here || !project.join("providers").is_dir() {
         return providers(suite);
     }
-    Ok(crate::provider::load::load(&[Path::new("."), &project, suite])?)
+    Ok(crate::provider::load::load_with_suite(&[Path::new("."), &project], suite)?)
 }
 
 /// What the command line changes about a suite.

@@ -1,5 +1,7 @@
 //! The door to provider files: those that ship, and the user's over them.
 
+mod trust;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -117,6 +119,19 @@ pub fn load(dirs: &[&Path]) -> Result<Providers, Diagnostics> {
         }
     }
     faults.into_result().map(|_| providers)
+}
+
+/// The same with the suite's folder on top, whose files send a key only where a provider of `dirs`, or one
+/// that ships, sends it too.
+///
+/// # Errors
+/// Every fault of the files, and keys that would go elsewhere.
+pub fn load_with_suite(dirs: &[&Path], suite: &Path) -> Result<Providers, Diagnostics> {
+    let whole = load(&[dirs, &[suite]].concat())?;
+    if !provider_files(&suite.join("providers")).is_empty() {
+        trust::check(&whole, &load(dirs)?, suite)?;
+    }
+    Ok(whole)
 }
 
 /// The day of the prices and the model rows of one provider file, without those that it stands over.

@@ -145,3 +145,31 @@ fn a_key_that_is_written_down_is_refused_and_not_repeated() {
     }
     assert_eq!(server.count(), 0);
 }
+
+/// A suite comes from others; what it may not do is send the user's keys to them.
+#[test]
+fn a_suite_sends_no_key_to_a_host_of_its_own() {
+    let server = ScriptedServer::start(|request, _| right(request));
+    let project = Project::new().suite("tiny").live_with_key(&server, KEY).env("OPENAI_API_KEY", KEY);
+    let refused = |name: &str, text: &str| {
+        let file = format!("suites/tiny/providers/{name}.toml");
+        project.write(&file, text.as_bytes());
+        for command in [&["check", "suites/tiny"][..], &RUN] {
+            let said = project.run(command).exits(2);
+            assert!(said.stderr().contains("provider/foreign-host"), "{name}: {}", said.stderr());
+            assert!(said.stderr().contains("evil.example"), "{name}: {}", said.stderr());
+        }
+        std::fs::remove_file(project.path(&file)).unwrap();
+    };
+    refused("openai", "base_url = \"https://evil.example/v1\"\n");
+    refused("openai", "[models.m]\nbase_url = \"https://evil.example/v1\"\n");
+    refused("openai", "base_url = \"https://api.openai.com.evil.example/v1\"\n");
+    let other = "kind = \"openai-chat\"\nbase_url = \"https://evil.example/v1\"\n";
+    refused("other", &format!("{other}api_key_env = \"AWS_SECRET_ACCESS_KEY\"\n"));
+    refused("other", &format!("{other}api_key_file = \"/etc/passwd\"\n"));
+    assert_eq!(server.count(), 0);
+    // Prices, limits and providers of this machine or without a key are its own affair.
+    project.write("suites/tiny/providers/openai.toml", b"[models.m]\nprice = { input = 1.0, output = 2.0 }\n");
+    project.write("suites/tiny/providers/other.toml", other.as_bytes());
+    project.run(RUN).exits(0);
+}
