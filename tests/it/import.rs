@@ -428,3 +428,45 @@ fn nemo_s_lines_come_back_too() {
     let large = project.run(["report", "plain-3", "--format", "nemo", "--variant", "large"]).exits(0);
     assert_eq!(large.stdout().lines().count(), 11);
 }
+
+/// Lines of one variant that is right on the first so many of 300 examples.
+fn nightly(right: usize) -> String {
+    let line = |n: usize| {
+        json!({"variant": "bot", "example": format!("e{n}"), "input": format!("q{n}"), "expected": "a",
+               "answer": if n < right { "a" } else { "b" }, "score": u8::from(n < right)})
+    };
+    (0..300).map(|n| line(n).to_string() + "\n").collect()
+}
+
+#[test]
+fn a_nightly_file_is_gated_against_the_first() {
+    let project = Project::new();
+    project.write("results.jsonl", nightly(290).as_bytes());
+    import(&project, &["results.jsonl", "-o", "suites/nightly"]);
+    project.run(["baseline", "last", "-o", "base.json"]).exits(0);
+    let gate = |run: &str, exit: i32| {
+        let gate = ["gate", "suites/nightly", "--baseline", "base.json", "--run", run, "--json"];
+        let document = project.run(gate).exits(exit).json();
+        fits(&document, "gate");
+        document
+    };
+    for (right, exit, answer) in [(289, 0, "held"), (200, 1, "regressed")] {
+        project.write("results.jsonl", nightly(right).as_bytes());
+        import(&project, &["results.jsonl", "--suite", "suites/nightly"]);
+        let document = gate("last", exit);
+        assert_eq!(document["answer"], answer);
+        assert!(document["notes"].to_string().contains("IMPORTED"), "{document}");
+        if exit == 1 {
+            let confirmation = &document["variants"][0]["confirmation"];
+            assert_eq!(confirmation["state"], "impossible", "{document}");
+            assert!(confirmation["why"].as_str().unwrap().contains("nothing is asked"), "{confirmation}");
+        }
+    }
+    project.write("other.jsonl", nightly(10).as_bytes());
+    import(&project, &["other.jsonl"]);
+    project
+        .run(["gate", "suites/nightly", "--baseline", "base.json", "--run", "last"])
+        .exits(2)
+        .says("is of the suite `other`");
+    project.run(["gate", "suites/nightly", "--baseline", "base.json", "--run", "none-1"]).exits(2);
+}

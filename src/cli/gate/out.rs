@@ -93,7 +93,9 @@ pub(super) fn notes(gating: &Gating<'_>, verdicts: &[VariantVerdict], now: &Now)
             let (then, now) = (text(&frozen.served_models.join(", ")), text(&served.join(", ")));
             notes.push(format!("`{name}` was served by `{then}`, now by `{now}`"));
         }
-        if side.facts.provenance() != RunProvenance::Live {
+        if side.facts.provenance() == RunProvenance::Imported {
+            notes.push(format!("answers of `{name}` are IMPORTED: another tool asked and stated them"));
+        } else if side.facts.provenance() != RunProvenance::Live {
             notes.push(format!(
                 "answers of `{name}` are RECORDED: only what the suite makes of them is gated, not the model"
             ));
