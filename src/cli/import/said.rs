@@ -68,6 +68,17 @@ impl Import<'_> {
                 ));
             }
         }
+        if let Grading::Stated { primary } = grading {
+            let scored = survey.metrics.get(primary).copied().unwrap_or(0);
+            let unscored = (survey.trials - survey.failed).saturating_sub(scored);
+            if unscored > 0 {
+                notes.push(format!(
+                    "{unscored} of {} answers have no `{}`: they are neither right nor wrong, and reports count them apart",
+                    survey.trials - survey.failed,
+                    crate::text::one_line(primary, 60)
+                ));
+            }
+        }
         let variants = survey.variants.iter().zip(&self.names).map(|(variant, name)| VariantSaid {
             variant: name.clone(),
             stated_as: variant.stated.as_ref().map(|stated| crate::text::one_line(stated, 200)),
@@ -118,7 +129,10 @@ impl Said {
             |parts: &[String]| text.push_str(&hung(parts.iter().map(String::as_str), ", ", "  ", "    ", width));
         line(&[
             plural(self.trials, "trial"),
-            plural(self.examples, "example"),
+            match self.repeats {
+                0 | 1 => plural(self.examples, "example"),
+                most => format!("{}, each asked up to {most} times", plural(self.examples, "example")),
+            },
             format!("{}: {}", plural(names.len() as u64, "variant"), names.join(", ")),
         ]);
         let rest = match &self.primary {
