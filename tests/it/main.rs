@@ -21,6 +21,7 @@ mod flips;
 mod gate;
 mod guide;
 mod import;
+mod import_further;
 mod init;
 mod keys;
 #[cfg(unix)]

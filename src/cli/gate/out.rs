@@ -51,6 +51,10 @@ fn append(file: &Path, page: &str) -> Result<(), Error> {
 pub(super) fn baseline_facts(file: &Path, baseline: &Baseline, verdicts: &[VariantVerdict]) -> BaselineFacts {
     let gated = || verdicts.iter().filter_map(|verdict| baseline.variants.get(&verdict.variant));
     let day = |unix_ms: i64| {
+        // Results of another tool need not say when they were asked.
+        if unix_ms == 0 {
+            return None;
+        }
         let at = jiff::Timestamp::from_millisecond(unix_ms).ok()?;
         Some(jiff::tz::Offset::UTC.to_datetime(at).date().to_string())
     };
