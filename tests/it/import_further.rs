@@ -57,7 +57,7 @@ fn unnumbered(test: usize, prompt: &str) -> Value {
     let vars = json!({"question": format!("q{test}")});
     json!({
         "provider": {"id": "openai:gpt-4"}, "prompt": {"raw": format!("{prompt} q{test}"), "label": prompt}, "vars": vars,
-        "response": {"output": "a"}, "success": test % 2 == 0, "score": 1, "namedScores": {}, "latencyMs": 90,
+        "response": {"output": "a"}, "success": test.is_multiple_of(2), "score": 1, "namedScores": {}, "latencyMs": 90,
     })
 }
 
