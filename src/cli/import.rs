@@ -235,7 +235,7 @@ impl<'a> Import<'a> {
                 "setting": self.setting, "format": self.format, "tool": self.format.tool(),
                 "version": self.survey.header.version, "file": self.args.file.display().to_string(),
                 "digest": self.digest, "latency": if comparable { "comparable" } else { "indicative" },
-                "scores": if grading.is_stated() { "stated" } else { "graded anew" },
+                "scores": if grading.stated().is_some() { "stated" } else { "graded anew" },
                 "skipped_bad": self.args.skip_bad,
             },
         })
@@ -296,7 +296,7 @@ impl<'a> Import<'a> {
             written.add(&example)?;
         }
         let model = &self.survey.variants[variant].model;
-        let endpoint = if grading.is_stated() { format!("{PROVIDER}/{model}") } else { model.clone() };
+        let endpoint = if grading.stated().is_some() { format!("{PROVIDER}/{model}") } else { model.clone() };
         let mut exchange = row.exchange(&self.digest, &endpoint);
         if exchange.sent_at_unix_ms == 0 {
             exchange.sent_at_unix_ms = self.survey.header.began_unix_ms.unwrap_or(0);

@@ -29,10 +29,12 @@ fn a_nightly_file_is_gated_against_the_first() {
     };
     for (right, exit, answer) in [(289, 0, "held"), (200, 1, "regressed")] {
         project.write("results.jsonl", nightly(right).as_bytes());
-        import(&project, &["results.jsonl", "--suite", "suites/nightly"]);
+        let said = import(&project, &["results.jsonl", "--suite", "suites/nightly"]);
+        assert_eq!((&said["scores"], &said["primary"]), (&json!("stated"), &json!("score")));
         let document = gate("last", exit);
         assert_eq!(document["answer"], answer);
         assert!(document["notes"].to_string().contains("IMPORTED"), "{document}");
+        assert!(!document["notes"].to_string().contains("was answered by"), "{document}");
         assert_eq!(document["baseline"]["days"], json!([null, null]), "the file does not say when it was asked");
         let validity =
             document["variants"][0]["findings"].as_array().unwrap().iter().find(|f| f["metric"] == "validity");
@@ -43,13 +45,23 @@ fn a_nightly_file_is_gated_against_the_first() {
             assert!(confirmation["why"].as_str().unwrap().contains("nothing is asked"), "{confirmation}");
         }
     }
+    project.edit(
+        "suites/nightly/suite.toml",
+        "[[variants]]",
+        "[[variants]]\nname = \"other\"\nmodel = \"imported/bot\"\nprompt = \"imported\"\n\n[[variants]]",
+    );
+    project.run(["baseline", "last", "-o", "other.json", "--variant", "bot"]).exits(0);
+    let other = project.read("other.json").replace("\"bot\"", "\"other\"");
+    project.write("other.json", other.as_bytes());
+    let gate = ["gate", "suites/nightly", "--baseline", "other.json", "--variant", "other", "--run", "last"];
+    project.run(gate).exits(2).says("has no answer of `other`; it has those of `bot`");
     project.write("other.jsonl", nightly(10).as_bytes());
     import(&project, &["other.jsonl"]);
     project
-        .run(["gate", "suites/nightly", "--baseline", "base.json", "--run", "last"])
+        .run(["gate", "suites/nightly", "--baseline", "base.json", "--variant", "bot", "--run", "last"])
         .exits(2)
         .says("is of the suite `other`");
-    project.run(["gate", "suites/nightly", "--baseline", "base.json", "--run", "none-1"]).exits(2);
+    project.run(["gate", "suites/nightly", "--baseline", "base.json", "--variant", "bot", "--run", "none-1"]).exits(2);
 }
 
 /// A result as promptfoo wrote it before it numbered columns and tests.

@@ -25,6 +25,14 @@ pub(super) fn answered(args: &GateArgs, name: &str, suite: &mut Suite) -> Result
             "`ceiling run` goes on with it; a part of a run is no side of a gate",
         ));
     }
+    let known = store.variants_of(run.id)?;
+    if let Some(absent) = suite.variants.iter().find(|variant| !known.iter().any(|name| name == variant.id.as_str())) {
+        let known: Vec<String> = known.iter().map(|name| format!("`{}`", text(name))).collect();
+        return Err(Error::usage(
+            format!("run `{}` has no answer of `{}`; it has those of {}", run.name, absent.id, known.join(", ")),
+            "--variant NAME gates another",
+        ));
+    }
     let options = part::options(&run);
     if part::failures_of(&options).is_some() {
         return Err(Error::usage(

@@ -85,10 +85,8 @@ impl Import<'_> {
             model: variant.model.clone(),
             rows: variant.rows,
         });
-        let (primary, scores) = match grading {
-            Grading::Stated { primary } => (Some(crate::text::one_line(primary, 200)), "stated"),
-            Grading::Suite(_) => (None, "anew"),
-        };
+        let primary = grading.stated().map(|primary| crate::text::one_line(primary, 200));
+        let scores = if primary.is_some() { "stated" } else { "anew" };
         let comparable = self.args.latency == Latency::Comparable;
         Said {
             run: run.name.clone(),
