@@ -10,14 +10,13 @@ use super::args::StoreArgs;
 use super::exit::Exit;
 use super::gate::kept::Keeping;
 use super::gate::sides::{self, GradedRun, ReadSide};
-use super::gate::{endpoint_digest, rows_digest, unknown_variant};
+use super::gate::{endpoint_digest, rows_digest, stored, unknown_variant};
 use super::output::Output;
 use super::printer::Printer;
 use super::reporting;
 use crate::error::Error;
 use crate::gate::baseline::{Baseline, FORMAT, FrozenExample, FrozenVariant, lines};
 use crate::measure::MOST_MISSING;
-use crate::replay::{self, LatencyClaim};
 use crate::store::Store;
 use crate::suite::Suite;
 
@@ -56,13 +55,12 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
             "freeze a run of all examples; those that failed once look better the next time, whatever changed",
         ));
     }
-    let header = suite.recording.as_ref().and_then(|path| replay::header(path).ok());
     let graded = GradedRun {
         store: &store,
         run: &measured.run,
         suite,
         grader: &measured.grader,
-        comparable: header.is_some_and(|header| header.latency == LatencyClaim::Comparable),
+        comparable: stored::times_are_comparable(&measured.run, suite),
         place: args.place.as_deref(),
     };
     let mut frozen = BTreeMap::new();

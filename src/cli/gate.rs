@@ -6,6 +6,7 @@ pub(super) mod kept;
 mod out;
 pub(super) mod rows_digest;
 pub(super) mod sides;
+pub(super) mod stored;
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,6 @@ use crate::gate::verdict::{GateAnswer, VariantVerdict, overall, settle};
 use crate::measure::RunProvenance;
 use crate::measure::grade::Grader;
 use crate::provider::load::{Providers, ReadCodes, read_text};
-use crate::replay::{self, LatencyClaim};
 use crate::report::gate::{GateReport, Inconclusive};
 use crate::store::Store;
 use crate::suite::load::LoadOptions;
@@ -50,6 +50,14 @@ pub struct GateArgs {
     /// What `ceiling baseline` wrote.
     #[arg(long, value_name = "FILE", required_unless_present = "calibrate", env = "CEILING_BASELINE")]
     pub baseline: Option<PathBuf>,
+    /// Gate this run of the store, such as an imported one, instead of running the suite: nothing is asked.
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["calibrate", "fresh", "recorded_only", "repeats", "provider", "concurrency", "max_cost"],
+        env = "CEILING_GATE_RUN"
+    )]
+    pub run: Option<String>,
     /// The variants to gate (comma-separated), instead of the suite's incumbent.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "CEILING_VARIANT")]
     pub variant: Vec<String>,
@@ -136,10 +144,11 @@ pub(super) fn gate(args: &GateArgs, printer: Printer) -> Result<Exit, Error> {
         return Err(Error::usage("there is no baseline to gate against", "--baseline FILE names one"));
     };
     let baseline = read_baseline(file)?;
-    let suite = load_checked(args, &providers, printer)?;
+    let mut suite = load_checked(args, &providers, printer)?;
     check_covered(&suite, &baseline, file)?;
+    let stored = args.run.as_deref().map(|name| stored::answered(args, name, &mut suite)).transpose()?;
     let gating = Gating { args, file, baseline: &baseline, suite: &suite, providers: &providers, printer };
-    gating.run(&interrupts)
+    gating.run(stored, &interrupts)
 }
 
 /// Reads a baseline; whatever is wrong with it is the user's input.
@@ -251,10 +260,15 @@ struct Now {
 }
 
 impl Gating<'_> {
-    fn run(&self, interrupts: &Interrupts) -> Result<Exit, Error> {
-        let names: Vec<String> = self.suite.variants.iter().map(|variant| variant.id.as_str().to_owned()).collect();
-        let run_args = self.run_args(&names, self.args.max_cost);
-        let answered = asking::ask(&run_args, (self.suite, self.providers), self.printer, interrupts)?;
+    fn run(&self, stored: Option<Answered>, interrupts: &Interrupts) -> Result<Exit, Error> {
+        let answered = match stored {
+            Some(stored) => stored,
+            None => {
+                let names: Vec<String> = self.suite.variants.iter().map(|variant| variant.id.0.clone()).collect();
+                let run_args = self.run_args(&names, self.args.max_cost);
+                asking::ask(&run_args, (self.suite, self.providers), self.printer, interrupts)?
+            }
+        };
         if answered.exit == Exit::Interrupted {
             return Ok(Exit::Interrupted);
         }
@@ -305,13 +319,12 @@ impl Gating<'_> {
     fn read(&self, suite: &Suite, answered: &Answered, only: Option<&str>) -> Result<Vec<ReadSide>, Error> {
         let store = Store::open_existing(&self.args.store.store)?;
         let grader = Grader::new(suite, &assemble::endpoint_facts(suite, self.providers)?)?;
-        let header = suite.recording.as_ref().and_then(|path| replay::header(path).ok());
         let graded = GradedRun {
             store: &store,
             run: &answered.run,
             suite,
             grader: &grader,
-            comparable: header.is_some_and(|header| header.latency == LatencyClaim::Comparable),
+            comparable: stored::times_are_comparable(&answered.run, suite),
             place: self.args.place.as_deref(),
         };
         let wanted = suite.variants.iter().filter(|variant| only.is_none_or(|only| variant.id.as_str() == only));

@@ -133,7 +133,13 @@ pub(super) fn import(args: &ImportArgs, printer: Printer) -> Result<Exit, Error>
     let suite = match &args.suite {
         Some(folder) => Grading::by_suite(folder, &import.names)?,
         None => Grading::as_stated(import.survey.primary(import.format, args.score.as_deref()).map_err(|message| {
-            let hint = "--score NAME says which score stands for accuracy, --suite FOLDER grades the answers anew";
+            // What a scale means only its owner knows: 3 of 5 may be right or wrong.
+            let hint = if message.contains("from 0 to 1 on") {
+                "accuracy needs 0 for wrong and 1 for right: map the scale in the file, such as `jq -c '.score = (.score \
+                 - 1) / 4'` for 1 to 5; or name another score with --score, or grade anew with --suite FOLDER"
+            } else {
+                "--score NAME says which score stands for accuracy, --suite FOLDER grades the answers anew"
+            };
             Error::usage(message, hint)
         })?),
     };
@@ -229,7 +235,7 @@ impl<'a> Import<'a> {
                 "setting": self.setting, "format": self.format, "tool": self.format.tool(),
                 "version": self.survey.header.version, "file": self.args.file.display().to_string(),
                 "digest": self.digest, "latency": if comparable { "comparable" } else { "indicative" },
-                "scores": if grading.is_stated() { "stated" } else { "graded anew" },
+                "scores": if grading.stated().is_some() { "stated" } else { "graded anew" },
                 "skipped_bad": self.args.skip_bad,
             },
         })
@@ -290,7 +296,7 @@ impl<'a> Import<'a> {
             written.add(&example)?;
         }
         let model = &self.survey.variants[variant].model;
-        let endpoint = if grading.is_stated() { format!("{PROVIDER}/{model}") } else { model.clone() };
+        let endpoint = if grading.stated().is_some() { format!("{PROVIDER}/{model}") } else { model.clone() };
         let mut exchange = row.exchange(&self.digest, &endpoint);
         if exchange.sent_at_unix_ms == 0 {
             exchange.sent_at_unix_ms = self.survey.header.began_unix_ms.unwrap_or(0);
@@ -407,11 +413,18 @@ fn detected(path: &Path) -> Result<import::Format, Error> {
             "`inspect log convert --to json FILE --output-dir FOLDER` writes it as JSON",
         ));
     }
-    import::detect(reader).ok_or_else(|| {
-        Error::usage(
+    if start.trim_ascii().is_empty() && start.len() < 256 * 1024 {
+        return Err(Error::usage(format!("`{}` is empty", path.display()), "name the file of another tool's results"));
+    }
+    if let Some(format) = import::detect(reader) {
+        return Ok(format);
+    }
+    Err(match import::first_line_fault(open(path)?, path) {
+        Some(fault) => Error::Input(Diagnostics::from(*fault)),
+        None => Error::usage(
             format!("what stands in `{}` is of no tool that is known here", path.display()),
             "--format NAME says whose results they are; docs/reference/import.md has the formats",
-        )
+        ),
     })
 }
 

@@ -98,6 +98,7 @@ impl MeasuredRun {
             began_unix_ms: self.run.started_at_ms,
             description: suite.description.clone(),
             primary: suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
+            stated: suite.takes_stated_scores(),
             setting: imported::setting(&self.run)
                 .or(header.map(|header| header.setting).filter(|setting| !setting.is_empty())),
             part: part::in_words(&part::options(&self.run)),

@@ -335,6 +335,7 @@ impl Prepared<'_> {
             began_unix_ms: row.started_at_ms,
             description: self.suite.description.clone(),
             primary: self.suite.scorers.first().map_or(String::new(), |scorer| scorer.id.clone()),
+            stated: self.suite.takes_stated_scores(),
             setting: header.map(|header| header.setting.clone()).filter(|setting| !setting.is_empty()),
             part: part::in_words(&part::options(row)),
             left_out,

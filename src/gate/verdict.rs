@@ -195,7 +195,10 @@ impl VariantVerdict {
         let one = |metric: GateMetric| {
             let stated = margin(metric, rules);
             // A metric that is only shown is compared with any margin.
-            let found = evidence(metric, &pairs, stated.unwrap_or(1e-3), levels);
+            // Where nothing can be invalid, "all are valid" would be said of what nobody looked at.
+            let unchecked = metric == GateMetric::Validity && !(before.checks_validity && after.checks_validity);
+            let pairs = if unchecked { &[] } else { pairs.as_slice() };
+            let found = evidence(metric, pairs, stated.unwrap_or(1e-3), levels);
             let why_not = why_not_gated(metric, stated, (before, after));
             let mut finding = Finding::of(metric, stated.filter(|_| why_not.is_none()), &found, levels);
             finding.note = why_not.or_else(|| nothing(metric, found.n)).filter(|_| stated.is_some());

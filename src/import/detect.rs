@@ -53,7 +53,10 @@ impl Sink for Keys {
     }
 
     fn row(&mut self, _: u64, row: Value) -> bool {
-        self.0 = self.0.or_else(|| row.get("testIdx").map(|_| Format::Promptfoo));
+        // The oldest files number no tests.
+        let has = |keys: &[&str]| keys.iter().all(|key| row.get(key).is_some());
+        let is_promptfoo = has(&["testIdx"]) || has(&["provider", "prompt", "success"]);
+        self.0 = self.0.or(is_promptfoo.then_some(Format::Promptfoo));
         false
     }
 }
@@ -67,6 +70,8 @@ mod tests {
         let of = |text: &str| detect(text.as_bytes());
         assert_eq!(of("{\"evalId\": \"e\",\n \"results\": {}}"), Some(Format::Promptfoo));
         assert_eq!(of("{\"results\": {\"version\": 3, \"results\": [{\"testIdx\": 0}]}}"), Some(Format::Promptfoo));
+        let old = "{\"version\": 2, \"results\": [{\"provider\": {}, \"prompt\": {}, \"success\": true}]}";
+        assert_eq!(of(old), Some(Format::Promptfoo));
         assert_eq!(of("{\"version\": 2, \"status\": \"success\",\n \"eval\": {}}"), Some(Format::Inspect));
         assert_eq!(of("{\"doc_id\": 0, \"resps\": [], \"bleu\": NaN}\n"), Some(Format::LmEval));
         assert_eq!(of("{\"problem_idx\": 0, \"reward\": 1}\n"), Some(Format::Nemo));

@@ -57,6 +57,18 @@ pub(super) fn each(mut reader: impl BufRead, path: &Path, each: &mut Each<'_>) -
     }
 }
 
+/// What is wrong with the first line of a file whose format cannot be told: `None` where it may be the beginning of
+/// a document of several lines.
+pub fn first_line_fault(reader: impl BufRead, path: &Path) -> Option<Box<Diagnostic>> {
+    let mut first = None;
+    let read = each(reader, path, &mut |_, text, value| {
+        let is_json = text.trim_start().starts_with(['{', '[']) && text.trim().len() > 1;
+        first = value.err().filter(|fault| is_json && !fault.message.contains("EOF while"));
+        false
+    });
+    read.err().or(first)
+}
+
 fn parse(bytes: &[u8], text: &str, path: &Path, line: u32) -> Result<Value, Box<Diagnostic>> {
     if let Err(error) = std::str::from_utf8(bytes) {
         let at = error.valid_up_to();

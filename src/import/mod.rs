@@ -28,6 +28,7 @@ use crate::trial::{Delivery, Exchange, Provenance, Received, Timing};
 use crate::wire::imported::Stated;
 
 pub use detect::detect;
+pub use lines::first_line_fault;
 pub use read::{Reading, each};
 pub use survey::{Survey, survey};
 

@@ -60,12 +60,36 @@ pub(super) fn header(header: &mut Header, key: &str, value: &Value) {
 /// The keys of the document that [`header`] looks at.
 pub(super) const HEADER: &[&str] = &["metadata", "results.timestamp", "config"];
 
+/// What a file that does not number its columns and tests is numbered by: those of 2023 and 2024 name neither
+/// `promptIdx` nor `testIdx`.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// The prompts that were met, as they stood before their variables were put in.
+    prompts: Vec<String>,
+    /// Rows that were met.
+    rows: u64,
+}
+
+impl Numbers {
+    fn column(&mut self, fields: &Fields<'_>) -> u64 {
+        let prompt = fields.get("prompt");
+        let part = |key: &str| prompt.and_then(|prompt| prompt.get(key)).and_then(Value::as_str);
+        let template = part("label").or(part("display")).unwrap_or_default();
+        let place = self.prompts.iter().position(|known| known == template).unwrap_or_else(|| {
+            self.prompts.push(template.to_owned());
+            self.prompts.len() - 1
+        });
+        place as u64
+    }
+}
+
 /// Reads a row.
-pub(super) fn row(value: &Value, options: &Options) -> Result<Found, String> {
+pub(super) fn row(value: &Value, options: &Options, numbers: &mut Numbers) -> Result<Found, String> {
     let fields = Fields::of(value, "a result")?;
     let mut row = Row::default();
-    who(&fields, &mut row)?;
-    example(&fields, &mut row)?;
+    numbers.rows += 1;
+    who(&fields, numbers, &mut row)?;
+    example(&fields, numbers.rows, &mut row)?;
     fields::replace(&mut row, value, &options.places)?;
     let response = fields.get("response").cloned().unwrap_or_default();
     let cached = response.get("cached") == Some(&Value::Bool(true));
@@ -79,21 +103,21 @@ pub(super) fn row(value: &Value, options: &Options) -> Result<Found, String> {
 }
 
 /// A column of promptfoo's table is a provider with a prompt.
-fn who(fields: &Fields<'_>, row: &mut Row) -> Result<(), String> {
+fn who(fields: &Fields<'_>, numbers: &mut Numbers, row: &mut Row) -> Result<(), String> {
     let provider = fields.get("provider").ok_or("`provider` is missing")?;
     let part = |key: &str| provider.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let id = provider.as_str().or_else(|| part("id"));
     let name = part("label").or(id).ok_or("`provider` has no `id`")?;
     row.variant = Some(name.to_owned());
     row.model = id.map(str::to_owned);
-    row.column = Some(fields.whole("promptIdx")?.ok_or("`promptIdx` is missing")?);
+    row.column = Some(fields.whole("promptIdx")?.unwrap_or_else(|| numbers.column(fields)));
     row.asked = fields.get("prompt").and_then(|prompt| prompt.get("raw").or(Some(prompt))).cloned().unwrap_or_default();
     Ok(())
 }
 
 /// The input is the variables without what is plainly the id or the expected answer; one that is
 /// left alone stands for itself.
-fn example(fields: &Fields<'_>, row: &mut Row) -> Result<(), String> {
+fn example(fields: &Fields<'_>, number: u64, row: &mut Row) -> Result<(), String> {
     let test = fields.get("testCase").cloned().unwrap_or_default();
     let vars = fields.get("vars").or(test.get("vars")).and_then(Value::as_object).cloned().unwrap_or_default();
     let stated = ["id", "example_id"].into_iter().find_map(|key| vars.get(key).and_then(fields::scalar));
@@ -108,7 +132,7 @@ fn example(fields: &Fields<'_>, row: &mut Row) -> Result<(), String> {
         1 => inputs.into_iter().next().map(|(_, value)| value).unwrap_or_default(),
         _ => Value::Object(inputs),
     };
-    row.stated.place = fields.whole("testIdx")?.ok_or("`testIdx` is missing")?;
+    row.stated.place = fields.whole("testIdx")?.unwrap_or(number);
     for (key, value) in test.get("metadata").and_then(Value::as_object).into_iter().flatten() {
         fields::add_tag(row, key, value);
     }

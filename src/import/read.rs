@@ -31,7 +31,16 @@ pub fn each(
     (format, options): (Format, &Options),
     on: &mut dyn FnMut(Reading) -> bool,
 ) -> Result<Header, Box<Diagnostic>> {
-    let mut rows = Rows { format, options, path, header: Header::default(), filter: None, count: 0, on };
+    let mut rows = Rows {
+        format,
+        options,
+        path,
+        header: Header::default(),
+        filter: None,
+        numbers: promptfoo::Numbers::default(),
+        count: 0,
+        on,
+    };
     let at: &[&str] = match format {
         Format::Promptfoo => promptfoo::ROWS,
         Format::Inspect => inspect::ROWS,
@@ -60,6 +69,8 @@ struct Rows<'a> {
     header: Header,
     /// lm-eval's filter whose scores are taken.
     filter: Option<String>,
+    /// promptfoo's columns and tests, where the file does not number them.
+    numbers: promptfoo::Numbers,
     count: u64,
     on: &'a mut dyn FnMut(Reading) -> bool,
 }
@@ -83,7 +94,7 @@ impl Rows<'_> {
 
     fn found(&mut self, value: &Value) -> Result<Found, String> {
         match self.format {
-            Format::Promptfoo | Format::PromptfooLines => promptfoo::row(value, self.options),
+            Format::Promptfoo | Format::PromptfooLines => promptfoo::row(value, self.options, &mut self.numbers),
             Format::Inspect => inspect::row(value, self.options),
             Format::Nemo => nemo::row(value, self.options),
             Format::LmEval => {

@@ -243,7 +243,20 @@ fn scalars(values: &[Value], field: Option<&str>, hints: Hints<'_>) -> Result<(V
             let answer = records(&wrapped.iter().collect::<Vec<_>>(), hints);
             Ok((wrapped, answer))
         }
-        None => Ok((values.iter().map(|value| Value::from(plain(value))).collect(), text(&counts))),
+        None => {
+            let mut answer = match hints.judged {
+                Some(judged) => judged_text(judged),
+                None => text(&counts),
+            };
+            if named && values.len() > 1 {
+                answer.notes.push(format!(
+                    "the answers are {} different texts in {} rows, so they were not taken as labels; --task classification says that they are",
+                    counts.len(),
+                    values.len()
+                ));
+            }
+            Ok((values.iter().map(|value| Value::from(plain(value))).collect(), answer))
+        }
     }
 }
 
@@ -270,6 +283,7 @@ fn labels(field: &str, counts: BTreeMap<String, usize>) -> Answer {
     if rare > 0 {
         notes.push(format!("{rare} of the labels have fewer than 5 examples: little can be said of them"));
     }
+    notes.extend(doubtful(&counts));
     let mut labels: Vec<(String, usize)> = counts.into_iter().collect();
     labels.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     Answer {
@@ -282,6 +296,33 @@ fn labels(field: &str, counts: BTreeMap<String, usize>) -> Answer {
         max_tokens: 64,
         notes,
     }
+}
+
+/// What about the labels themselves looks wrong.
+fn doubtful(counts: &BTreeMap<String, usize>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if counts.keys().all(|label| label.parse::<f64>().is_ok()) {
+        notes.push("the labels are numbers: write in the prompt what each stands for, or no model can know".to_owned());
+    }
+    let mut small: BTreeMap<String, &str> = BTreeMap::new();
+    let same = |label: &str| label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let twice = counts.keys().find_map(|label| Some((small.insert(same(label), label)?, label)));
+    if let Some((one, other)) = twice {
+        notes.push(format!("`{one}` and `{other}` are two labels that differ in case or spaces alone: are they one?"));
+    }
+    for mark in [";", "|", ","] {
+        let joined: Vec<&String> = counts.keys().filter(|label| label.contains(mark)).collect();
+        let parts = |label: &str| label.split(mark).map(|part| part.trim().to_owned()).collect::<Vec<_>>();
+        let again = |label: &&&String| parts(label).iter().filter(|part| counts.contains_key(*part)).count() > 0;
+        if joined.len() > 1 && 2 * joined.iter().filter(again).count() > joined.len() {
+            notes.push(format!(
+                "labels such as `{}` look like several joined by `{mark}`: as a JSON list (`[\"a\", \"b\"]`) each counts for itself",
+                joined[0]
+            ));
+            break;
+        }
+    }
+    notes
 }
 
 fn numeric_answer(field: &str) -> Answer {

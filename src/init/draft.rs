@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::answer::{self, Answer, Hints, plain};
 use super::columns::{self, Profiles};
 use super::split::{self, Item, Side, Split};
-use super::{CarriedPrompt, LeftOut, Record, Roles, Table};
+use super::{CarriedPrompt, Judged, LeftOut, Record, Roles, Table};
 use crate::init::format::Format;
 use crate::suite::leakage::{normalise, text_of};
 use crate::suite::{Prompt, Task};
@@ -160,6 +160,7 @@ pub fn draft(mut table: Table, name: &str, wishes: &Wishes, profiles: &Profiles)
             Err(why) => table.leave_out(record.line, why, Value::Object(record.fields)),
         }
     }
+    all_the_same(&rows, table.judged, wishes, &expected)?;
     same_ids(&rows)?;
     let items: Vec<Item<'_>> = rows.iter().map(|row| item(row, &answer)).collect();
     let split = split::split(&items, wishes.pool_share, wishes.seed);
@@ -244,6 +245,23 @@ fn item<'a>(row: &'a Row, answer: &Answer) -> Item<'a> {
     Item { id: &row.id, input: &row.input, cluster: row.cluster.as_deref(), class }
 }
 
+/// Answers that are all the same tell no variant from another.
+fn all_the_same(rows: &[Row], judged: Option<Judged>, wishes: &Wishes, column: &str) -> Result<(), Refusal> {
+    let [first, others @ ..] = rows else { return Ok(()) };
+    let same = !others.is_empty() && others.iter().all(|row| row.expected == first.expected);
+    if !same || wishes.task.is_some() || judged.is_some_and(|judged| judged != Judged::Equals) {
+        return Ok(());
+    }
+    refuse(
+        format!(
+            "all {} rows have the same answer in `{}`: there is nothing to tell apart",
+            rows.len(),
+            one_line(column, 80)
+        ),
+        "--expected COLUMN names another column; --task NAME takes it as it is",
+    )
+}
+
 fn same_ids(rows: &[Row]) -> Result<(), Refusal> {
     let mut known: HashMap<&str, u32> = HashMap::with_capacity(rows.len());
     for row in rows {
@@ -324,7 +342,8 @@ fn unusable(table: &mut Table, answer: &Answer, first: Option<&Row>) -> Vec<Stri
 fn few(test: usize) -> Option<String> {
     let half = 196.0 * (0.09 / test as f64).sqrt();
     (test < 200).then(|| {
-        format!("{test} test examples are few: at 90% accuracy the interval is about {half:.0} points to each side")
+        let examples = if test == 1 { "example is" } else { "examples are" };
+        format!("{test} test {examples} few: at 90% accuracy the interval is about {half:.0} points to each side")
     })
 }
 

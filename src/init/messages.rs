@@ -47,7 +47,7 @@ pub(super) fn chat(source: &Source) -> Result<Table, Fault> {
         let whole = Value::Object(record.fields.clone());
         let messages = record.fields.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
         tools += usize::from(record.fields.contains_key("tools") || record.fields.contains_key("functions"));
-        match turns(&messages).and_then(with_answer) {
+        match not_to_learn(&messages).and_then(|()| turns(&messages)).and_then(with_answer) {
             Ok((mut fields, answer)) => {
                 fields.insert("expected".to_owned(), Value::from(answer));
                 let own = ["messages", "tools", "functions", "parallel_tool_calls"];
@@ -60,7 +60,8 @@ pub(super) fn chat(source: &Source) -> Result<Table, Fault> {
         }
     }
     if tools > 0 {
-        table.notes.push(format!("tools and functions ({tools} rows): a suite asks for answers, not for calls"));
+        let rows = if tools == 1 { "row" } else { "rows" };
+        table.notes.push(format!("tools and functions ({tools} {rows}): a suite asks for answers, not for calls"));
     }
     table.roles.expected = Some("expected".to_owned());
     table.notes.push(
@@ -74,21 +75,28 @@ pub(super) fn chat(source: &Source) -> Result<Table, Fault> {
 fn each(mut rows: Table, answer: &str, own: &[&str]) -> Table {
     let mut table = Table::new(rows.format);
     table.left_out = std::mem::take(&mut rows.left_out);
-    let several = rows.records.iter().any(|record| {
-        record
-            .fields
-            .get(answer)
-            .and_then(Value::as_array)
-            .is_some_and(|all| all.len() > 1 && all.iter().all(Value::is_string))
-    });
+    let lists = |record: &&Record| {
+        let all = record.fields.get(answer).and_then(Value::as_array);
+        all.is_some_and(|all| all.len() > 1 && all.iter().all(Value::is_string))
+    };
+    let has_choices = |record: &Record| record.fields.get("choices").is_some_and(|choices| !choices.is_null());
+    let right = match rows.records.iter().find(lists) {
+        None => Right::One,
+        // Of choices all the right ones must be named, of texts any one.
+        Some(_) if rows.records.iter().filter(lists).all(has_choices) => Right::All,
+        Some(_) => Right::Any,
+    };
     for record in rows.records {
         let whole = Value::Object(record.fields.clone());
-        match row(&record.fields, answer, own, several) {
+        match row(&record.fields, answer, own, right) {
             Ok(fields) => table.records.push(Record { line: record.line, fields }),
             Err(why) => table.leave_out(record.line, why, whole),
         }
     }
-    if several {
+    if right == Right::All {
+        table.notes.push(format!("`{answer}` lists several right choices: an answer names them all, as a list"));
+    }
+    if right == Right::Any {
         table.judged = Some(Judged::Regex);
         table.notes.push(format!(
             "`{answer}` lists several right answers: each row's answers became one pattern, and the whole answer must match it"
@@ -101,7 +109,18 @@ fn each(mut rows: Table, answer: &str, own: &[&str]) -> Table {
     apart(table)
 }
 
-fn row(fields: &Map<String, Value>, answer: &str, own: &[&str], several: bool) -> Result<Map<String, Value>, String> {
+/// What a right answer may be, in all rows alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// One text or value.
+    One,
+    /// Any of several texts.
+    Any,
+    /// All of several choices.
+    All,
+}
+
+fn row(fields: &Map<String, Value>, answer: &str, own: &[&str], several: Right) -> Result<Map<String, Value>, String> {
     let mut row = match fields.get("input") {
         Some(Value::Array(messages)) => asked(turns(messages)?)?,
         Some(Value::String(text)) => Map::from_iter([("input".to_owned(), Value::from(text.as_str()))]),
@@ -114,9 +133,10 @@ fn row(fields: &Map<String, Value>, answer: &str, own: &[&str], several: bool) -
     }
     let right = fields.get(answer).filter(|value| !value.is_null()).ok_or_else(|| format!("it has no `{answer}`"))?;
     let right = match right {
-        Value::Array(all) if several && all.iter().all(Value::is_string) => pattern(all),
-        Value::Array(all) if all.len() == 1 => all[0].clone(),
-        Value::String(text) if several => pattern(&[Value::from(text.as_str())]),
+        Value::Array(all) if several == Right::Any && all.iter().all(Value::is_string) => pattern(all),
+        Value::Array(all) if all.len() == 1 && several != Right::All => all[0].clone(),
+        Value::String(text) if several == Right::Any => pattern(&[Value::from(text.as_str())]),
+        Value::String(text) if several == Right::All => Value::from(vec![text.as_str()]),
         other => other.clone(),
     };
     row.insert("expected".to_owned(), right);
@@ -146,6 +166,17 @@ fn pattern(answers: &[Value]) -> Value {
     Value::from(format!("^\\s*(?:{})\\s*$", escaped.join("|")))
 }
 
+/// Refuses a row whose answer is marked as none to learn: `weight` 0 takes a turn out of the training.
+fn not_to_learn(messages: &[Value]) -> Result<(), String> {
+    match messages.last() {
+        Some(last) if last.get("weight").and_then(Value::as_f64) == Some(0.0) => {
+            Err("its last turn has the weight 0: it is marked as no right answer".to_owned())
+        }
+        Some(last) if last.get("refusal").is_some_and(Value::is_string) => Err("its last turn is a refusal".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// A turn: who, and what was said.
 type Turn = (String, String);
 
@@ -153,11 +184,17 @@ type Turn = (String, String);
 fn turns(messages: &[Value]) -> Result<Vec<Turn>, String> {
     let turn = |message: &Value| {
         let role = message.get("role").and_then(Value::as_str).unwrap_or("user");
-        if message.get("tool_calls").is_some_and(|calls| !calls.is_null()) || message.get("function_call").is_some() {
+        if ["tool_calls", "function_call"].iter().any(|key| message.get(key).is_some_and(|calls| !calls.is_null())) {
             return Err("it has a call of a tool, which a suite cannot ask for".to_owned());
         }
         match role {
-            "system" | "developer" => Ok((SYSTEM.to_owned(), text_of(message.get("content"))?)),
+            "system" | "developer" => {
+                let text = text_of(message.get("content"))?;
+                // OpenAI's way to show examples: system turns that name whom they stand for.
+                let example =
+                    message.get("name").and_then(Value::as_str).and_then(|name| name.strip_prefix("example_"));
+                Ok((SYSTEM.to_owned(), example.map_or(text.clone(), |who| format!("Example, {who}: {text}"))))
+            }
             "user" | "assistant" => Ok((role.to_owned(), text_of(message.get("content"))?)),
             other => Err(format!("it has a turn of `{}`", crate::text::one_line(other, 40))),
         }
@@ -221,6 +258,9 @@ fn apart(mut table: Table) -> Table {
         table.records.iter_mut().for_each(|record| drop(record.fields.shift_remove(SYSTEM)));
     }
     let has = |name: &str| table.records.iter().any(|record| record.fields.contains_key(name));
+    if has(TURNS) {
+        table.notes.push("the turns before the last question are shown to the model as text, in one turn".to_owned());
+    }
     let parts = [SYSTEM, TURNS, "input", CHOICES].into_iter().filter(|name| has(name));
     table.roles.input = parts.map(str::to_owned).collect();
     if let Some(system) = first.filter(|_| shared) {

@@ -140,6 +140,9 @@ impl Table {
 /// # Errors
 /// It cannot be read in that form, or has no rows.
 pub fn read(source: &Source, format: Format) -> Result<Table, Fault> {
+    if source.text.trim().is_empty() {
+        return Err(Box::new(Diagnostic::error("init/no-rows", source.path(), "the file is empty")));
+    }
     let table = match format {
         Format::Csv => table::csv(source)?,
         Format::Jsonl => table::objects(source, format)?,

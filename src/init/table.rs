@@ -37,15 +37,23 @@ pub(super) fn csv(source: &Source) -> Result<Table, Fault> {
     let mut record = StringRecord::new();
     loop {
         let read = reader.read_record(&mut record);
-        let line = line_at(source, record.position().unwrap_or(reader.position()));
+        let line = line_at(source, record.position().unwrap_or(reader.position()).byte());
         match read {
             Ok(false) => break,
             Ok(true) => add(&mut table, line, &names, &record),
             Err(error) => match error.kind() {
                 ErrorKind::UnequalLengths { pos, expected_len, len } => {
-                    let at = pos.as_ref().map_or(line, |at| line_at(source, at));
+                    let at = pos.as_ref().map_or(line, |at| line_at(source, at.byte()));
                     let row = Value::from(record.iter().map(|cell| one_line(cell, 200)).collect::<Vec<_>>());
-                    table.leave_out(at, format!("it has {len} columns, the header {expected_len}"), row);
+                    let columns = if *len == 1 { "column" } else { "columns" };
+                    let mut why = format!("it has {len} {columns}, the header {expected_len}");
+                    // A quote that is never closed takes every line behind it along.
+                    let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX).min(source.text.len());
+                    let (last, _) = source.position(end.saturating_sub(1));
+                    if last > at {
+                        why = format!("{why}, and it goes on to line {last}: is a quote not closed?");
+                    }
+                    table.leave_out(at, why, row);
                 }
                 _ => return Err(unreadable(source, &error)),
             },
@@ -61,8 +69,8 @@ pub(super) fn csv(source: &Source) -> Result<Table, Fault> {
 }
 
 /// The line of a record. Its position may be that of the break before it, of which CRLF has two bytes.
-fn line_at(source: &Source, position: &csv::Position) -> u32 {
-    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(source.text.len());
+fn line_at(source: &Source, byte: u64) -> u32 {
+    let start = usize::try_from(byte).unwrap_or(usize::MAX).min(source.text.len());
     let breaks = source.text.as_bytes()[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     source.position(start + breaks).0
 }
@@ -151,9 +159,12 @@ pub(super) fn objects(source: &Source, format: Format) -> Result<Table, Fault> {
 
 /// `tags` and `metadata` become columns of their own, so that each can be a slice or a cluster.
 fn flattened(fields: Map<String, Value>) -> Map<String, Value> {
+    let alone = fields.keys().all(|name| name == "item" || name == "sample");
     let mut flat = Map::new();
     for (name, value) in fields {
         match value {
+            // Rows of OpenAI's hosted evals hold their columns in `item`.
+            Value::Object(inner) if name == "item" && alone => flat.extend(inner),
             Value::Object(inner) if name == "tags" || name == "metadata" => {
                 flat.extend(inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
             }

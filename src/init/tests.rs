@@ -136,6 +136,152 @@ fn each_label_keeps_its_share() {
     }
 }
 
+/// The right answers by input, and why rows were left out.
+fn carried(name: &str, text: &str) -> (Vec<Value>, Vec<String>) {
+    let table = table(name, text);
+    let right = table.records.iter().map(|record| record.fields["expected"].clone()).collect();
+    (right, table.left_out.into_iter().map(|row| row.why).collect())
+}
+
+#[test]
+fn tests_that_compare_in_several_ways_become_patterns() {
+    let kinds = [
+        ("equals", "\"4.0\""),
+        ("icontains", "Paris"),
+        ("starts-with", "'Dear {{who}}'"),
+        ("contains-any", "[red, blue]"),
+        ("regex", "'\\d+'"),
+        ("regex", "'(?=x)y'"),
+        ("contains-all", "[red, blue]"),
+        ("equals", "file://right.txt"),
+    ];
+    let test = |(kind, value): &(&str, &str)| {
+        format!(
+            "- {{vars: {{q: x, who: Ann}}, assert: [{{type: {kind}, value: {value}}}, {{type: latency, threshold: 9}}]}}\n"
+        )
+    };
+    let text: String = kinds.iter().map(test).collect();
+    let (right, why) = carried("t.yaml", &text);
+    assert_eq!(
+        right,
+        ["^(?:4\\.0)$", "(?i)(?:Paris)", "^(?:Dear Ann)", "(?:red|blue)", "\\d+"].map(|right| json!(right))
+    );
+    assert_eq!(why.len(), 3, "{why:?}");
+    for (why, part) in why.iter().zip(["`(?=x)y`", "`contains-all`, `latency`", "right.txt"]) {
+        assert!(why.contains(part), "{why}");
+    }
+}
+
+#[test]
+fn equality_is_as_strict_as_in_the_file_it_comes_from() {
+    let text: String = (0..12)
+        .map(|n| format!("- {{vars: {{q: {n} or so}}, assert: [{{type: equals, value: Text {n}.}}]}}\n"))
+        .collect();
+    let draft = drafted("t.yaml", &text).unwrap();
+    assert_eq!((draft.answer.scorers[0].kind, draft.answer.scorers[0].options), ("exact", ""));
+}
+
+#[test]
+fn a_variable_that_a_prompt_shows_stays_in_the_input() {
+    let test = |n: usize| {
+        format!("- {{vars: {{topic: topic {n}, gold: sea}}, assert: [{{type: icontains, value: '{{{{topic}}}}'}}]}}\n")
+    };
+    let tests: String = (0..3).map(test).collect();
+    let shown = table("t.yaml", &format!("prompts: ['About {{{{ topic }}}}']\ntests:\n{tests}"));
+    assert_eq!(
+        (shown.roles.input, &shown.records[1].fields["expected"]),
+        (vec!["topic".into(), "gold".into()], &json!("topic 1"))
+    );
+    let unseen = table("t.yaml", &format!("prompts: ['About {{{{gold}}}}, topic']\ntests:\n{tests}"));
+    assert_eq!(unseen.roles.input, ["gold"]);
+    assert!(unseen.notes.iter().any(|note| note.contains("`topic` holds the right answers")), "{:?}", unseen.notes);
+}
+
+#[test]
+fn turns_that_are_marked_as_no_right_answer_are_none() {
+    let row = |last: Value| json!({"messages": [{"role": "user", "content": "hello"}, last]}).to_string() + "\n";
+    let rows = [
+        json!({"role": "assistant", "content": "right", "weight": 1, "function_call": null, "tool_calls": null}),
+        json!({"role": "assistant", "content": "wrong", "weight": 0}),
+        json!({"role": "assistant", "content": null, "refusal": "I cannot"}),
+    ];
+    let (right, why) = carried("t.jsonl", &rows.map(row).concat());
+    assert_eq!(right, ["right"]);
+    assert!(why[0].contains("weight 0") && why[1].contains("refusal"), "{why:?}");
+}
+
+#[test]
+fn several_right_choices_are_a_list_and_several_right_texts_a_pattern() {
+    let rows = |choices: Value| -> String {
+        let row = |target: Value| json!({"input": "which", "target": target, "choices": choices}).to_string() + "\n";
+        row(json!(["A", "C"])) + &row(json!("B"))
+    };
+    assert_eq!(carried("t.jsonl", &rows(json!(["x", "y", "z"]))).0, [json!(["A", "C"]), json!(["B"])]);
+    assert_eq!(carried("t.jsonl", &rows(Value::Null)).0[0], "^\\s*(?:A|C)\\s*$");
+}
+
+#[test]
+fn rows_of_hosted_evals_have_their_columns_in_item() {
+    let table = table("t.jsonl", "{\"item\": {\"question\": \"why\", \"label\": \"a\"}}\n");
+    assert_eq!(table.columns(), ["question", "label"]);
+}
+
+#[test]
+fn doubtful_labels_are_said_to_be() {
+    let note = |labels: &[&str]| {
+        let values: Vec<Value> = labels.iter().flat_map(|label| vec![json!(label); 6]).collect();
+        conclude(&values, Hints { column: "label", ..Hints::default() }).unwrap().1.notes.join(" ")
+    };
+    assert!(note(&["0", "1", "2"]).contains("labels are numbers"));
+    assert!(note(&["Refund", "refund ", "fault"]).contains("`Refund` and `refund` are two labels"));
+    assert!(note(&["a", "a;b", "b;c", "b"]).contains("`a;b` look like several joined by `;`"));
+    assert_eq!(note(&["yes, sir", "no, sir", "red"]), "");
+    let many: Vec<Value> = (0..40).map(|n| json!(format!("l{n}"))).collect();
+    assert!(
+        conclude(&many, Hints { column: "label", ..Hints::default() }).unwrap().1.notes[0].contains("40 different")
+    );
+}
+
+#[test]
+fn answers_that_are_all_the_same_are_refused_unless_the_task_is_named() {
+    let rows: String = (0..20).map(|n| format!("what about {n} then,x\n")).collect();
+    let table = table("t.csv", &format!("text,label\n{rows}"));
+    let profiles = Profiles::of(&table);
+    let refusal = draft(table.clone(), "t", &wishes(), &profiles).unwrap_err();
+    assert!(refusal.message.contains("all 20 rows have the same answer in `label`"), "{}", refusal.message);
+    let named = Wishes { task: Some(Task::Classification), ..wishes() };
+    assert!(draft(table, "t", &named, &profiles).is_ok());
+}
+
+#[test]
+fn a_row_that_swallows_others_says_how_far_it_goes() {
+    let rows =
+        |end: &str| (0..20).map(|n| format!("what about {n} then,{}{end}", ["x", "y"][n % 2])).collect::<String>();
+    for end in ["\n", "\r\n"] {
+        let text = format!("text,label{end}{}\"open,x{end}it{end}goes,x{end}", rows(end));
+        let (line, why) = table("t.csv", &text).left_out.into_iter().map(|row| (row.line, row.why)).next().unwrap();
+        assert_eq!(line, 22);
+        assert!(why.contains("1 column, the header 2, and it goes on to line 24"), "{why}");
+    }
+    let fault = read(&Source::new("t.csv", " \n"), Format::Csv).unwrap_err();
+    assert_eq!((fault.code, fault.message.as_str()), ("init/no-rows", "the file is empty"));
+}
+
+#[test]
+fn a_first_prompt_names_what_the_answers_are() {
+    let rows: String = (0..20).map(|n| format!("what about {n} then,{}\n", n % 2 == 0)).collect();
+    let prompt = |column: &str| {
+        let draft = drafted("t.csv", &format!("text,{column}\n{rows}")).unwrap();
+        super::write::files(&draft, &super::models::Choice::default(), "t.csv")
+            .into_iter()
+            .find(|(name, _)| name == "prompts/v1.md.j2")
+            .unwrap()
+            .1
+    };
+    assert!(prompt("is_spam").contains("the input's is_spam, which is one of {{ labels }}"), "{}", prompt("is_spam"));
+    assert!(prompt("label").contains("one of these labels: {{ labels }}"), "{}", prompt("label"));
+}
+
 proptest! {
     #[test]
     fn no_two_rows_that_are_all_but_the_same_are_on_two_sides(

@@ -22,7 +22,8 @@ const REASONING_TOKENS: u32 = 4_096;
 
 /// Every file of the suite, suite.toml first. `from` names the file that was read.
 pub fn files(draft: &Draft, choice: &Choice, from: &str) -> Vec<File> {
-    let texts = prompts::files(draft.format, &draft.roles.input, &draft.answer, &draft.prompts);
+    let column = draft.roles.expected.as_deref().unwrap_or_default();
+    let texts = prompts::files(draft.format, (&draft.roles.input, column), &draft.answer, &draft.prompts);
     let mut files = vec![("suite.toml".to_owned(), suite_toml(draft, choice, from, &texts))];
     if let Some(schema) = &draft.answer.schema {
         files.push(("schema.json".to_owned(), pretty(schema)));

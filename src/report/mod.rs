@@ -38,6 +38,8 @@ pub struct Report {
     pub description: String,
     /// What the primary scorer measures: its name.
     pub primary: String,
+    /// Whether that is a score as another tool states it.
+    pub stated: bool,
     /// What the recording says of itself, for recorded answers; from where imported ones come.
     pub setting: Option<String>,
     /// Which part of the suite's examples was asked, in words; `None`: as many as the suite has, or the first.

@@ -393,6 +393,11 @@ pub struct Suite {
 }
 
 impl Suite {
+    /// Whether "accuracy" is a score as another tool states it.
+    pub fn takes_stated_scores(&self) -> bool {
+        self.scorers.first().is_some_and(|scorer| matches!(scorer.kind, ScorerKind::Stated { .. }))
+    }
+
     /// The variant of this name.
     pub fn variant(&self, id: &str) -> Option<&Variant> {
         self.variants.iter().find(|variant| variant.id.as_str() == id)

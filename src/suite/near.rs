@@ -58,7 +58,25 @@ impl Grams {
     pub fn is_near(&self, other: &Self) -> bool {
         // Sets of such different sizes cannot be alike enough, whatever they share.
         let (short, long) = (self.0.len().min(other.0.len()), self.0.len().max(other.0.len()));
-        short as f64 >= NEAR * long as f64 && self.similarity(other) >= NEAR
+        short as f64 >= NEAR * long as f64 && self.may_share(other) && self.similarity(other) >= NEAR
+    }
+
+    /// False as soon as it is sure that too few grams are shared: most rows that are compared differ early on.
+    fn may_share(&self, other: &Self) -> bool {
+        let needed = (NEAR / (1.0 + NEAR) * (self.0.len() + other.0.len()) as f64 - 1e-6).ceil() as usize;
+        let (left, right) = (self.0.as_slice(), other.0.as_slice());
+        let (mut a, mut b, mut shared) = (0, 0, 0);
+        while a < left.len() && b < right.len() {
+            if shared + (left.len() - a).min(right.len() - b) < needed {
+                return false;
+            }
+            match left[a].cmp(&right[b]) {
+                std::cmp::Ordering::Less => a += 1,
+                std::cmp::Ordering::Greater => b += 1,
+                std::cmp::Ordering::Equal => (a, b, shared) = (a + 1, b + 1, shared + 1),
+            }
+        }
+        true
     }
 }
 

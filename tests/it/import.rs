@@ -18,21 +18,21 @@ fn project() -> Project {
 }
 
 #[track_caller]
-fn import(project: &Project, arguments: &[&str]) -> Value {
+pub(crate) fn import(project: &Project, arguments: &[&str]) -> Value {
     let said = project.run(["import"].iter().chain(arguments).chain(&["--json"])).exits(0).json();
     fits(&said, "import");
     said
 }
 
 #[track_caller]
-fn report(project: &Project, run: &str) -> Value {
+pub(crate) fn report(project: &Project, run: &str) -> Value {
     let report = project.run(["report", run, "--format", "json"]).exits(0).json();
     fits(&report, "run");
     report
 }
 
 #[track_caller]
-fn variant<'a>(report: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn variant<'a>(report: &'a Value, name: &str) -> &'a Value {
     let all = report["variants"].as_array().unwrap();
     all.iter().find(|row| row["variant"] == name).unwrap_or_else(|| panic!("no {name} in {all:#?}"))
 }

@@ -22,6 +22,7 @@ mod flips;
 mod gate;
 mod guide;
 mod import;
+mod import_further;
 mod init;
 mod keys;
 #[cfg(unix)]

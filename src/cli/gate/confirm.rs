@@ -85,6 +85,9 @@ impl Gating<'_> {
         if self.args.no_confirm {
             return Err("both sides were not asked afresh (--no-confirm)".to_owned());
         }
+        if self.args.run.is_some() {
+            return Err("a stored run was gated, and nothing is asked (--run)".to_owned());
+        }
         let Some(frozen) = self.baseline.variants.get(variant) else {
             return Err("the baseline does not have it".to_owned());
         };

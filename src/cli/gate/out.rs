@@ -51,6 +51,10 @@ fn append(file: &Path, page: &str) -> Result<(), Error> {
 pub(super) fn baseline_facts(file: &Path, baseline: &Baseline, verdicts: &[VariantVerdict]) -> BaselineFacts {
     let gated = || verdicts.iter().filter_map(|verdict| baseline.variants.get(&verdict.variant));
     let day = |unix_ms: i64| {
+        // Results of another tool need not say when they were asked.
+        if unix_ms == 0 {
+            return None;
+        }
         let at = jiff::Timestamp::from_millisecond(unix_ms).ok()?;
         Some(jiff::tz::Offset::UTC.to_datetime(at).date().to_string())
     };
@@ -93,7 +97,9 @@ pub(super) fn notes(gating: &Gating<'_>, verdicts: &[VariantVerdict], now: &Now)
             let (then, now) = (text(&frozen.served_models.join(", ")), text(&served.join(", ")));
             notes.push(format!("`{name}` was served by `{then}`, now by `{now}`"));
         }
-        if side.facts.provenance() != RunProvenance::Live {
+        if side.facts.provenance() == RunProvenance::Imported {
+            notes.push(format!("answers of `{name}` are IMPORTED: another tool asked and stated them"));
+        } else if side.facts.provenance() != RunProvenance::Live {
             notes.push(format!(
                 "answers of `{name}` are RECORDED: only what the suite makes of them is gated, not the model"
             ));

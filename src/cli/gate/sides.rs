@@ -20,7 +20,7 @@ pub(in crate::cli) struct GradedRun<'a> {
     pub(in crate::cli) run: &'a RunRow,
     pub(in crate::cli) suite: &'a Suite,
     pub(in crate::cli) grader: &'a Grader,
-    /// Whether a recording declares its times comparable.
+    /// Whether times that were not measured here are declared comparable.
     pub(in crate::cli) comparable: bool,
     /// Where it was measured, in the user's words.
     pub(in crate::cli) place: Option<&'a str>,
@@ -71,6 +71,9 @@ impl GradedRun<'_> {
         let timed = gate.examples.values().any(|example| !example.calls.ttft_ms.is_empty());
         let why = match facts.provenance() {
             RunProvenance::Recorded if !self.comparable => "the recording does not declare its times comparable",
+            RunProvenance::Imported if !self.comparable => {
+                "the times are another tool's, and were not declared comparable when they were imported"
+            }
             RunProvenance::Mixed => "the answers are partly live, partly recorded",
             _ if !timed => "there are no fresh times to a first token (--fresh asks again)",
             _ => return None,

@@ -27,6 +27,8 @@ pub(super) enum Grading {
 /// A suite's examples, found by their input or by their id.
 pub(super) struct BySuite {
     name: String,
+    /// The score that the suite takes as stated, where it grades by one.
+    stated: Option<String>,
     examples: Vec<Example>,
     by_id: HashMap<String, usize>,
     /// Inputs that one example alone has.
@@ -65,6 +67,7 @@ impl Grading {
         }
         let mut by = BySuite {
             name: suite.name.clone(),
+            stated: suite.scorers.first().filter(|_| suite.takes_stated_scores()).map(|scorer| scorer.id.clone()),
             examples: Vec::new(),
             by_id: HashMap::new(),
             by_input: HashMap::new(),
@@ -83,9 +86,12 @@ impl Grading {
         Ok(Self::Suite(Box::new(by)))
     }
 
-    /// Whether scores are as the file states them.
-    pub(super) fn is_stated(&self) -> bool {
-        matches!(self, Self::Stated { .. })
+    /// The score that stands for accuracy, where it is taken as the file states it.
+    pub(super) fn stated(&self) -> Option<&str> {
+        match self {
+            Self::Stated { primary } => Some(primary),
+            Self::Suite(by) => by.stated.as_deref(),
+        }
     }
 
     /// The suite's name, where one is named.

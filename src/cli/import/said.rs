@@ -68,16 +68,25 @@ impl Import<'_> {
                 ));
             }
         }
+        if let Grading::Stated { primary } = grading {
+            let scored = survey.metrics.get(primary).copied().unwrap_or(0);
+            let unscored = (survey.trials - survey.failed).saturating_sub(scored);
+            if unscored > 0 {
+                notes.push(format!(
+                    "{unscored} of {} answers have no `{}`: they are neither right nor wrong, and reports count them apart",
+                    survey.trials - survey.failed,
+                    crate::text::one_line(primary, 60)
+                ));
+            }
+        }
         let variants = survey.variants.iter().zip(&self.names).map(|(variant, name)| VariantSaid {
             variant: name.clone(),
             stated_as: variant.stated.as_ref().map(|stated| crate::text::one_line(stated, 200)),
             model: variant.model.clone(),
             rows: variant.rows,
         });
-        let (primary, scores) = match grading {
-            Grading::Stated { primary } => (Some(crate::text::one_line(primary, 200)), "stated"),
-            Grading::Suite(_) => (None, "anew"),
-        };
+        let primary = grading.stated().map(|primary| crate::text::one_line(primary, 200));
+        let scores = if primary.is_some() { "stated" } else { "anew" };
         let comparable = self.args.latency == Latency::Comparable;
         Said {
             run: run.name.clone(),
@@ -118,7 +127,10 @@ impl Said {
             |parts: &[String]| text.push_str(&hung(parts.iter().map(String::as_str), ", ", "  ", "    ", width));
         line(&[
             plural(self.trials, "trial"),
-            plural(self.examples, "example"),
+            match self.repeats {
+                0 | 1 => plural(self.examples, "example"),
+                most => format!("{}, each asked up to {most} times", plural(self.examples, "example")),
+            },
             format!("{}: {}", plural(names.len() as u64, "variant"), names.join(", ")),
         ]);
         let rest = match &self.primary {

@@ -22,6 +22,7 @@ fn report(suite: &str, variants: Vec<VariantMeasurements>) -> Report {
         began_unix_ms: 0,
         description: String::new(),
         primary: "label".to_owned(),
+        stated: false,
         setting: None,
         part: None,
         left_out: 0,

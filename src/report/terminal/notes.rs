@@ -98,10 +98,11 @@ fn accuracy(report: &Report) -> String {
     let measurements = &report.measurements;
     let clustered = if measurements.clustered { ", widened for clusters" } else { "" };
     let interval = if measurements.anytime.is_some() { "confidence sequence" } else { "interval" };
-    // By what another tool's scores count an answer's shape is its own affair.
-    let breaks = match measurements.provenance {
-        RunProvenance::Imported => "",
-        _ => "; an answer that breaks the schema scores 0",
+    // What another tool's scores make of an answer's shape is its own affair.
+    let breaks = if report.stated {
+        ", as the other tool states it; a call that failed by the variant's own fault and has no score scores 0"
+    } else {
+        "; an answer that breaks the schema scores 0"
     };
     format!(
         "accuracy is the mean of `{}`, with its {} {interval}{clustered}{breaks}",

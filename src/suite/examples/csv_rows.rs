@@ -1,5 +1,6 @@
 //! CSV: a header row, then one example a row.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -15,10 +16,34 @@ use crate::suite::ExampleId;
 use crate::text::one_line;
 
 /// A reader that fails once a row is too large: a quote that is never closed would else pull the
-/// whole file into memory.
+/// whole file into memory. It knows where lines break in what the parser has still in hand.
 struct RowLimit {
     reader: Box<dyn BufRead + Send>,
     since_row: u64,
+    /// Bytes read so far.
+    offset: u64,
+    /// Where a `\r` or `\n` stands, and whether it ends a line.
+    breaks: VecDeque<(u64, bool)>,
+}
+
+impl RowLimit {
+    fn new(reader: Box<dyn BufRead + Send>) -> Self {
+        Self { reader, since_row: 0, offset: 0, breaks: VecDeque::new() }
+    }
+
+    /// The line on which a row begins. The parser's position may be that of the line breaks before it:
+    /// of CRLF it leaves the second byte to the next row, and so it does with empty lines.
+    fn line_of(&mut self, position: &csv::Position) -> u64 {
+        let (mut byte, mut line) = (position.byte(), position.line());
+        while let Some((at, ends)) = self.breaks.front().copied().filter(|(at, _)| *at <= byte) {
+            if at == byte {
+                byte += 1;
+                line += u64::from(ends);
+            }
+            self.breaks.pop_front();
+        }
+        line
+    }
 }
 
 impl Read for RowLimit {
@@ -28,6 +53,9 @@ impl Read for RowLimit {
             return Err(io::Error::other(message));
         }
         let read = self.reader.read(buffer)?;
+        let breaks = (self.offset..).zip(&buffer[..read]).filter(|(_, byte)| matches!(byte, b'\r' | b'\n'));
+        self.breaks.extend(breaks.map(|(at, byte)| (at, *byte == b'\n')));
+        self.offset += read as u64;
         self.since_row += read as u64;
         Ok(read)
     }
@@ -60,7 +88,7 @@ impl fmt::Debug for CsvRows {
 
 impl CsvRows {
     pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, spec: &ExampleFiles) -> Result<Self, RowFault> {
-        let mut reader = csv::Reader::from_reader(RowLimit { reader, since_row: 0 });
+        let mut reader = csv::Reader::from_reader(RowLimit::new(reader));
         let headers = reader.headers().map_err(|error| row_fault(path, 1, &error))?;
         let columns = Columns::find(headers, spec, path)?;
         Ok(Self { reader, columns, row: 0, done: false })
@@ -73,7 +101,9 @@ impl CsvRows {
         let mut record = StringRecord::new();
         self.reader.get_mut().since_row = 0;
         let read = self.reader.read_record(&mut record);
-        let line = record.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
+        let failed_at = || read.as_ref().err().and_then(csv::Error::position);
+        let at = record.position().or_else(failed_at).unwrap_or(self.reader.position()).clone();
+        let line = self.reader.get_mut().line_of(&at);
         self.row += 1;
         match read {
             Ok(false) => {
@@ -167,7 +197,6 @@ fn json_cell(text: &str) -> Value {
 }
 
 fn row_fault(path: &Path, line: u64, error: &csv::Error) -> RowFault {
-    let at = error.position().map_or(line, csv::Position::line);
     let (code, message) = match error.kind() {
         ErrorKind::Utf8 { err, .. } => {
             ("suite/not-utf8", format!("column {} of the row is not UTF-8", err.field() + 1))
@@ -177,5 +206,5 @@ fn row_fault(path: &Path, line: u64, error: &csv::Error) -> RowFault {
         }
         _ => ("suite/unreadable", format!("cannot read on: {}", one_line(&error.to_string(), 200))),
     };
-    Box::new(Diagnostic::error(code, path, message).at(shown(at), 1))
+    Box::new(Diagnostic::error(code, path, message).at(shown(line), 1))
 }

@@ -39,6 +39,22 @@ fn csv_without_its_column_or_with_a_short_row() {
 }
 
 #[test]
+fn csv_rows_know_their_lines_whatever_ends_them() {
+    for end in ["\n", "\r\n"] {
+        let rows = ["input,expected", "a,x", "\"b", "c\",x", "", "d,x", "short", "", "", "e,x"];
+        for mark in ["", "\u{feff}"] {
+            let (_folder, source) = source("rows.csv", &format!("{mark}{}", rows.join(end)), ExampleFiles::default());
+            let lines: Vec<u64> =
+                source.read().map(|row| row.map_or_else(|fault| u64::from(fault.line), |row| row.line)).collect();
+            assert_eq!(lines, [2, 3, 6, 7, 10], "{end:?} {mark:?}");
+        }
+        let many: String = (0..20_000).map(|n| format!("row {n},x{end}")).collect();
+        let (_folder, source) = source("rows.csv", &format!("input,expected{end}{many}"), ExampleFiles::default());
+        assert!(source.read().map(|row| row.unwrap().line).eq(2..20_002), "{end:?}");
+    }
+}
+
+#[test]
 fn json_lines_by_pointer() {
     let map = FieldMap {
         id: Some("/meta/n".into()),

@@ -67,6 +67,7 @@ fn report(names: &[&str]) -> Report {
         began_unix_ms: 0,
         description: String::new(),
         primary: "code".to_owned(),
+        stated: false,
         setting: Some(
             "SmolLM2-135M on a llama.cpp server, 1 thread, 1 slot, on a machine shared with other work".into(),
         ),
