@@ -317,6 +317,33 @@ fn the_real_system_is_calibrated_against_itself() {
     project.run(["gate", "suites/tiny"]).exits(2);
 }
 
+/// The script of the action's step that gates, as bash gets it.
+fn script_of_the_action() -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("action.yml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let (_, script) = text.split_once("- name: Gate").unwrap().1.split_once("run: |\n").unwrap();
+    script.lines().map(|line| line.trim_start().to_owned() + "\n").collect()
+}
+
+#[test]
+fn the_action_hands_on_every_argument() {
+    let project = Project::new().suite("tiny").recorded(|request, _| right(request));
+    project.run(["run", "suites/tiny", "-q"]).exits(0);
+    project.run(["baseline", "last", "-o", "base.json", "--variant", "plain"]).exits(0);
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_ceiling")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    for arguments in ["--variant plain\n  --markdown gate.md --json\n", "--variant plain --markdown gate.md --json"] {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script_of_the_action()]);
+        bash.current_dir(project.path("")).env_clear().env("PATH", &path).env("GATE_ARGUMENTS", arguments);
+        bash.envs([("GATE_SUITE", "suites/tiny"), ("CEILING_BASELINE", "base.json"), ("CEILING_JUNIT", "")]);
+        let output = bash.env("CEILING_INCONCLUSIVE", "warn").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(project.read("gate.md").contains("not enough evidence"), "{}", project.read("gate.md"));
+        std::fs::remove_file(project.path("gate.md")).unwrap();
+    }
+}
+
 #[test]
 fn a_file_that_is_no_baseline_is_the_users_input() {
     let server = ScriptedServer::start(shortly_is_wrong);
