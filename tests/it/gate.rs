@@ -214,6 +214,23 @@ fn what_was_not_asked_is_missing_and_no_example_is_called_removed() {
 }
 
 #[test]
+fn a_regression_whose_confirmation_breaks_off_is_no_answer() {
+    let server = ScriptedServer::start(|request, number| {
+        let is_confirmation = number >= 3 * EXAMPLES;
+        if is_confirmation { Answer::error(401, "invalid_api_key", "no") } else { shortly_is_wrong(request, number) }
+    });
+    let project = frozen(&server);
+    project.edit(CHANGED.0, CHANGED.1, CHANGED.2);
+    let document = live_gate(&project, &["--junit", "gate.xml"], 4);
+    assert_eq!(finding(&document, "accuracy")["answer"], "could-not-run");
+    let confirmation = &document["variants"][0]["confirmation"];
+    assert_eq!(confirmation["state"], "impossible");
+    assert!(confirmation["why"].as_str().unwrap().contains("could not finish"), "{confirmation}");
+    let junit = project.read("gate.xml");
+    assert!(junit.contains("type=\"could-not-run\" message=\"asking both sides afresh could not finish"), "{junit}");
+}
+
+#[test]
 fn a_run_that_is_gone_on_with_is_said() {
     let refuses = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let seen = std::sync::Arc::clone(&refuses);

@@ -22,7 +22,11 @@ pub(super) fn check(args: &GateArgs) -> Result<(), Error> {
     let files = [("--junit", &args.junit), ("--markdown", &args.markdown), ("--step-summary", &args.step_summary)];
     let written: Vec<(&str, &Path)> = files.iter().filter_map(|(flag, file)| Some((*flag, file.as_deref()?))).collect();
     for (flag, file) in &written {
-        Output::check(file, flag, &args.store.store)?;
+        match &args.step_summary {
+            // It is added to where it is: nothing is made beside it.
+            Some(summary) if summary == file && summary.is_file() => append(summary, "")?,
+            _ => Output::check(file, flag, &args.store.store)?,
+        }
     }
     let read = args.baseline.as_deref().map(|file| ("--baseline", file));
     let all: Vec<(&str, &Path)> = written.into_iter().chain(read).collect();
