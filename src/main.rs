@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    ceiling::cli::run(ceiling::cli::Cli::parse())
+    ceiling::cli::run(ceiling::cli::flags::read())
 }

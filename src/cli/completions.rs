@@ -67,7 +67,8 @@ pub(super) fn man(args: &ManArgs, printer: Printer) -> Result<Exit, Error> {
         let found = page.find_subcommand(name).cloned();
         let known = page.get_subcommands().map(|command| command.get_name().to_owned()).collect::<Vec<_>>();
         page = found.ok_or_else(|| {
-            Error::usage(format!("there is no command `{name}`"), format!("one of {}", known.join(", ")))
+            let hint = if known.is_empty() { "it has none".to_owned() } else { format!("one of {}", known.join(", ")) };
+            Error::usage(format!("there is no command `{name}`"), hint)
         })?;
     }
     // Pages are named after the whole command: ceiling-providers-check.

@@ -20,6 +20,7 @@ use super::keys::environment;
 use super::printer::Printer;
 use super::run::asking::{self, Answered};
 use super::run::{RunArgs, parse_pace, parse_usd};
+use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::gate::ALPHA_FAIL;
@@ -144,6 +145,7 @@ pub(super) fn gate(args: &GateArgs, printer: Printer) -> Result<Exit, Error> {
         return Err(Error::usage("there is no baseline to gate against", "--baseline FILE names one"));
     };
     let baseline = read_baseline(file)?;
+    out::check(args)?;
     let mut suite = load_checked(args, &providers, printer)?;
     check_covered(&suite, &baseline, file)?;
     let stored = args.run.as_deref().map(|name| stored::answered(args, name, &mut suite)).transpose()?;
@@ -153,7 +155,7 @@ pub(super) fn gate(args: &GateArgs, printer: Printer) -> Result<Exit, Error> {
 
 /// Reads a baseline; whatever is wrong with it is the user's input.
 fn read_baseline(file: &Path) -> Result<Baseline, Error> {
-    let source = read_text(file, &READING).map_err(|fault| *fault).map_err(crate::diagnostic::Diagnostics::from)?;
+    let source = read_text(file, &READING).map_err(|fault| *fault).map_err(Diagnostics::from)?;
     Baseline::parse(&source.text).map_err(|error| {
         Error::usage(
             format!("`{}` is no baseline: {error}", file.display()),
@@ -285,9 +287,15 @@ impl Gating<'_> {
         }
         settle(&mut verdicts, &levels);
         if now.answered.exit != Exit::Done {
-            verdicts.iter_mut().for_each(|verdict| verdict.answer = GateAnswer::CouldNotRun);
+            verdicts.iter_mut().for_each(VariantVerdict::could_not_run);
         } else if self.confirm(&mut verdicts, &now, interrupts)? == Exit::Interrupted {
             return Ok(Exit::Interrupted);
+        }
+        for verdict in verdicts.iter_mut().filter(|verdict| verdict.answer == GateAnswer::CouldNotRun) {
+            if verdict.confirmation.is_none() && !verdict.regressed().is_empty() {
+                verdict.leave_unconfirmed("asking both sides afresh could not finish");
+            }
+            verdict.could_not_run();
         }
         self.conclude(verdicts, &now)
     }
@@ -311,7 +319,13 @@ impl Gating<'_> {
     }
 
     fn now(&self, answered: Answered) -> Result<Now, Error> {
-        let sides = self.read(self.suite, &answered, None)?;
+        let mut sides = self.read(self.suite, &answered, None)?;
+        if answered.exit != Exit::Done && answered.left_out == 0 {
+            for row in self.suite.examples.read() {
+                let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
+                sides.iter_mut().for_each(|side| side.gate.expect(&example, self.suite.repeats as usize));
+            }
+        }
         Ok(Now { answered, sides })
     }
 

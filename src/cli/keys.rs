@@ -4,13 +4,14 @@
 //! of it goes into the environment: child processes do not get it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::Error;
+use super::printer::Printer;
 
 /// The file, in the current folder.
 const FILE: &str = ".env";
@@ -31,28 +32,38 @@ type Variables = BTreeMap<String, SecretString>;
 /// What the file has, once it was read.
 static VARIABLES: OnceLock<Variables> = OnceLock::new();
 
-/// Reads the file, where there is one and it is wanted. Nothing is looked up in it before.
-pub(super) fn read_env_file(args: &KeyArgs) -> Result<(), Error> {
+/// Reads the file, where there is one and it is wanted. Nothing is looked up in it before. Other programs keep
+/// theirs there, too: what cannot be read of it is said, and stops only who wants a key that it would have.
+pub(super) fn read_env_file(args: &KeyArgs, printer: Printer) {
     // A folder of this name is a Python environment.
     let is_wanted = !args.no_env_file && Path::new(FILE).is_file();
-    let variables = if is_wanted { read(Path::new(FILE))? } else { Variables::new() };
+    let read = if is_wanted { read(Path::new(FILE)) } else { Ok(Read::default()) };
+    let (variables, said) = match read {
+        Ok(Read { variables, faults }) => (variables, faults_in_words(&faults)),
+        Err(what) => (Variables::new(), Some(format!("`{FILE}` is not read: {what}"))),
+    };
+    if let Some(said) = said {
+        printer
+            .warning(&said, "lines are NAME=VALUE, NAME='VALUE' or # a comment; --no-env-file leaves the file alone");
+    }
     // Set once a process: commands do not call each other.
     let _ = VARIABLES.set(variables);
-    Ok(())
 }
 
-fn read(path: &Path) -> Result<Variables, Error> {
-    let fault = |what: String| {
-        let hint = "lines are NAME=VALUE, NAME='VALUE' or # a comment; --no-env-file leaves the file alone";
-        Error::usage(format!("`{}` {what}", path.display()), hint)
-    };
+fn faults_in_words(faults: &[(usize, String)]) -> Option<String> {
+    let (line, what) = faults.first()?;
+    let more = if faults.len() > 1 { format!("; nor {} more", faults.len() - 1) } else { String::new() };
+    Some(format!("`{FILE}` line {line} is not read: {what}{more}"))
+}
+
+fn read(path: &Path) -> Result<Read, String> {
     let size = std::fs::metadata(path).map_or(0, |file| file.len());
     if size > MOST_BYTES {
-        return Err(fault(format!("has {size} bytes: too many for a file of keys")));
+        return Err(format!("it has {size} bytes, too many for a file of keys"));
     }
     #[expect(clippy::disallowed_methods, reason = "keys may come from the .env file, and only here")]
-    let text = std::fs::read_to_string(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    parse(&text).map_err(|(line, what)| fault(format!("line {line}: {what}")))
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Ok(parse(&text))
 }
 
 /// A variable of the environment, or else of the file.
@@ -66,26 +77,44 @@ pub(super) fn environment(name: &str) -> Option<String> {
     Some(value.expose_secret().to_owned())
 }
 
-/// The variables of a file; a fault is its line and what is wrong there, never what it says.
-fn parse(text: &str) -> Result<Variables, (usize, String)> {
-    let mut variables = Variables::new();
+/// What a file says.
+#[derive(Default)]
+struct Read {
+    variables: Variables,
+    /// Lines that are unclear, and what is wrong there, never what they say.
+    faults: Vec<(usize, String)>,
+}
+
+/// Reads a file line by line. A variable that is set twice is as unclear as one that cannot be read: it is not set.
+fn parse(text: &str) -> Read {
+    let mut read = Read::default();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (name, value) = parse_line(line).map_err(|what| (number, what))?;
-        if let Some(first) = lines.insert(name.clone(), number) {
-            return Err((number, format!("`{name}` is set a second time; the first is in line {first}")));
+        match parse_line(line) {
+            Err(what) => read.faults.push((number, what)),
+            Ok((name, value)) => match lines.entry(name) {
+                Entry::Occupied(first) => {
+                    let (name, first) = (first.key(), first.get());
+                    read.variables.remove(name);
+                    let what = format!("`{name}` is set a second time; the first is in line {first}");
+                    read.faults.push((number, what));
+                }
+                Entry::Vacant(new) => {
+                    read.variables.insert(new.key().clone(), value.into());
+                    new.insert(number);
+                }
+            },
         }
-        variables.insert(name, value.into());
     }
-    Ok(variables)
+    read
 }
 
 fn parse_line(line: &str) -> Result<(String, String), String> {
-    let line = line.strip_prefix("export ").unwrap_or(line);
+    let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
     let Some((name, value)) = line.split_once('=') else { return Err("there is no `=`".to_owned()) };
     let name = name.trim();
     let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -143,7 +172,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> String {
-        parse(text).unwrap()["KEY"].expose_secret().to_owned()
+        parse(text).variables["KEY"].expose_secret().to_owned()
     }
 
     #[test]
@@ -177,8 +206,10 @@ mod tests {
             ("A=\"\\secret\"", 1, "after `\\`"),
             ("A=secret\n\nA=secret", 3, "the first is in line 1"),
         ] {
-            let (number, message) = parse(text).unwrap_err();
-            assert_eq!(number, line, "{text:?}");
+            let Read { variables, faults } = parse(text);
+            let [(number, message)] = faults.as_slice() else { panic!("{text:?}: {faults:?}") };
+            assert_eq!(*number, line, "{text:?}");
+            assert!(variables.keys().all(|name| text == "A=1\nsecret" && name == "A"), "{text:?}");
             assert!(message.contains(what) && !message.contains("secret"), "{text:?}: {message}");
         }
     }

@@ -10,6 +10,7 @@ mod completions;
 mod decide;
 mod early;
 pub mod exit;
+pub mod flags;
 mod flips;
 mod gate;
 mod import;
@@ -134,7 +135,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
     if cli.command.needs_keys() {
-        keys::read_env_file(&cli.keys)?;
+        keys::read_env_file(&cli.keys, printer);
     }
     match cli.command {
         Command::Init(args) => init::init(&args, printer),

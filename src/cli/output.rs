@@ -50,6 +50,38 @@ impl Output {
         Ok(output)
     }
 
+    /// Whether a file can be written here, which a flag names: for who learns only later what is to be written.
+    pub(super) fn check(path: &Path, flag: &str, store: &Path) -> Result<(), Error> {
+        let another = format!("{flag} FILE names another file");
+        if path.is_dir() {
+            return Err(Error::usage(format!("`{}` is a folder", path.display()), another));
+        }
+        let meant = followed(path);
+        if is_of_store(&meant, store) {
+            return Err(Error::usage(format!("`{}` is the store, which holds every run", path.display()), another));
+        }
+        if is_special(path) {
+            return Ok(());
+        }
+        let (_, beside) = beside(&meant).map_err(|error| cannot_write(path, &error))?;
+        let _ = std::fs::remove_file(&beside);
+        Ok(())
+    }
+
+    /// Whether two names are of one file, which need not be there yet.
+    pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+        /// The file in its folder: a folder is there before a file.
+        fn whole(path: &Path) -> PathBuf {
+            let path = followed(path);
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            match (std::fs::canonicalize(folder), path.file_name()) {
+                (Ok(folder), Some(name)) => folder.join(name),
+                _ => path,
+            }
+        }
+        !is_special(one) && whole(one) == whole(other)
+    }
+
     /// Writes a file at once.
     pub(super) fn put(path: &Path, text: &str, store: &Path) -> Result<(), Error> {
         let mut output = Self::open(Some(path), store)?;

@@ -15,8 +15,10 @@ use crate::error::Error;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::score::Grade;
 use crate::store::{RunRow, RunState, Store};
+use crate::suite::Suite;
 use crate::suite::examples::{ExampleFiles, ExampleSource, Shard};
 use crate::suite::load::LoadOptions;
+use crate::text::one_line;
 
 /// Flags of what asks only some examples.
 #[derive(Debug, Clone, Args)]
@@ -77,6 +79,25 @@ impl Part {
             failures_of: self.failures_of.clone(),
             ..assemble::load_options(selection)
         }
+    }
+}
+
+/// Says which of the examples that are wanted the suite does not have: a slip of the pen is no smaller run.
+pub(super) fn note_unknown(suite: &Suite, selection: &SelectionArgs, printer: Printer) {
+    /// Ids that are named at most.
+    const MOST_NAMED: usize = 10;
+    let Some(wanted) = &selection.examples else { return };
+    let mut unknown: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+    // Rows with faults are told of where they are asked.
+    for row in suite.examples.read_all().filter_map(Result::ok) {
+        unknown.remove(row.example.id.0.as_str());
+    }
+    let mut named: Vec<String> = unknown.iter().map(|id| format!("`{}`", one_line(id, 200))).take(MOST_NAMED).collect();
+    if unknown.len() > MOST_NAMED {
+        named.push(format!("{} more", unknown.len() - MOST_NAMED));
+    }
+    if !named.is_empty() {
+        printer.note(&format!("`{}` has no example {}", suite.name, named.join(", ")));
     }
 }
 

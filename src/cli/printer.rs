@@ -93,6 +93,12 @@ impl Printer {
         }
     }
 
+    /// What was left aside and may be missed, on stderr: with -q, too.
+    pub(super) fn warning(self, text: &str, hint: &str) {
+        let word = Look { width: 0, colour: self.colour }.paint(Tone::Unsure, "warning");
+        write_stderr(&format!("{word}: {text}\nhint: {hint}\n"));
+    }
+
     /// Commands to whoever runs the program, on stderr, whatever is to be said to people.
     pub(super) fn command(self, lines: &str) {
         write_stderr(lines);

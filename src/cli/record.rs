@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::StoreArgs;
 use super::exit::Exit;
+use super::output::Output;
 use super::printer::Printer;
 use super::{assemble, reporting};
 use crate::error::Error;
@@ -103,10 +104,13 @@ pub(super) fn record(args: &RecordArgs, printer: Printer) -> Result<Exit, Error>
         Claim::Comparable => LatencyClaim::Comparable,
     };
     let header = Header { recording: 1, suite, latency, setting: args.setting.clone() };
-    let written = replay::write(&args.output, &header, &mut entries.into_iter())?;
+    let mut output = Output::open(Some(&args.output), &args.store.store)?;
+    let mut answers = 0;
+    let written = replay::write(&mut output, &header, &mut entries.into_iter()).map(|written| answers = written);
+    output.close(written)?;
     let left_out = if failed > 0 { format!("; {failed} failed trials are not in it") } else { String::new() };
-    printer.text(&format!("{written} answers in {}{left_out}\n", args.output.display()));
-    printer.value(&json!({"file": args.output, "answers": written, "failed_left_out": failed}));
+    printer.text(&format!("{answers} answers in {}{left_out}\n", args.output.display()));
+    printer.value(&json!({"file": args.output, "answers": answers, "failed_left_out": failed}));
     super::DONE
 }
 

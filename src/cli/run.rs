@@ -148,6 +148,7 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
         printer.warnings(&loaded.warnings);
     }
     let mut suite = loaded.suite;
+    part::note_unknown(&suite, &args.selection, printer);
     suite.repeats = args.repeats.unwrap_or(suite.repeats);
     if args.stop_when_decided {
         stopping::check(args, &suite)?;

@@ -118,12 +118,25 @@ impl GateSide {
     /// Adds a graded trial.
     pub fn add(&mut self, example: &Example, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
         self.reused += u64::from(reused);
-        let asked = self.examples.entry(example.id.0.clone()).or_insert_with(|| AskedExample {
+        self.entry(example).calls.add(graded, exchange, reused);
+    }
+
+    /// Makes the calls missing that an example was to have and has not, where the run could not finish.
+    pub fn expect(&mut self, example: &Example, calls: usize) {
+        let asked = self.entry(example);
+        for _ in asked.calls.len()..calls {
+            asked.calls.score.push(None);
+            asked.calls.valid.push(None);
+            asked.calls.cost_picousd.push(None);
+        }
+    }
+
+    fn entry(&mut self, example: &Example) -> &mut AskedExample {
+        self.examples.entry(example.id.0.clone()).or_insert_with(|| AskedExample {
             asked: asked_digest(example),
             cluster: example.cluster.clone(),
             calls: Calls::default(),
-        });
-        asked.calls.add(graded, exchange, reused);
+        })
     }
 
     /// Missing calls, and all.

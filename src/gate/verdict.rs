@@ -229,7 +229,20 @@ impl VariantVerdict {
     fn take_worst(&mut self) {
         let worst = self.findings.iter().filter_map(|finding| finding.answer).max();
         let lacks = self.before.lacks_too_many() || self.after.lacks_too_many();
-        self.answer = if lacks { GateAnswer::CouldNotRun } else { worst.unwrap_or(GateAnswer::NotEnoughEvidence) };
+        self.answer = worst.unwrap_or(GateAnswer::NotEnoughEvidence);
+        if lacks {
+            self.could_not_run();
+        }
+    }
+
+    /// Nothing can be said of it, nor of any metric that is gated.
+    pub fn could_not_run(&mut self) {
+        self.answer = GateAnswer::CouldNotRun;
+        for finding in self.findings.iter_mut().filter(|finding| finding.margin.is_some()) {
+            finding.answer = Some(GateAnswer::CouldNotRun);
+            finding.n_to_settle = None;
+            finding.within_tolerance = false;
+        }
     }
 
     /// A regression that no fresh pair can confirm stands, and is marked so (DESIGN.md 13.12).
@@ -242,6 +255,10 @@ impl VariantVerdict {
     /// Takes what a fresh pair shows, settled by itself: its answers replace the regressions. Where the
     /// system of then has `drifted`, a fresh pair cannot show that nothing got worse since.
     pub fn take_fresh(&mut self, fresh: Self, drifted: Vec<GateMetric>) {
+        if fresh.answer == GateAnswer::CouldNotRun {
+            self.leave_unconfirmed("too many calls are missing of those that were asked afresh");
+            return self.could_not_run();
+        }
         for finding in &mut self.findings {
             let again = fresh.findings.iter().find(|again| again.metric == finding.metric);
             if let (Some(GateAnswer::Regressed), Some(again)) = (finding.answer, again) {
@@ -256,9 +273,6 @@ impl VariantVerdict {
         }
         let state = if self.regressed().is_empty() { Seen::NotConfirmed } else { Seen::Confirmed };
         self.take_worst();
-        if fresh.answer == GateAnswer::CouldNotRun {
-            self.answer = GateAnswer::CouldNotRun;
-        }
         self.confirmation = Some(Confirmation { state, why: None, drifted, findings: fresh.findings });
     }
 }

@@ -11,7 +11,7 @@ pub mod server;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Lines, Write};
+use std::io::{self, BufRead, BufReader, Lines, Write};
 use std::path::Path;
 
 use http::HeaderMap;
@@ -322,26 +322,17 @@ pub fn round_ms(ms: f64) -> f64 {
     (ms * 10.0).round() / 10.0
 }
 
-/// Writes a recording beside its place and moves it there when it is whole.
+/// Writes a recording.
 ///
 /// # Errors
 /// What the system says.
-pub fn write(path: &Path, header: &Header, entries: &mut dyn Iterator<Item = Entry>) -> Result<u64, RecordingError> {
-    let io = |error| RecordingError::Io { path: path.display().to_string(), error };
-    let partial = path.with_extension("jsonl.partial");
+pub fn write(to: &mut dyn Write, header: &Header, entries: &mut dyn Iterator<Item = Entry>) -> io::Result<u64> {
+    to.write_all(line(header).as_bytes())?;
     let mut written = 0;
-    {
-        #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are written")]
-        let mut file = std::io::BufWriter::new(File::create(&partial).map_err(io)?);
-        file.write_all(line(header).as_bytes()).map_err(io)?;
-        for entry in entries {
-            file.write_all(line(&entry).as_bytes()).map_err(io)?;
-            written += 1;
-        }
-        file.flush().map_err(io)?;
+    for entry in entries {
+        to.write_all(line(&entry).as_bytes())?;
+        written += 1;
     }
-    #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are written")]
-    std::fs::rename(&partial, path).map_err(io)?;
     Ok(written)
 }
 

@@ -122,6 +122,8 @@ pub enum RunError {
 pub struct Summary {
     /// Trials that are over.
     pub done: u64,
+    /// Those of them that an earlier start of the run had done.
+    pub before: u64,
     /// Trials that were not sent.
     pub unsent: u64,
     /// Trials that ended in an infrastructure failure.

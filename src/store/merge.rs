@@ -91,17 +91,17 @@ impl Store {
                 Ok((place, example, row.get::<_, i64>(4)?, flags, row.get::<_, String>(7)?))
             };
             let (place, example, exchange, (reused, settled), document) = read().map_err(unread)?;
-            let same = (shard.store.connection(), exchange, settled);
-            match known(&self.connection, run, &place, &example, same).map_err(wrap)? {
+            let theirs = identity(shard.store.connection(), exchange).map_err(unread)?;
+            match known(&self.connection, run, &place, &example, (&theirs, settled)).map_err(wrap)? {
                 Known::Same => continue,
                 Known::Other => return Err(self.disagree(&place, shard.store)),
                 Known::Not | Known::Missing => {}
             }
+            let exchange = self.copy_exchange(shard.store, exchange)?;
             let copy = || -> rusqlite::Result<()> {
                 self.connection
                     .prepare_cached("INSERT OR IGNORE INTO example (digest, document) VALUES (?1, ?2)")?
                     .execute(params![example, document])?;
-                let exchange = copy_exchange(&self.connection, shard.store.connection(), exchange)?;
                 self.connection
                     .prepare_cached(
                         "INSERT OR REPLACE INTO trial
@@ -152,6 +152,34 @@ impl Store {
         Ok(())
     }
 
+    /// Copies an exchange once, however many trials share it.
+    fn copy_exchange(&self, from: &Self, old: i64) -> Result<i64, StoreError> {
+        let (to, wrap, unread) = (&self.connection, |error| self.sqlite(error), |error| from.sqlite(error));
+        let known = || {
+            let mut statement = to.prepare_cached("SELECT new FROM copied WHERE old = ?1")?;
+            statement.query_row([old], |row| row.get(0)).optional()
+        };
+        if let Some(new) = known().map_err(wrap)? {
+            return Ok(new);
+        }
+        let count = COPIED.split(',').count();
+        let read = || -> rusqlite::Result<Vec<rusqlite::types::Value>> {
+            let mut statement =
+                from.connection.prepare_cached(&format!("SELECT {COPIED} FROM exchange WHERE id = ?1"))?;
+            statement.query_row([old], |row| (0..count).map(|column| row.get(column)).collect())
+        };
+        let values = read().map_err(unread)?;
+        let write = || {
+            let marks = (1..=count).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
+            to.prepare_cached(&format!("INSERT INTO exchange ({COPIED}) VALUES ({marks})"))?
+                .execute(rusqlite::params_from_iter(values))?;
+            let new = to.last_insert_rowid();
+            to.prepare_cached("INSERT INTO copied (old, new) VALUES (?1, ?2)")?.execute(params![old, new])?;
+            Ok(new)
+        };
+        write().map_err(wrap)
+    }
+
     fn disagree(&self, place: &Place, from: &Self) -> StoreError {
         StoreError::Disagree {
             store: self.path.display().to_string(),
@@ -184,7 +212,7 @@ fn known(
     run: i64,
     place: &Place,
     example: &[u8],
-    (other, exchange, is_answer): (&Connection, i64, bool),
+    (theirs, is_answer): (&Identity, bool),
 ) -> rusqlite::Result<Known> {
     let found: Option<(Vec<u8>, i64, bool)> = connection
         .prepare_cached(
@@ -196,7 +224,7 @@ fn known(
         })
         .optional()?;
     let Some((known_example, known_exchange, settled)) = found else { return Ok(Known::Not) };
-    if known_example == example && identity(connection, known_exchange)? == identity(other, exchange)? {
+    if known_example == example && identity(connection, known_exchange)? == *theirs {
         return Ok(Known::Same);
     }
     Ok(match (settled, is_answer) {
@@ -214,23 +242,4 @@ fn identity(connection: &Connection, exchange: i64) -> rusqlite::Result<Identity
     connection
         .prepare_cached("SELECT request_digest, body, sent_at_ms, total_ms FROM exchange WHERE id = ?1")?
         .query_row([exchange], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-}
-
-/// Copies an exchange once, however many trials share it.
-fn copy_exchange(to: &Connection, from: &Connection, old: i64) -> rusqlite::Result<i64> {
-    let copied: Option<i64> =
-        to.prepare_cached("SELECT new FROM copied WHERE old = ?1")?.query_row([old], |row| row.get(0)).optional()?;
-    if let Some(new) = copied {
-        return Ok(new);
-    }
-    let count = COPIED.split(',').count();
-    let marks = (1..=count).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
-    let values: Vec<rusqlite::types::Value> = from
-        .prepare_cached(&format!("SELECT {COPIED} FROM exchange WHERE id = ?1"))?
-        .query_row([old], |row| (0..count).map(|column| row.get(column)).collect())?;
-    to.prepare_cached(&format!("INSERT INTO exchange ({COPIED}) VALUES ({marks})"))?
-        .execute(rusqlite::params_from_iter(values))?;
-    let new = to.last_insert_rowid();
-    to.prepare_cached("INSERT INTO copied (old, new) VALUES (?1, ?2)")?.execute(params![old, new])?;
-    Ok(new)
 }

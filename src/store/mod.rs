@@ -262,6 +262,9 @@ impl Store {
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
         let shown = path.display().to_string();
+        if path.is_dir() {
+            return Err(StoreError::Foreign(shown));
+        }
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;

@@ -222,8 +222,83 @@ fn missing_calls_are_no_wrong_answers() {
     let project = frozen(&server);
     let document = live_gate(&project, &["--fresh", "--junit", "gate.xml"], 4);
     assert_eq!(document["answer"], "could-not-run");
-    assert_eq!(finding(&document, "accuracy")["worse"], 0);
-    assert!(project.read("gate.xml").contains("<error"), "{}", project.read("gate.xml"));
+    let accuracy = finding(&document, "accuracy");
+    assert_eq!((&accuracy["worse"], &accuracy["answer"]), (&json!(0), &json!("could-not-run")));
+    assert!(project.read("gate.xml").contains("<error type=\"could-not-run\""), "{}", project.read("gate.xml"));
+}
+
+#[test]
+fn what_was_not_asked_is_missing_and_no_example_is_called_removed() {
+    let server = ScriptedServer::start(shortly_is_wrong);
+    let project = frozen(&server).env("GITHUB_ACTIONS", "true");
+    let price = "[models.small]\nprice = { input = 1.0, output = 1.0 }";
+    project.edit("providers/live.toml", "[models.small]", price);
+    let params = "model = \"toy/small\"\nparams = { max_tokens = 9 }";
+    project.edit("suites/tiny/suite.toml", "model = \"toy/small\"", params);
+    let fresh = ["--fresh", "--max-cost", "0", "--json", "--markdown", "gate.md"];
+    let output = project.run(with(&with(&GATE, &LIVE), &fresh)).exits(4);
+    let document = output.json();
+    let variant = &document["variants"][0];
+    assert_eq!(variant["common"]["removed"]["count"], 0, "{document}");
+    assert_eq!((&variant["after"]["calls"], &variant["after"]["missing"]), (&json!(EXAMPLES), &json!(EXAMPLES)));
+    assert!(document["notes"].to_string().contains("the run could not finish"), "{document}");
+    for text in [output.stderr(), &project.read("gate.md")] {
+        assert!(text.contains("12 of 12 calls of now are missing"), "{text}");
+    }
+}
+
+#[test]
+fn a_regression_whose_confirmation_breaks_off_is_no_answer() {
+    let server = ScriptedServer::start(|request, number| {
+        let is_confirmation = number >= 3 * EXAMPLES;
+        if is_confirmation { Answer::error(401, "invalid_api_key", "no") } else { shortly_is_wrong(request, number) }
+    });
+    let project = frozen(&server);
+    project.edit(CHANGED.0, CHANGED.1, CHANGED.2);
+    let document = live_gate(&project, &["--junit", "gate.xml"], 4);
+    assert_eq!(finding(&document, "accuracy")["answer"], "could-not-run");
+    let confirmation = &document["variants"][0]["confirmation"];
+    assert_eq!(confirmation["state"], "impossible");
+    assert!(confirmation["why"].as_str().unwrap().contains("could not finish"), "{confirmation}");
+    let junit = project.read("gate.xml");
+    assert!(junit.contains("type=\"could-not-run\" message=\"asking both sides afresh could not finish"), "{junit}");
+}
+
+#[test]
+fn a_run_that_is_gone_on_with_is_said() {
+    let refuses = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = std::sync::Arc::clone(&refuses);
+    let server = ScriptedServer::start(move |request, _| {
+        if seen.load(std::sync::atomic::Ordering::SeqCst) && request.to_string().contains("number 12 ") {
+            return Answer::error(401, "invalid_api_key", "no such key");
+        }
+        right(request)
+    });
+    let project = frozen(&server);
+    refuses.store(true, std::sync::atomic::Ordering::SeqCst);
+    live_gate(&project, &["--fresh", "--concurrency", "1"], 4);
+    refuses.store(false, std::sync::atomic::Ordering::SeqCst);
+    let document = live_gate(&project, &["--fresh"], 0);
+    assert!(document["notes"].to_string().contains("11 answers are of an earlier start"), "{document}");
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_anything_is_asked() {
+    let server = ScriptedServer::start(shortly_is_wrong);
+    let project = frozen(&server);
+    let (asked, baseline) = (server.count(), project.read("base.json"));
+    for (flags, says) in [
+        (vec!["--junit", "nowhere/gate.xml"], "there is no folder `nowhere`"),
+        (vec!["--markdown", "suites"], "`suites` is a folder"),
+        (vec!["--junit", "base.json"], "--junit and --baseline both name"),
+        (vec!["--markdown", "./gate.xml", "--junit", "gate.xml"], "--junit and --markdown both name"),
+        (vec!["--step-summary", "gate.xml", "--junit", "gate.xml"], "--junit and --step-summary both name"),
+    ] {
+        let arguments = with(&with(&GATE, &LIVE), &with(&["--fresh"], &flags));
+        project.run(arguments).exits(2).says(says);
+    }
+    assert_eq!((server.count(), project.read("base.json")), (asked, baseline));
+    project.run(with(&with(&GATE, &LIVE), &["--junit", "/dev/stdout", "--markdown", "/dev/stdout"])).exits(0);
 }
 
 #[test]
@@ -291,6 +366,33 @@ fn the_real_system_is_calibrated_against_itself() {
     // The first repeat is the answer that the run had.
     assert_eq!(server.count() - asked, 3 * EXAMPLES);
     project.run(["gate", "suites/tiny"]).exits(2);
+}
+
+/// The script of the action's step that gates, as bash gets it.
+fn script_of_the_action() -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("action.yml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let (_, script) = text.split_once("- name: Gate").unwrap().1.split_once("run: |\n").unwrap();
+    script.lines().map(|line| line.trim_start().to_owned() + "\n").collect()
+}
+
+#[test]
+fn the_action_hands_on_every_argument() {
+    let project = Project::new().suite("tiny").recorded(|request, _| right(request));
+    project.run(["run", "suites/tiny", "-q"]).exits(0);
+    project.run(["baseline", "last", "-o", "base.json", "--variant", "plain"]).exits(0);
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_ceiling")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    for arguments in ["--variant plain\n  --markdown gate.md --json\n", "--variant plain --markdown gate.md --json"] {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script_of_the_action()]);
+        bash.current_dir(project.path("")).env_clear().env("PATH", &path).env("GATE_ARGUMENTS", arguments);
+        bash.envs([("GATE_SUITE", "suites/tiny"), ("CEILING_BASELINE", "base.json"), ("CEILING_JUNIT", "")]);
+        let output = bash.env("CEILING_INCONCLUSIVE", "warn").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(project.read("gate.md").contains("not enough evidence"), "{}", project.read("gate.md"));
+        std::fs::remove_file(project.path("gate.md")).unwrap();
+    }
 }
 
 #[test]

@@ -64,11 +64,27 @@ fn no_child_process_gets_it_and_no_flag_comes_from_it() {
 }
 
 #[test]
-fn a_file_that_is_unclear_is_a_fault_with_its_line() {
-    let project = Project::new().suite("tiny").file(".env", &format!("A=1\n{KEY_VARIABLE}={SECRET} {SECRET}\n"));
-    let output = project.run(["check", "suites/tiny"]).exits(2);
-    assert!(output.said().contains("`.env` line 2: `SCRIPTED_KEY`: a value with spaces"), "{}", output.said());
-    assert!(!output.said().contains(SECRET));
+fn a_line_that_is_unclear_is_named_and_stops_only_who_wants_its_key() {
+    let server = ScriptedServer::start(|request, _| right(request));
+    let unclear = format!("A=1\n{KEY_VARIABLE}={SECRET} {SECRET}\n");
+    let project = keyless(&server).file(".env", &unclear);
+    for flags in [vec![], vec!["-q"], vec!["--json"]] {
+        let output = project.run(RUN.iter().chain(&flags)).exits(2);
+        assert!(
+            output.stderr().contains("`.env` line 2 is not read: `SCRIPTED_KEY`: a value with spaces"),
+            "{flags:?}"
+        );
+        assert!(!output.said().contains(SECRET));
+    }
+    project.run(["check", "suites/tiny"]).says("line 2 is not read");
+    // What other programs keep there is theirs.
+    let others = format!("PEM=\"-----BEGIN\nabc\n-----END\"\nmy.name=1\nexport BARE\n{KEY_VARIABLE}={SECRET}\n");
+    project.write(".env", others.as_bytes());
+    project.run(RUN).exits(0).says("`.env` line 1 is not read: `PEM`: the quote is not closed in its line; nor 4 more");
+    let said = project.run(RUN.iter().chain(&["--no-env-file"])).exits(2).said();
+    assert!(!said.contains("line 1"), "{said}");
+    project.write(".env", b"\xff\xfe");
+    project.run(RUN).exits(2).says("`.env` is not read: ");
     // Who asks nobody does not read it.
     project.run(["calc", "--list"]).exits(0);
     // A folder of this name is a Python environment.
@@ -76,6 +92,25 @@ fn a_file_that_is_unclear_is_a_fault_with_its_line() {
     std::fs::create_dir(project.path(".env")).unwrap();
     let said = project.run(["check", "suites/tiny"]);
     assert!(!said.said().contains(".env"), "{}", said.said());
+}
+
+#[test]
+fn the_environment_may_say_yes_in_any_usual_way_and_what_is_empty_is_not_set() {
+    let project = Project::new().suite("tiny").recorded(|request, _| right(request));
+    let run = ["run", "suites/tiny", "--limit", "3"];
+    for (value, is_json) in [("1", true), ("yes", true), ("true", true), ("0", false), ("false", false), ("", false)] {
+        let output = project.run_with(&[("CEILING_JSON", value)], &run).exits(0);
+        assert_eq!(output.stdout().starts_with('{'), is_json, "{value:?}");
+    }
+    project.run_with(&[("CEILING_FRESH", "perhaps")], &run).exits(2).says("--fresh");
+    let names = ["SHARD", "STORE", "LIMIT", "EXAMPLES", "VARIANTS", "TAG", "PROVIDER", "MAX_COST", "FRESH", "PACE"];
+    let names = names.map(|name| format!("CEILING_{name}"));
+    let empty = names.each_ref().map(|name| (name.as_str(), ""));
+    let report = project.run_with(&empty, &["run", "suites/tiny", "--json"]).exits(0).json();
+    assert_eq!(report["variants"][0]["n"], 12);
+    project.run(["baseline", "last", "-o", "base.json", "--variant", "plain"]).exits(0);
+    let gate = ["gate", "suites/tiny", "--baseline", "base.json", "--inconclusive", "pass", "--variant", "plain"];
+    project.run_with(&[("GITHUB_STEP_SUMMARY", ""), ("CEILING_JUNIT", "")], &gate).exits(0);
 }
 
 /// Shells that are here read the script that is made for them.

@@ -58,6 +58,8 @@ fn the_store_is_never_written_over() {
     symlink(".ceiling/store.db", project.path("link.md")).unwrap();
     for name in [".ceiling/store.db", "./.ceiling/../.ceiling/store.db", "link.md"] {
         project.run(["report", "-o", name, "--format", "md"]).exits(2).says("is the store");
+        project.run(["record", "last", "-o", name]).exits(2).says("is the store");
+        project.run(["baseline", "last", "-o", name]).exits(2).says("is the store");
     }
     assert!(project.read_store() == before);
 }

@@ -34,6 +34,21 @@ fn only_examples_with_all_tags_are_asked() {
 }
 
 #[test]
+fn an_example_that_the_suite_does_not_have_is_named() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let some = ["--examples", "e01,e1,nobody,e02"];
+    let output = project.run(RUN.iter().chain(&some)).exits(0);
+    assert!(output.stderr().contains("`tiny` has no example `e1`, `nobody`"), "{}", output.stderr());
+    let none = ["--examples", "e1,nobody"];
+    project.run(RUN.iter().chain(&none)).exits(2).says("none of the examples is wanted");
+    // What another part leaves out is there all the same.
+    let part = ["--examples", "e01,e02", "--tag", "parity=odd"];
+    let output = project.run(RUN.iter().chain(&part)).exits(0);
+    assert!(!output.stderr().contains("has no example"), "{}", output.stderr());
+}
+
+#[test]
 fn failures_are_asked_again_and_no_verdict_is_drawn_from_them() {
     let server = ScriptedServer::start(|request, _| schema_helps(request));
     let project = Project::new().suite("tiny").live(&server);

@@ -164,6 +164,21 @@ fn joining_again_changes_nothing_and_another_answer_is_refused() {
 }
 
 #[test]
+fn a_store_that_is_damaged_is_the_one_that_is_named() {
+    let server = ScriptedServer::start(|request, _| right(request));
+    let project = Project::new().suite("tiny").live(&server);
+    let stores = split(&project, 2, &[]);
+    let damaged = rusqlite::Connection::open(project.path(&stores[1])).unwrap();
+    // An exchange whose row is gone is what a damaged page looks like.
+    damaged.pragma_update(None, "foreign_keys", false).unwrap();
+    damaged.execute("DELETE FROM exchange", []).unwrap();
+    drop(damaged);
+    let output = merge(&project, &stores).exits(4);
+    assert!(output.said().contains(&format!("`{}`", stores[1])), "{}", output.said());
+    project.run(["runs"]).exits(0).says("no runs yet");
+}
+
+#[test]
 fn a_shard_that_was_stopped_is_joined_as_it_is_and_can_go_on() {
     let server = ScriptedServer::start(|request, _| right(request));
     let project = Project::new().suite("tiny").live(&server);

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::{GateArgs, Gating, Now, text};
+use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::printer::Printer;
 use crate::error::Error;
@@ -14,6 +15,31 @@ use crate::report::gate::{BaselineFacts, GateReport, annotations, junit, markdow
 use crate::run::RunError;
 use crate::suite::Suite;
 use crate::suite::load::read_suite_file;
+use crate::units::group_thousands;
+
+/// Refuses what cannot be written, before anything is asked: the answer of a gate is not to be lost.
+pub(super) fn check(args: &GateArgs) -> Result<(), Error> {
+    let files = [("--junit", &args.junit), ("--markdown", &args.markdown), ("--step-summary", &args.step_summary)];
+    let written: Vec<(&str, &Path)> = files.iter().filter_map(|(flag, file)| Some((*flag, file.as_deref()?))).collect();
+    for (flag, file) in &written {
+        match &args.step_summary {
+            // It is added to where it is: nothing is made beside it.
+            Some(summary) if summary == file && summary.is_file() => append(summary, "")?,
+            _ => Output::check(file, flag, &args.store.store)?,
+        }
+    }
+    let read = args.baseline.as_deref().map(|file| ("--baseline", file));
+    let all: Vec<(&str, &Path)> = written.into_iter().chain(read).collect();
+    for (place, (flag, file)) in all.iter().enumerate() {
+        if let Some((other, _)) = all[place + 1..].iter().find(|(_, other)| Output::is_same(file, other)) {
+            return Err(Error::usage(
+                format!("{flag} and {other} both name `{}`", file.display()),
+                "name a file of its own for each",
+            ));
+        }
+    }
+    Ok(())
+}
 
 /// Prints the report, and writes what was asked for.
 pub(super) fn write(args: &GateArgs, report: &GateReport, on_github: bool, printer: Printer) -> Result<(), Error> {
@@ -110,6 +136,17 @@ pub(super) fn notes(gating: &Gating<'_>, verdicts: &[VariantVerdict], now: &Now)
                 side.gate.reused
             ));
         }
+    }
+    if now.answered.exit != Exit::Done {
+        notes.push("the run could not finish: the same command goes on with it".to_owned());
+    }
+    if now.answered.before > 0 {
+        let answers = if now.answered.before == 1 { "answer is" } else { "answers are" };
+        notes.push(format!(
+            "{} {answers} of an earlier start of run {}, which was not finished and was gone on with",
+            group_thousands(now.answered.before.into()),
+            now.answered.run.name
+        ));
     }
     if now.answered.left_out > 0 {
         notes.push(format!("{} trials were left out: no recording knows them", now.answered.left_out));

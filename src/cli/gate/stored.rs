@@ -42,7 +42,7 @@ pub(super) fn answered(args: &GateArgs, name: &str, suite: &mut Suite) -> Result
     }
     let repeats = options["repeats"].as_u64().and_then(|repeats| u32::try_from(repeats).ok());
     suite.repeats = repeats.unwrap_or(suite.repeats);
-    Ok(Answered { run, exit: Exit::Done, left_out: 0 })
+    Ok(Answered { run, exit: Exit::Done, left_out: 0, before: 0 })
 }
 
 /// Whether times that were not measured here may be compared: a recording says it of itself, and the user of

@@ -27,6 +27,8 @@ pub(in crate::cli) struct Answered {
     pub(in crate::cli) exit: Exit,
     /// Trials that no recording knows.
     pub(in crate::cli) left_out: u64,
+    /// Trials that an earlier start of the run had done.
+    pub(in crate::cli) before: u64,
 }
 
 /// A runtime of its own, so that Ctrl-C is heeded whatever else is under way; it watches while it is kept.
@@ -115,6 +117,6 @@ pub(in crate::cli) fn ask(
         };
         let asked = prepared.ask().await?;
         let exit = prepared.exit(&asked.row, &asked.summary);
-        Ok(Answered { run: asked.row, exit, left_out: asked.left_out })
+        Ok(Answered { run: asked.row, exit, left_out: asked.left_out, before: asked.summary.before })
     })
 }

@@ -48,7 +48,8 @@ fn case(report: &GateReport, verdict: &VariantVerdict, finding: &Finding, counts
     let (element, message) = match finding.answer {
         _ if verdict.answer == GateAnswer::CouldNotRun && finding.margin.is_some() => {
             counts.errors += 1;
-            ("error", Some(missing.unwrap_or_else(|| "the run could not finish".to_owned())))
+            let unconfirmed = verdict.confirmation.as_ref().and_then(|found| found.why.clone());
+            ("error", Some(missing.or(unconfirmed).unwrap_or_else(|| "the run could not finish".to_owned())))
         }
         Some(GateAnswer::Regressed) => {
             counts.failures += 1;

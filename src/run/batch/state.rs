@@ -157,6 +157,7 @@ impl<'a> BatchRun<'a> {
         match self.twins.intake(work)? {
             Intake::Settled => {
                 self.summary.done += 1;
+                self.summary.before += 1;
                 self.observer.on(Event::AlreadyDone);
             }
             Intake::Nothing => {}

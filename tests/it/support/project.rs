@@ -114,6 +114,11 @@ impl Project {
         Output::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs the program to its end with these variables as well.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+        Output::of(self.command(arguments).envs(variables.iter().copied()).output().unwrap())
+    }
+
     /// Runs the program to its end in another folder.
     pub(crate) fn run_in<A: AsRef<OsStr>>(&self, folder: &Path, arguments: impl IntoIterator<Item = A>) -> Output {
         Output::of(self.command(arguments).current_dir(folder).output().unwrap())
