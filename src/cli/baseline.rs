@@ -55,6 +55,12 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
             "freeze a run of all examples; those that failed once look better the next time, whatever changed",
         ));
     }
+    if let Some(shard) = super::part::options(&measured.run)["shard"]["part"].as_str() {
+        return Err(Error::usage(
+            format!("run `{}` is shard {shard} of a run: it is no baseline", measured.run.name),
+            "join the shards with `ceiling merge`, and freeze the whole run",
+        ));
+    }
     let graded = GradedRun {
         store: &store,
         run: &measured.run,

@@ -151,11 +151,17 @@ impl Baseline {
             let variant = one_line(variant, 80);
             return wrong(format!("it has examples in the prompt of `{variant}`, which is none of its variants"));
         }
+        if self.examples.is_empty() {
+            return wrong("it has no example".to_owned());
+        }
         let mut ids = BTreeSet::new();
         for example in &self.examples {
             let id = one_line(&example.id, 80);
             if !ids.insert(example.id.as_str()) {
                 return wrong(format!("the example `{id}` stands in it twice"));
+            }
+            if example.asked.is_empty() || !example.asked.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return wrong(format!("the example `{id}`: `asked` is no part of a digest"));
             }
             for (variant, calls) in &example.of {
                 if !self.variants.contains_key(variant) {

@@ -326,6 +326,10 @@ fn a_file_that_is_no_baseline_is_refused_in_a_sentence() {
     assert!(said("\"score\":[0.0]", "\"score\":[1.5]").contains("between 0 and 1"));
     assert!(said("\"score\":[0.0]", "\"score\":[0.0,1.0]").contains("differ in length"));
     assert!(said("\"valid\":[true]", "\"valid\":[null]").contains("missing call has a score"));
+    assert!(said("\"asked\":\"", "\"asked\":\"zz").contains("no part of a digest"));
+    let (from, to) = (good.find("\"examples\": [").unwrap() + 13, good.find("  \"files\"").unwrap());
+    let without = format!("{}],\n{}", &good[..from], &good[to..]);
+    assert!(Baseline::parse(&without).unwrap_err().to_string().contains("no example"));
     assert!(said("e000001", "e000000").contains("twice"));
     assert!(said("\"of\":{\"v\"", "\"of\":{\"w\"").contains("none of its variants"));
     assert!(said("\"shots\": {\n    \"v\"", "\"shots\": {\n    \"w\"").contains("none of its variants"));

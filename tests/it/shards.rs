@@ -102,6 +102,7 @@ fn a_shard_says_that_it_is_one() {
     assert!(first.stdout().contains("shard 1/2 alone"), "{}", first.stdout());
     let report = project.run(["report", "--json"]).exits(0).json();
     assert_eq!(report["part"], "shard 1/2 alone");
+    project.run(["baseline", "last", "-o", "b.json"]).exits(2).says("is shard 1/2 of a run");
     let plan =
         project.run(["plan", "suites/tiny", "--provider", "toy=live", "--shard", "2/2", "--json"]).exits(0).json();
     let asked = report["variants"][0]["n"].as_u64().unwrap() + plan["requests"]["examples"].as_u64().unwrap();
