@@ -9,6 +9,8 @@ use super::draft::{Draft, Row};
 use super::models::{Asked, Choice};
 use super::split::Side;
 use super::{answer::Scorer, prompts};
+use crate::stats::paired::tango;
+use crate::suite::{GateRules, Statistics};
 use crate::text::one_line;
 
 /// A file: its path in the suite's folder, and its text.
@@ -131,6 +133,7 @@ fn suite_toml(draft: &Draft, choice: &Choice, from: &str, texts: &[File]) -> Str
     );
     text.push_str(&variants(draft, choice, prompts, texts));
     text.push_str(&targets(draft));
+    text.push_str(&gate(draft.split.count(Side::Test)));
     text
 }
 
@@ -271,6 +274,22 @@ fn variants(draft: &Draft, choice: &Choice, prompts: &[String], texts: &[File]) 
 /// A model's name as part of a variant's.
 fn plain_name(model: &str) -> String {
     model.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+}
+
+/// A margin that so few examples can show, where the default needs more.
+fn gate(examples: usize) -> String {
+    // One answer in a hundred changes each way from run to run, and nothing is worse.
+    let changed = (examples as f64 / 100.0).ceil();
+    let low = tango(changed, changed, examples as f64, 2.0 * Statistics::default().alpha).low;
+    let percent = (-100.0 * low).floor() as i64 + 1;
+    if percent <= (100.0 * GateRules::default().margin).round() as i64 {
+        return String::new();
+    }
+    format!(
+        "\n[gate]                             # for `ceiling gate`, which compares with a baseline\n\
+         margin = 0.{percent:02}                     # assumed: what {examples} examples can show where one answer in a hundred\n\
+         #                                  # changes each way; more examples, or repeats, allow a smaller one\n"
+    )
 }
 
 fn targets(draft: &Draft) -> String {
