@@ -12,7 +12,7 @@ use super::load::FAMILY;
 use super::misplaced::{Keys, Places, placed};
 use super::{
     AuthScheme, BatchPrice, Dialect, GpuCost, KeySource, Limits, LongPromptPrice, Model, ModelFacts, Price, Provider,
-    Service, WireKind,
+    Service, Timeouts, WireKind,
 };
 use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{Document, Section};
@@ -113,6 +113,9 @@ pub(super) struct RawProvider {
     requests_per_minute: Option<u32>,
     tokens_per_minute: Option<u32>,
     timeout_s: Option<f64>,
+    connect_timeout_s: Option<f64>,
+    first_token_timeout_s: Option<f64>,
+    between_chunks_timeout_s: Option<f64>,
     models: BTreeMap<String, Model>,
     /// Where the keys stand that not every kind has.
     places: Places,
@@ -144,7 +147,11 @@ impl RawProvider {
             raw.concurrency = limits.whole_u32("concurrency", 1);
             raw.requests_per_minute = limits.whole_u32("requests_per_minute", 1);
             raw.tokens_per_minute = limits.whole_u32("tokens_per_minute", 1);
-            raw.timeout_s = limits.number_in("timeout_s", 0.001, f64::INFINITY);
+            let seconds = |key| limits.number_in(key, 0.001, f64::INFINITY);
+            raw.timeout_s = seconds("timeout_s");
+            raw.connect_timeout_s = seconds("connect_timeout_s");
+            raw.first_token_timeout_s = seconds("first_token_timeout_s");
+            raw.between_chunks_timeout_s = seconds("between_chunks_timeout_s");
             limits.finish();
         }
         if let Some(models) = root.section("models") {
@@ -227,6 +234,9 @@ impl RawProvider {
             requests_per_minute: self.requests_per_minute.or(earlier.requests_per_minute),
             tokens_per_minute: self.tokens_per_minute.or(earlier.tokens_per_minute),
             timeout_s: self.timeout_s.or(earlier.timeout_s),
+            connect_timeout_s: self.connect_timeout_s.or(earlier.connect_timeout_s),
+            first_token_timeout_s: self.first_token_timeout_s.or(earlier.first_token_timeout_s),
+            between_chunks_timeout_s: self.between_chunks_timeout_s.or(earlier.between_chunks_timeout_s),
             models,
             places,
         }
@@ -294,7 +304,12 @@ impl RawProvider {
                 concurrency: self.concurrency.unwrap_or(defaults.concurrency),
                 requests_per_minute: self.requests_per_minute,
                 tokens_per_minute: self.tokens_per_minute,
-                timeout_s: self.timeout_s.unwrap_or(defaults.timeout_s),
+                timeouts: Timeouts {
+                    connect_s: self.connect_timeout_s.unwrap_or(defaults.timeouts.connect_s),
+                    first_token_s: self.first_token_timeout_s,
+                    between_chunks_s: self.between_chunks_timeout_s.unwrap_or(defaults.timeouts.between_chunks_s),
+                    total_s: self.timeout_s.unwrap_or(defaults.timeouts.total_s),
+                },
             },
             models: self.models,
             dialect: self.dialect.unwrap_or_default(),

@@ -56,6 +56,8 @@ pub(super) fn billed(worst: Usd, price: Option<&Price>, outcome: &Outcome) -> Us
         Outcome::Failed(failure) => match failure.kind {
             // The server may have worked, and bill, for what did not arrive.
             FailureKind::Timeout
+            | FailureKind::FirstTokenTimeout
+            | FailureKind::Stalled
             | FailureKind::Cut
             | FailureKind::Malformed
             | FailureKind::Connect

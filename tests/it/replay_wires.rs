@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ceiling::digest::Digest;
 use ceiling::exchange::{FailureKind, Outcome, OutputMode};
-use ceiling::provider::{AuthScheme, Target, WireKind};
+use ceiling::provider::{AuthScheme, Target, Timeouts, WireKind};
 use ceiling::replay::server::ReplayServer;
 use ceiling::replay::{Asked, Entry, Library, Reply};
 use ceiling::run::attempt::{Arrived, Call, Transport};
@@ -202,7 +202,7 @@ impl Live {
             #[cfg(feature = "sigv4")]
             aws: None,
             headers: BTreeMap::new(),
-            timeout_s: 60.0,
+            timeouts: Timeouts::default(),
             replay: true,
         };
         let http = wire::wire(wire).encode(&request(OutputMode::Text, stream, &json!({})), &Target::default());

@@ -45,7 +45,7 @@ fn transport(wire: WireKind, base_url: String, headers: &[(&str, &str)]) -> Http
         #[cfg(feature = "sigv4")]
         aws: None,
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        timeout_s: 10.0,
+        timeouts: Timeouts::default(),
         replay: true,
     };
     HttpTransport::new(vec![endpoint]).unwrap()
@@ -121,7 +121,7 @@ fn nothing_prints_a_key() {
             session_token: Some(KEY.to_owned().into()),
         }),
         headers: BTreeMap::new(),
-        timeout_s: 1.0,
+        timeouts: Timeouts::default(),
         replay: false,
     };
     let sent = headers(&endpoint).unwrap();
