@@ -207,12 +207,7 @@ impl FailureKind {
     pub fn counts_as_wrong(self) -> bool {
         matches!(
             self,
-            Self::Timeout
-                | Self::FirstTokenTimeout
-                | Self::Stalled
-                | Self::Cut
-                | Self::Malformed
-                | Self::BadRequest
+            Self::Timeout | Self::FirstTokenTimeout | Self::Stalled | Self::Cut | Self::Malformed | Self::BadRequest
         )
     }
 

@@ -187,7 +187,9 @@ pub fn evaluate(provider: &Provider, model: &Model, skipped: &[Finding], seen: &
     Report {
         findings,
         usable,
-        unreachable: first.and_then(|seen| seen.outcome.failure()).is_some_and(|it| matches!(it.kind, FailureKind::Connect | FailureKind::ConnectTimeout)),
+        unreachable: first
+            .and_then(|seen| seen.outcome.failure())
+            .is_some_and(|it| matches!(it.kind, FailureKind::Connect | FailureKind::ConnectTimeout)),
         served_model,
         cost: cost(model, seen),
         ttft_ms: stream.and_then(|stream| stream.ttft_ms),
@@ -252,7 +254,11 @@ fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
 /// to a login.
 fn tells_nothing(failure: &Failure) -> bool {
     let elsewhere = failure.status.is_some_and(|status| (300..400).contains(&status));
-    elsewhere || matches!(failure.kind, FailureKind::Server | FailureKind::Cut | FailureKind::Stalled | FailureKind::Malformed)
+    elsewhere
+        || matches!(
+            failure.kind,
+            FailureKind::Server | FailureKind::Cut | FailureKind::Stalled | FailureKind::Malformed
+        )
 }
 
 fn answers(model: &Model, first: Option<&Seen>, served: Option<&str>) -> Finding {

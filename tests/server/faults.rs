@@ -154,7 +154,10 @@ pub(crate) fn slow_headers(answer: Answer, pause: Duration) -> Answer {
 /// A head that does not end.
 pub(crate) fn endless_head() -> Answer {
     let line = b"x-filler: 0123456789012345678901234567890123456789012345678901234567890123456789\r\n";
-    Answer::Steps("endless-head", vec![Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()), Step::Repeat(line.to_vec(), 1 << 24)])
+    Answer::Steps(
+        "endless-head",
+        vec![Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()), Step::Repeat(line.to_vec(), 1 << 24)],
+    )
 }
 
 /// A stream of this many bytes whose one event does not end.
@@ -175,14 +178,20 @@ pub(crate) fn huge(bytes: u64) -> Answer {
 pub(crate) fn huge_whole(bytes: u64) -> Answer {
     const PIECE: usize = 1 << 20;
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n");
-    Answer::Steps("huge-whole", vec![Step::Send(head.into_bytes()), Step::Repeat(vec![b' '; PIECE], bytes / PIECE as u64)])
+    Answer::Steps(
+        "huge-whole",
+        vec![Step::Send(head.into_bytes()), Step::Repeat(vec![b' '; PIECE], bytes / PIECE as u64)],
+    )
 }
 
 /// The same, for the page of an error.
 pub(crate) fn huge_error(bytes: u64) -> Answer {
     const PIECE: usize = 1 << 20;
     let head = format!("HTTP/1.1 400 Bad\r\ncontent-type: text/html\r\ncontent-length: {bytes}\r\n\r\n");
-    Answer::Steps("huge-error", vec![Step::Send(head.into_bytes()), Step::Repeat(vec![b'<'; PIECE], bytes / PIECE as u64)])
+    Answer::Steps(
+        "huge-error",
+        vec![Step::Send(head.into_bytes()), Step::Repeat(vec![b'<'; PIECE], bytes / PIECE as u64)],
+    )
 }
 
 /// A small body that unpacks to this many bytes.

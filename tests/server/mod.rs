@@ -142,10 +142,7 @@ impl ScriptedServer {
     }
 
     /// A server that turns away what is beyond its quota; the script answers the rest.
-    pub(crate) fn with_quota(
-        quota: Quota,
-        script: impl Fn(&Value, usize) -> Answer + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn with_quota(quota: Quota, script: impl Fn(&Value, usize) -> Answer + Send + Sync + 'static) -> Self {
         Self::start_with(Some(quota), script)
     }
 

@@ -102,10 +102,7 @@ impl Wait {
 
 impl Patience {
     pub(super) fn new(timeouts: &Timeouts) -> Self {
-        Self {
-            first_token: timeouts.first_token_s.map(seconds),
-            between_chunks: seconds(timeouts.between_chunks_s),
-        }
+        Self { first_token: timeouts.first_token_s.map(seconds), between_chunks: seconds(timeouts.between_chunks_s) }
     }
 
     /// For the head of an answer; one that is not streamed has no first token.

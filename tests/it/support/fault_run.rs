@@ -27,10 +27,8 @@ pub(crate) fn project(trials: usize, server: &ScriptedServer, limits: &str) -> P
         })
         .collect();
     project.write("suites/tiny/examples.jsonl", examples.as_bytes());
-    let provider = format!(
-        "kind = \"openai-chat\"\nbase_url = \"{}\"\n[limits]\n{limits}\n[models.small]\n",
-        server.base_url()
-    );
+    let provider =
+        format!("kind = \"openai-chat\"\nbase_url = \"{}\"\n[limits]\n{limits}\n[models.small]\n", server.base_url());
     project.file("providers/live.toml", &provider)
 }
 
