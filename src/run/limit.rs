@@ -289,7 +289,7 @@ impl Limit {
     fn forget(&mut self) {
         self.is_starting = false;
         self.cut_at = self.sent;
-        self.levels = Levels::default();
+        self.levels.forget();
         self.streak = None;
     }
 
