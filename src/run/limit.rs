@@ -47,7 +47,8 @@ const NEARLY: f64 = 1.5;
 /// Answers that are always few enough to wait for: each trial costs some requests.
 const SMALL_HOLD: u32 = 512;
 
-/// A server that turned so many requests in a row away lets none in.
+/// A server that turned so many requests in a row away lets none in; fewer where few go at once, since
+/// chance does not hit one after the other.
 const CLOSED_AFTER: u64 = 6;
 
 /// How long a server that turns everything away is left alone where it does not say.
@@ -249,7 +250,8 @@ impl Limit {
         streak.last = streak.last.max(ticket.sequence);
         streak.rejected += 1;
         // Most of what was sent meanwhile came back, too: not a few among many that are let in.
-        if streak.rejected >= CLOSED_AFTER && 2 * streak.rejected > streak.last - streak.first {
+        let closed_after = CLOSED_AFTER.min(self.most as u64 + 2);
+        if streak.rejected >= closed_after && 2 * streak.rejected > streak.last - streak.first {
             self.closed(now, after);
         }
     }

@@ -241,3 +241,10 @@ fn what_a_service_turns_away_comes_again_until_it_is_let_in() {
     assert_eq!(server.count(), account.requests());
     assert_eq!(server.account()["answer"], TRIALS);
 }
+
+#[test]
+fn a_quota_of_the_servers_own_says_when_there_is_room() {
+    let quota = Quota::per_minute(2);
+    let places: Vec<_> = (0..3).map(|_| quota.take().map(drop)).collect();
+    assert!(matches!(places[..], [Ok(()), Ok(()), Err(RetryAfter::Seconds(1..=60))]));
+}

@@ -212,6 +212,18 @@ impl Live {
     }
 }
 
+#[test]
+fn each_wire_tells_what_asks_for_a_stream() {
+    for (kind, wire) in WIRES {
+        let wire = wire::wire(wire);
+        for stream in [false, true] {
+            let words = json!({"stop": ["\"stream\":true"]});
+            let http = wire.encode(&request(OutputMode::Text, stream, &words), &Target::default());
+            assert_eq!(wire.asks_for_stream(&http.route.path, &http.body), stream, "{kind}");
+        }
+    }
+}
+
 /// A tool's arguments come as text in pieces, and on some wires as an object whole: without its spaces.
 fn compact(outcome: Outcome) -> Outcome {
     match outcome {

@@ -180,6 +180,10 @@ fn the_pace_settles_at_what_the_server_takes_in_a_minute() {
             assert!(f64::from(minute.let_in) > 0.9 * most as f64, "{most}: {minutes:?} {limit:?}");
         }
     }
+    for most in [1, 2, 5] {
+        let (minutes, _) = simulate(4, most, per_minute(200));
+        assert!(minutes[1..].iter().all(|minute| minute.rejected_share() < 0.03), "{most}: {minutes:?}");
+    }
     for takes in [Takes(1_000, 5), Takes(20, 1), Takes(300, 300)] {
         let (minutes, limit) = simulate_with(takes, 6, 64, per_minute(200));
         assert!(minutes[1..].iter().all(|minute| minute.rejected_share() < 0.03), "{minutes:?} {limit:?}");
