@@ -118,6 +118,8 @@ async fn silence(timeouts: Timeouts, answer: &[u8]) -> Failure {
     let answer = answer.to_vec();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
+        // Who is answered before it has asked takes it for a fault.
+        let _ = stream.read(&mut [0; 4096]).unwrap();
         stream.write_all(&answer).unwrap();
         // Until the client has gone.
         let _ = stream.read_to_end(&mut Vec::new());
