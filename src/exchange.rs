@@ -182,8 +182,14 @@ pub enum FailureKind {
     Server,
     /// No connection could be made.
     Connect,
+    /// No connection was made within its time limit.
+    ConnectTimeout,
     /// The connection broke, or the stream ended without its end signal.
     Cut,
+    /// The stream had started, and nothing came for the time that may lie between two chunks.
+    Stalled,
+    /// The time limit of the first token passed.
+    FirstTokenTimeout,
     /// The own time limit of the whole request passed.
     Timeout,
     /// The answer is not what the wire's contract says.
@@ -199,7 +205,15 @@ pub enum FailureKind {
 impl FailureKind {
     /// Whether it is a failure of the variant (score 0) rather than of the infrastructure.
     pub fn counts_as_wrong(self) -> bool {
-        matches!(self, Self::Timeout | Self::Cut | Self::Malformed | Self::BadRequest)
+        matches!(
+            self,
+            Self::Timeout | Self::FirstTokenTimeout | Self::Stalled | Self::Cut | Self::Malformed | Self::BadRequest
+        )
+    }
+
+    /// Whether nothing was heard: a further request would likely wait as long.
+    pub fn is_silence(self) -> bool {
+        matches!(self, Self::Connect | Self::ConnectTimeout | Self::FirstTokenTimeout | Self::Timeout)
     }
 
     /// Whether every further request of the variant would meet the same.
@@ -217,7 +231,10 @@ impl FailureKind {
             Self::BadRequest => "bad-request",
             Self::Server => "server",
             Self::Connect => "connect",
+            Self::ConnectTimeout => "connect-timeout",
             Self::Cut => "cut",
+            Self::Stalled => "stalled",
+            Self::FirstTokenTimeout => "first-token-timeout",
             Self::Timeout => "timeout",
             Self::Malformed => "malformed",
             Self::NotRecorded => "not-recorded",

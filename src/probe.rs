@@ -187,7 +187,9 @@ pub fn evaluate(provider: &Provider, model: &Model, skipped: &[Finding], seen: &
     Report {
         findings,
         usable,
-        unreachable: first.and_then(|seen| seen.outcome.failure()).is_some_and(|it| it.kind == FailureKind::Connect),
+        unreachable: first
+            .and_then(|seen| seen.outcome.failure())
+            .is_some_and(|it| matches!(it.kind, FailureKind::Connect | FailureKind::ConnectTimeout)),
         served_model,
         cost: cost(model, seen),
         ttft_ms: stream.and_then(|stream| stream.ttft_ms),
@@ -214,9 +216,9 @@ fn said(failure: &Failure) -> String {
 
 /// A request that failed: the feature is not there, or it is not known since the server had no time.
 fn failed(feature: Feature, failure: &Failure) -> Finding {
-    use FailureKind::{Connect, QuotaExhausted, RateLimited, Server, Timeout};
+    use FailureKind::{QuotaExhausted, RateLimited, Server};
     match failure.kind {
-        RateLimited | QuotaExhausted | Server | Connect | Timeout => {
+        kind if kind.is_silence() || matches!(kind, RateLimited | QuotaExhausted | Server) => {
             finding(feature, State::Skipped, format!("not known: {}", said(failure)))
         }
         _ => finding(feature, State::No, said(failure)),
@@ -237,7 +239,7 @@ fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
             finding(Feature::Key, State::No, format!("{whose} ({})", said(failure)))
         }
         _ if name.is_empty() => finding(Feature::Key, State::Skipped, "none is needed"),
-        Some(failure) if matches!(failure.kind, FailureKind::Connect | FailureKind::Timeout) => {
+        Some(failure) if failure.kind.is_silence() => {
             finding(Feature::Key, State::Skipped, format!("{name} is set; nothing answered"))
         }
         Some(failure) if tells_nothing(failure) => {
@@ -252,7 +254,11 @@ fn key(provider: &Provider, first: Option<&Seen>) -> Finding {
 /// to a login.
 fn tells_nothing(failure: &Failure) -> bool {
     let elsewhere = failure.status.is_some_and(|status| (300..400).contains(&status));
-    elsewhere || matches!(failure.kind, FailureKind::Server | FailureKind::Cut | FailureKind::Malformed)
+    elsewhere
+        || matches!(
+            failure.kind,
+            FailureKind::Server | FailureKind::Cut | FailureKind::Stalled | FailureKind::Malformed
+        )
 }
 
 fn answers(model: &Model, first: Option<&Seen>, served: Option<&str>) -> Finding {

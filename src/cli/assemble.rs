@@ -340,7 +340,7 @@ pub(super) fn keyless(provider: &Provider, model: &Model, recorded: Option<&str>
         auth,
         key: None,
         headers,
-        timeout_s: provider.limits.timeout_s,
+        timeouts: provider.limits.timeouts,
         replay: provider.service == Service::Replay,
     }
 }

@@ -252,13 +252,33 @@ pub struct Limits {
     pub requests_per_minute: Option<u32>,
     /// Most tokens in a minute, estimated before sending.
     pub tokens_per_minute: Option<u32>,
-    /// Seconds after which a request is given up.
-    pub timeout_s: f64,
+    /// How long a request may take.
+    pub timeouts: Timeouts,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { concurrency: 16, requests_per_minute: None, tokens_per_minute: None, timeout_s: 60.0 }
+        let timeouts = Timeouts::default();
+        Self { concurrency: 16, requests_per_minute: None, tokens_per_minute: None, timeouts }
+    }
+}
+
+/// How long a request and its parts may take, in seconds. Each that passes is a failure kind of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timeouts {
+    /// Until there is a connection.
+    pub connect_s: f64,
+    /// From sending until a stream's first output, reasoning among it; only the whole limits it unless set.
+    pub first_token_s: Option<f64>,
+    /// Without a byte, once a stream's first output has come.
+    pub between_chunks_s: f64,
+    /// Of the whole request.
+    pub total_s: f64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect_s: 10.0, first_token_s: None, between_chunks_s: 30.0, total_s: 60.0 }
     }
 }
 

@@ -14,7 +14,7 @@ use super::load::FAMILY;
 use super::misplaced::{Keys, Places, placed};
 use super::{
     AuthScheme, BatchPrice, Dialect, GpuCost, KeySource, Limits, LongPromptPrice, Model, ModelFacts, Price, Provider,
-    Service, WireKind,
+    Service, Timeouts, WireKind,
 };
 use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{Document, Section};
@@ -81,6 +81,9 @@ const DIALECTS: &[(&str, Dialect)] = &[
 const LEAST_PRICE: f64 = 0.000_1;
 const MOST_PRICE: f64 = 100_000.0;
 
+/// How long a request and its parts may take, as `[limits]` names it.
+const TIMEOUTS: [&str; 4] = ["timeout_s", "connect_timeout_s", "first_token_timeout_s", "between_chunks_timeout_s"];
+
 /// One provider file, or several of one name merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawProvider {
@@ -100,7 +103,7 @@ pub(super) struct RawProvider {
     concurrency: Option<u32>,
     requests_per_minute: Option<u32>,
     tokens_per_minute: Option<u32>,
-    timeout_s: Option<f64>,
+    timeouts: [Option<f64>; 4],
     models: BTreeMap<String, Model>,
     /// Where the keys stand that not every kind has.
     places: Places,
@@ -132,7 +135,7 @@ impl RawProvider {
             raw.concurrency = limits.whole_u32("concurrency", 1);
             raw.requests_per_minute = limits.whole_u32("requests_per_minute", 1);
             raw.tokens_per_minute = limits.whole_u32("tokens_per_minute", 1);
-            raw.timeout_s = limits.number_in("timeout_s", 0.001, f64::INFINITY);
+            raw.timeouts = TIMEOUTS.map(|key| limits.number_in(key, 0.001, f64::INFINITY));
             limits.finish();
         }
         if let Some(models) = root.section("models") {
@@ -214,7 +217,7 @@ impl RawProvider {
             concurrency: self.concurrency.or(earlier.concurrency),
             requests_per_minute: self.requests_per_minute.or(earlier.requests_per_minute),
             tokens_per_minute: self.tokens_per_minute.or(earlier.tokens_per_minute),
-            timeout_s: self.timeout_s.or(earlier.timeout_s),
+            timeouts: std::array::from_fn(|place| self.timeouts[place].or(earlier.timeouts[place])),
             models,
             places,
         }
@@ -282,7 +285,7 @@ impl RawProvider {
                 concurrency: self.concurrency.unwrap_or(defaults.concurrency),
                 requests_per_minute: self.requests_per_minute,
                 tokens_per_minute: self.tokens_per_minute,
-                timeout_s: self.timeout_s.unwrap_or(defaults.timeout_s),
+                timeouts: timeouts(self.timeouts),
             },
             models: self.models,
             dialect: self.dialect.unwrap_or_default(),
@@ -290,6 +293,16 @@ impl RawProvider {
             anthropic_version: self.anthropic_version,
             as_of: self.as_of,
         })
+    }
+}
+
+fn timeouts([total_s, connect_s, first_token_s, between_chunks_s]: [Option<f64>; 4]) -> Timeouts {
+    let usual = Timeouts::default();
+    Timeouts {
+        connect_s: connect_s.unwrap_or(usual.connect_s),
+        first_token_s,
+        between_chunks_s: between_chunks_s.unwrap_or(usual.between_chunks_s),
+        total_s: total_s.unwrap_or(usual.total_s),
     }
 }
 

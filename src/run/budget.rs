@@ -65,6 +65,8 @@ fn billed_failure(worst: Usd, kind: FailureKind) -> Usd {
     match kind {
         // The server may have worked, and bill, for what did not arrive.
         FailureKind::Timeout
+        | FailureKind::FirstTokenTimeout
+        | FailureKind::Stalled
         | FailureKind::Cut
         | FailureKind::Malformed
         | FailureKind::Connect

@@ -17,7 +17,7 @@ use super::budget::Budget;
 use super::event::{Event, Observer};
 use super::feed::Work;
 use super::lane::{Judgement, LaneState, Over, Pending, Prefix, as_read, attempt_of};
-use super::limit::Limit;
+use super::limit::{Limit, Ticket};
 use super::twins::{Intake, Twins};
 use super::{Job, RunError, Summary};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
@@ -35,6 +35,7 @@ struct Done {
     pending: Pending,
     arrived: Arrived,
     in_flight: u32,
+    ticket: Ticket,
 }
 
 struct Drive<'a> {
@@ -259,12 +260,12 @@ impl<'a> Drive<'a> {
                 let tokens = self.tokens_of_next(lane);
                 match self.limits[self.limit_of[endpoint]].take(now, tokens) {
                     Err(at) => wake = [wake, at].into_iter().flatten().min(),
-                    Ok(()) => {
+                    Ok(ticket) => {
                         if let Some(pending) = self.waiting[lane].pop_front() {
                             if let Some(budget) = &mut self.budget {
                                 budget.reserve(pending.ask.worst_case);
                             }
-                            self.send(lane, pending, now);
+                            self.send(lane, pending, now, ticket);
                             self.turn = (lane + 1) % lanes;
                             sent = true;
                         }
@@ -294,7 +295,7 @@ impl<'a> Drive<'a> {
         fits
     }
 
-    fn send(&mut self, lane: usize, mut pending: Pending, now: Instant) {
+    fn send(&mut self, lane: usize, mut pending: Pending, now: Instant, ticket: Ticket) {
         pending.first_sent.get_or_insert(now);
         let mut first_output = None;
         if self.lanes[lane].prefix == Prefix::Unsent {
@@ -323,7 +324,7 @@ impl<'a> Drive<'a> {
         let in_flight = self.tasks.len() as u32 + 1;
         self.tasks.spawn(async move {
             let arrived = transport.send(call).await;
-            Done { pending, arrived, in_flight }
+            Done { pending, arrived, in_flight, ticket }
         });
         let requests = self.tasks.len();
         let allowed = self.limits.iter().map(Limit::allowed).sum();
@@ -334,7 +335,7 @@ impl<'a> Drive<'a> {
     /// What to do about an attempt that is over.
     async fn finish(&mut self, done: Done, open: bool) {
         let now = Instant::now();
-        let Done { mut pending, arrived, in_flight } = done;
+        let Done { mut pending, arrived, in_flight, ticket } = done;
         let lane = pending.ask.trial.variant;
         let endpoint = self.job.lanes[lane].endpoint;
         let limit = self.limit_of[endpoint];
@@ -349,9 +350,9 @@ impl<'a> Drive<'a> {
             self.lanes[lane].prefix = if failure.is_none() { Prefix::Free } else { Prefix::Unsent };
         }
         match failure.as_ref().map(|failure| failure.retry) {
-            Some(Retry::RateLimited { after }) => self.limits[limit].rate_limited(now, after),
+            Some(Retry::RateLimited { after }) => self.limits[limit].rate_limited(ticket, now, after),
             Some(_) => self.limits[limit].ended(),
-            None => self.limits[limit].succeeded(),
+            None => self.limits[limit].succeeded(ticket),
         }
         if let Some(failure) = &failure {
             let elapsed = pending.first_sent.map_or(Duration::ZERO, |first| now - first);

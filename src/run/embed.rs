@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Arrived, Call, Transport, next_delay};
 use super::budget::{self, Budget};
-use super::limit::Limit;
+use super::limit::{Limit, Ticket};
 use super::{EndpointSpec, RunError};
 use crate::digest::Digest;
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, Retry, Stop, Usage};
@@ -144,7 +144,7 @@ struct Buying<'a, 'k> {
     keep: &'a mut Keep<'k>,
     limit: Limit,
     budget: Option<Budget>,
-    tasks: JoinSet<(Batch, Arrived)>,
+    tasks: JoinSet<(Batch, Arrived, Ticket)>,
     /// To be sent now, oldest first.
     ready: VecDeque<Batch>,
     /// To be sent again, by when.
@@ -200,7 +200,7 @@ impl<'a, 'k> Buying<'a, 'k> {
                 () = abort.cancelled() => { self.tasks.abort_all(); self.closed = Some(Closed::Interrupted); break; }
                 () = stop.cancelled(), if open => {}
                 Some(done) = self.tasks.join_next() => match done {
-                    Ok((batch, arrived)) => self.arrived(batch, arrived),
+                    Ok((batch, arrived, ticket)) => self.arrived(batch, arrived, ticket),
                     Err(error) => self.close(Closed::Fault(RunError::Bug(error.to_string()))),
                 },
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
@@ -239,24 +239,27 @@ impl<'a, 'k> Buying<'a, 'k> {
             }
             let tokens = u32::try_from(batch.bytes() / BYTES_A_TOKEN).unwrap_or(u32::MAX);
             match self.limit.take(now, tokens.max(1)) {
-                Ok(()) => {}
+                Ok(ticket) => self.start_next(worst, now, ticket),
                 Err(again) => return again.into_iter().chain(self.next_delayed()).min(),
-            }
-            if let Some(batch) = self.ready.pop_front() {
-                if let Some(budget) = &mut self.budget {
-                    budget.reserve(worst);
-                }
-                self.start(batch, now);
             }
         }
         self.next_delayed()
+    }
+
+    fn start_next(&mut self, worst: Usd, now: Instant, ticket: Ticket) {
+        if let Some(batch) = self.ready.pop_front() {
+            if let Some(budget) = &mut self.budget {
+                budget.reserve(worst);
+            }
+            self.start(batch, now, ticket);
+        }
     }
 
     fn next_delayed(&self) -> Option<Instant> {
         self.delayed.first_key_value().map(|((at, _), _)| *at)
     }
 
-    fn start(&mut self, mut batch: Batch, now: Instant) {
+    fn start(&mut self, mut batch: Batch, now: Instant, ticket: Ticket) {
         batch.attempts += 1;
         batch.first_sent.get_or_insert(now);
         let texts: Vec<&str> = batch.texts.iter().map(|wanted| wanted.text.as_str()).collect();
@@ -265,30 +268,30 @@ impl<'a, 'k> Buying<'a, 'k> {
         let call = Call { endpoint: 0, route, body, whole: None, repeat: 0, first_output: None };
         self.tasks.spawn(async move {
             let arrived = transport.send(call).await;
-            (batch, arrived)
+            (batch, arrived, ticket)
         });
     }
 
-    fn arrived(&mut self, batch: Batch, arrived: Arrived) {
+    fn arrived(&mut self, batch: Batch, arrived: Arrived, ticket: Ticket) {
         let read = read(&arrived, batch.texts.len()).and_then(|embedded| self.of_one_length(embedded));
         self.settle(&batch, &read);
         match read {
             Ok(embedded) => {
-                self.limit.succeeded();
+                self.limit.succeeded(ticket);
                 let vectors: Vec<(Digest, Vec<f32>)> =
                     batch.texts.iter().map(|wanted| wanted.digest).zip(embedded.vectors).collect();
                 if let Err(error) = (self.keep)(&vectors, &self.bought) {
                     self.close(Closed::Fault(error));
                 }
             }
-            Err(failure) => self.failed(batch, failure),
+            Err(failure) => self.failed(batch, failure, ticket),
         }
     }
 
-    fn failed(&mut self, batch: Batch, failure: Failure) {
+    fn failed(&mut self, batch: Batch, failure: Failure, ticket: Ticket) {
         let now = Instant::now();
         match failure.retry {
-            Retry::RateLimited { after } => self.limit.rate_limited(now, after),
+            Retry::RateLimited { after } => self.limit.rate_limited(ticket, now, after),
             Retry::No | Retry::Transient => self.limit.ended(),
         }
         let elapsed = batch.first_sent.map_or(std::time::Duration::ZERO, |first| now - first);

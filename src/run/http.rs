@@ -1,25 +1,25 @@
 //! The transport over HTTP; the only file that names `reqwest` and that sends keys.
 
+mod arriving;
+
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use self::arriving::{Body, Patience, ms_since, now, recorded_times};
 use super::attempt::{Arrived, BoxFuture, Call, Transport};
 use super::batch::BatchDoor;
 use super::redact::Secrets;
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
-use crate::provider::{AuthScheme, WireKind};
-use crate::replay::server::{RECORDED_TIMES, REPEAT};
+use crate::provider::{AuthScheme, Timeouts, WireKind};
+use crate::replay::server::REPEAT;
 use crate::text;
 use crate::trial::{Received, Timing};
 use crate::wire::batch::{BatchCall, Method};
 use crate::wire::gemini::cached;
-use crate::wire::{self, Frames, Framing, Reading, Route, event_stream};
-
-/// Time to make a connection; a server that takes longer is not there.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::wire::{self, Framing, Reading, Route, event_stream};
 
 /// Most bytes of an answer: far beyond any model's output limit.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -49,8 +49,8 @@ pub struct HttpEndpoint {
     pub aws: Option<super::sigv4::AwsKeys>,
     /// Further headers.
     pub headers: BTreeMap<String, String>,
-    /// Seconds after which a request is given up.
-    pub timeout_s: f64,
+    /// How long a request and its parts may take.
+    pub timeouts: Timeouts,
     /// Whether it is the recording's server, whose header has the times.
     pub replay: bool,
 }
@@ -75,6 +75,7 @@ struct Endpoint {
     base_url: String,
     headers: HeaderMap,
     timeout: Duration,
+    patience: Patience,
     replay: bool,
     secrets: Secrets,
     #[cfg(feature = "sigv4")]
@@ -100,10 +101,10 @@ impl HttpTransport {
 }
 
 fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
-    let timeout = Duration::try_from_secs_f64(spec.timeout_s).unwrap_or(Duration::from_secs(60));
+    let timeout = arriving::seconds(spec.timeouts.total_s);
     let mut builder = reqwest::Client::builder()
         // Shorter than the whole: a host that is not there must not look like a slow answer.
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+        .connect_timeout(arriving::seconds(spec.timeouts.connect_s).min(timeout / 2))
         // A redirect could carry a key to another host.
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(1024)
@@ -123,6 +124,7 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         headers: headers(&spec)?,
         base_url: spec.base_url.trim_end_matches('/').to_owned(),
         timeout,
+        patience: Patience::new(&spec.timeouts),
         replay: spec.replay,
         secrets: secrets(&spec),
     })
@@ -347,15 +349,21 @@ impl Endpoint {
     }
 
     async fn exchange(&self, request: reqwest::RequestBuilder, call: &Call, body: &mut Body) -> Result<Head, Failure> {
-        let mut response = request.send().await.map_err(|error| connection_failure(&error))?;
+        let wire = wire::wire(self.wire);
+        let asks = |route: &Route| wire.asks_for_stream(&route.path, &call.body);
+        let wait = self.patience.until_head(body, || asks(&call.route));
+        let sent = within(wait, request.send()).await?;
+        let mut response = sent.map_err(|error| connection_failure(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let streamed = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|kind| STREAM_TYPES.iter().any(|known| kind.trim_start().starts_with(known)));
-        let mut decoder = (streamed && call.first_output.is_some()).then(|| wire::wire(self.wire).stream());
-        while let Some(chunk) = response.chunk().await.map_err(|error| cut_failure(&error, status))? {
+        body.watch(streamed.then(|| wire.stream()));
+        loop {
+            let chunk = within(self.patience.until_chunk(body), response.chunk()).await?;
+            let Some(chunk) = chunk.map_err(|error| cut_failure(&error, status))? else { break };
             if body.bytes.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(failure(
                     FailureKind::Malformed,
@@ -365,16 +373,22 @@ impl Endpoint {
             }
             body.bytes.extend_from_slice(&chunk);
             if streamed {
-                body.mark(&chunk, decoder.as_deref_mut());
+                body.mark(&chunk);
             }
-            if let (Some(told), Some(decoder)) = (&call.first_output, &decoder)
-                && decoder.first_visible_event().is_some()
-            {
+            if let Some(told) = call.first_output.as_ref().filter(|_| body.is_visible()) {
                 // Whoever waits for the first token may have gone.
                 let _ = told.send(());
             }
         }
         Ok(Head { status, headers, streamed })
+    }
+}
+
+/// A part of an exchange within its time, where it has one.
+async fn within<T>(wait: Option<arriving::Wait>, part: impl Future<Output = T>) -> Result<T, Failure> {
+    match wait {
+        None => Ok(part.await),
+        Some(wait) => tokio::time::timeout(wait.most, part).await.map_err(|_| wait.failure()),
     }
 }
 
@@ -400,52 +414,6 @@ struct Head {
     streamed: bool,
 }
 
-/// An answer's body as it comes, with the times of its events.
-struct Body {
-    start: Instant,
-    bytes: Vec<u8>,
-    event_ms: Vec<f64>,
-    events: Box<dyn Frames>,
-}
-
-impl Body {
-    fn new(start: Instant, framing: Framing) -> Self {
-        Self { start, bytes: Vec::new(), event_ms: Vec::new(), events: framing.decoder() }
-    }
-
-    /// Notes one time for all events that this chunk completes; the time is taken first.
-    fn mark(&mut self, chunk: &[u8], mut decoder: Option<&mut (dyn wire::StreamDecoder + 'static)>) {
-        let ms = ms_since(self.start);
-        let event_ms = &mut self.event_ms;
-        self.events.feed(chunk, &mut |data| {
-            event_ms.push(ms);
-            if let Some(decoder) = decoder.as_deref_mut() {
-                decoder.event(data);
-            }
-        });
-    }
-}
-
-/// The wall clock for the record, and the monotonic clock for measuring.
-fn now() -> (i64, Instant) {
-    #[expect(clippy::disallowed_methods, reason = "the transport is the clock's door")]
-    let (wall, monotonic) = (SystemTime::now(), Instant::now());
-    let unix_ms = wall.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    (unix_ms, monotonic)
-}
-
-fn ms_since(start: Instant) -> f64 {
-    start.elapsed().as_secs_f64() * 1000.0
-}
-
-/// The times that the recording's server sent instead of those of the loopback.
-fn recorded_times(headers: &HeaderMap, measured: Timing) -> Timing {
-    let Some(text) = headers.get(RECORDED_TIMES).and_then(|value| value.to_str().ok()) else { return measured };
-    let mut times: Vec<f64> = text.split(',').filter_map(|ms| ms.parse().ok()).collect();
-    let total_ms = times.pop().unwrap_or(measured.total_ms);
-    Timing { event_ms: times, total_ms }
-}
-
 fn broken(failure: Failure, body: Vec<u8>, timing: Timing, sent_at_unix_ms: i64) -> Arrived {
     let reading =
         Reading { outcome: Outcome::Failed(failure.clone()), first_output_event: None, first_visible_event: None };
@@ -457,7 +425,10 @@ fn failure(kind: FailureKind, message: String, retry: Retry) -> Failure {
 }
 
 fn connection_failure(error: &reqwest::Error) -> Failure {
-    failure(FailureKind::Connect, chain(error), Retry::Transient)
+    match error.is_connect() && error.is_timeout() {
+        true => failure(FailureKind::ConnectTimeout, "no connection within its time limit".into(), Retry::Transient),
+        false => failure(FailureKind::Connect, chain(error), Retry::Transient),
+    }
 }
 
 /// The connection broke within the answer.

@@ -1,10 +1,18 @@
-//! How many requests a provider may have under way: adaptive concurrency, requests and tokens a
-//! minute.
+//! How many requests a provider may have under way: adaptive concurrency, an adaptive pace, and the
+//! requests and tokens a minute that a provider file states.
 //!
-//! Concurrency grows by one for every round of successes while it is used up, and is cut by a
-//! third when the server says that it is too much; at most one cut in an episode, since every
-//! request that was under way will say the same. Only rate limiting cuts it: a broken connection
-//! says nothing about load.
+//! Servers turn requests away for three reasons that ask for different answers, and say the same:
+//!
+//! - too many at once: those sent while few were under way are let in, those above are not. The
+//!   concurrency is cut to where requests were let in ([`levels`]);
+//! - too many in a time: everything is turned away, however few are under way. Nothing is sent until
+//!   the time that the server asked for is over, and then at the pace that it let in ([`pace`]);
+//! - now and then, whatever the client does: nothing but the request itself waits.
+//!
+//! Only rate limiting is judged: a broken connection says nothing about load.
+
+mod levels;
+mod pace;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,16 +21,74 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
+use self::levels::Levels;
+use self::pace::Pace;
 use crate::provider::Limits;
 
 /// Requests at once that a provider is tried with before it has answered anything.
 const START: f64 = 16.0;
 
-/// What a cut leaves.
+/// What is left of the concurrency when a server turns everything away.
 const CUT: f64 = 0.67;
 
-/// After a cut, further complaints belong to the same episode for at least this long.
-const EPISODE: Duration = Duration::from_secs(2);
+/// How many rounds of answers a concurrency that was too much is not tried again for, at first; each
+/// time that it is too much again, twice as many.
+const HOLD_ROUNDS: u32 = 4;
+
+/// The most such rounds.
+const MOST_HOLD_ROUNDS: u32 = 64;
+
+/// What is left of the concurrency that was let in, until it has grown again.
+const SAG: f64 = 0.8;
+
+/// A concurrency up to so many times one that was too much is about the same one.
+const NEARLY: f64 = 1.5;
+
+/// Answers that are always few enough to wait for: each trial costs some requests.
+const SMALL_HOLD: u32 = 512;
+
+/// A server that turned so many requests in a row away lets none in; fewer where few go at once, since
+/// chance does not hit one after the other.
+const CLOSED_AFTER: u64 = 6;
+
+/// How long a server that turns everything away is left alone where it does not say.
+const UNSAID_PAUSE: Duration = Duration::from_secs(1);
+
+/// A request's place among those under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    /// The how-manieth request it is.
+    sequence: u64,
+    /// How many were under way once it was sent.
+    level: usize,
+}
+
+/// Requests turned away with none let in that was sent later than the first of them.
+#[derive(Debug, Clone, Copy)]
+struct Streak {
+    first: u64,
+    last: u64,
+    rejected: u64,
+}
+
+/// A concurrency that was too much.
+#[derive(Debug, Clone, Copy)]
+struct TooMuch {
+    level: f64,
+    /// Answers for which it is not tried again.
+    hold: u32,
+    /// How many of them are left.
+    left: u32,
+    /// How often it was too much.
+    times: u32,
+}
+
+/// What a server let in since it was last closed.
+#[derive(Debug, Clone, Copy)]
+struct Cycle {
+    start: Instant,
+    let_in: u64,
+}
 
 /// The state of one provider's limit.
 #[derive(Debug)]
@@ -33,7 +99,16 @@ pub(super) struct Limit {
     /// Answers that are not on disk yet: a run that is killed has to ask for them again, so that they
     /// take a place like requests under way.
     unwritten: usize,
-    episode_ends: Option<Instant>,
+    sent: u64,
+    /// Until a limit is met, each answer allows one more.
+    is_starting: bool,
+    levels: Levels,
+    /// What was sent up to here was judged by the last cut.
+    cut_at: u64,
+    too_much: Option<TooMuch>,
+    streak: Option<Streak>,
+    cycle: Option<Cycle>,
+    pace: Option<Pace>,
     paused_until: Option<Instant>,
     clock: DefaultClock,
     requests: Option<DefaultDirectRateLimiter>,
@@ -60,7 +135,14 @@ impl Limit {
             allowed: most.min(START),
             in_flight: 0,
             unwritten: 0,
-            episode_ends: None,
+            sent: 0,
+            is_starting: true,
+            levels: Levels::default(),
+            cut_at: 0,
+            too_much: None,
+            streak: None,
+            cycle: None,
+            pace: None,
             paused_until: None,
             clock,
             requests,
@@ -71,12 +153,15 @@ impl Limit {
 
     /// Takes a place for a request of about `tokens` tokens, or says when to ask again; `None`
     /// means: when a request ends, or an answer is on disk.
-    pub(super) fn take(&mut self, now: Instant, tokens: u32) -> Result<(), Option<Instant>> {
+    pub(super) fn take(&mut self, now: Instant, tokens: u32) -> Result<Ticket, Option<Instant>> {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(until));
         }
-        if self.taken() as f64 + 1.0 > self.allowed {
+        if self.occupied() as f64 + 1.0 > self.allowed {
             return Err(None);
+        }
+        if let Some(next) = self.pace.as_ref().and_then(|pace| pace.wait_until(now)) {
+            return Err(Some(next));
         }
         let clock = &self.clock;
         let wait = |limiter: &DefaultDirectRateLimiter, cells: u32| match NonZeroU32::new(cells) {
@@ -100,16 +185,46 @@ impl Limit {
             return Err(Some(now + wait));
         }
         self.has_request_permit = false;
-        self.in_flight += 1;
-        Ok(())
+        Ok(self.taken(now))
     }
 
-    /// Gives a place back after a request that the server answered or that failed for other reasons.
-    pub(super) fn succeeded(&mut self) {
-        let saturated = self.taken() as f64 + 1.0 > self.allowed;
+    fn taken(&mut self, now: Instant) -> Ticket {
+        self.in_flight += 1;
+        self.sent += 1;
+        self.cycle.get_or_insert(Cycle { start: now, let_in: 0 });
+        self.levels.sent(self.in_flight);
+        if let Some(pace) = &mut self.pace {
+            pace.sent(now);
+        }
+        Ticket { sequence: self.sent, level: self.in_flight }
+    }
+
+    /// Gives a place back after a request that the server answered.
+    pub(super) fn succeeded(&mut self, ticket: Ticket) {
+        let saturated = self.occupied() as f64 + 1.0 > self.allowed;
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.streak = self.streak.filter(|streak| streak.first > ticket.sequence);
+        if let Some(cycle) = &mut self.cycle {
+            cycle.let_in += 1;
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.let_in(ticket.sequence);
+        }
         if saturated {
-            self.allowed = (self.allowed + 1.0 / self.allowed.max(1.0)).min(self.most);
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
+        let more = if self.is_starting { 1.0 } else { 1.0 / self.allowed.max(1.0) };
+        let grown = (self.allowed + more).min(self.most);
+        match &mut self.too_much {
+            Some(at) if grown >= at.level && at.left > 0 => {
+                at.left -= 1;
+                // What was seen once may have been chance: it is made up for quickly.
+                self.is_starting = at.left == 0 && at.times == 1;
+            }
+            _ => self.allowed = grown,
         }
     }
 
@@ -119,16 +234,69 @@ impl Limit {
     }
 
     /// Gives a place back after the server said that it is too much.
-    pub(super) fn rate_limited(&mut self, now: Instant, after: Option<Duration>) {
+    pub(super) fn rate_limited(&mut self, ticket: Ticket, now: Instant, after: Option<Duration>) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if self.episode_ends.is_none_or(|end| end <= now) {
-            self.allowed = (self.allowed * CUT).max(1.0);
-            self.episode_ends = Some(now + EPISODE.max(after.unwrap_or_default()));
+        if ticket.sequence <= self.cut_at {
+            return;
         }
-        let pause = after.unwrap_or_default();
-        if after.is_some() {
-            self.paused_until = self.paused_until.max(Some(now + pause));
+        self.levels.rejected(ticket.level);
+        // Where the pace is what holds requests back, the number under way says nothing.
+        let is_paced = self.pace.is_some() && (ticket.level as f64) < self.allowed.floor();
+        if let Some(level) = self.levels.too_much().filter(|_| !is_paced) {
+            self.cut_below(level);
+            return;
         }
+        if self.pace.as_mut().is_some_and(|pace| pace.rejected(ticket.sequence, self.sent)) {
+            self.pace = None;
+        }
+        let streak = self.streak.get_or_insert(Streak { first: ticket.sequence, last: 0, rejected: 0 });
+        streak.first = streak.first.min(ticket.sequence);
+        streak.last = streak.last.max(ticket.sequence);
+        streak.rejected += 1;
+        // Most of what was sent meanwhile came back, too: not a few among many that are let in.
+        let closed_after = CLOSED_AFTER.min(self.most as u64 + 2);
+        if streak.rejected >= closed_after && 2 * streak.rejected > streak.last - streak.first {
+            self.closed(now, after);
+        }
+    }
+
+    /// Requests above a level are turned away, those below are let in.
+    fn cut_below(&mut self, level: usize) {
+        let level = level as f64;
+        let rounds = |rounds: u32| rounds * (level as u32 - 1);
+        let most = rounds(MOST_HOLD_ROUNDS).max(SMALL_HOLD);
+        let again = self.too_much.filter(|before| level <= NEARLY * before.level + 1.0);
+        let hold = again.map_or(rounds(HOLD_ROUNDS), |before| (2 * before.hold).min(most));
+        let times = again.map_or(1, |before| before.times + 1);
+        self.too_much = Some(TooMuch { level, hold, left: hold, times });
+        // Below what is let in, for some rounds: what waits at the server gets done.
+        self.allowed = (SAG * (level - 1.0)).max(1.0);
+        self.forget();
+    }
+
+    /// Nothing is let in: what the server asked for is waited for, and what it let in until then is
+    /// its pace.
+    fn closed(&mut self, now: Instant, after: Option<Duration>) {
+        let until = now + after.unwrap_or(UNSAID_PAUSE);
+        self.paused_until = self.paused_until.max(Some(until));
+        if let Some(cycle) = self.cycle.take() {
+            // Those still under way were let in: the server turns away at once.
+            let let_in = cycle.let_in + self.in_flight as u64;
+            let per_s = let_in as f64 / (until - cycle.start).as_secs_f64().max(0.001);
+            if let_in > 0 {
+                self.pace = Some(Pace::new(per_s, until, self.sent));
+            }
+        }
+        self.allowed = (self.allowed * CUT).max(1.0);
+        self.forget();
+    }
+
+    /// Starts to judge anew: what is under way belongs to what was just met.
+    fn forget(&mut self) {
+        self.is_starting = false;
+        self.cut_at = self.sent;
+        self.levels.forget();
+        self.streak = None;
     }
 
     /// Keeps the place of an answer that goes to the disk.
@@ -141,7 +309,7 @@ impl Limit {
         self.unwritten = self.unwritten.saturating_sub(1);
     }
 
-    fn taken(&self) -> usize {
+    fn occupied(&self) -> usize {
         self.in_flight + self.unwritten
     }
 
@@ -155,61 +323,4 @@ impl Limit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn limits(concurrency: u32) -> Limits {
-        Limits { concurrency, ..Limits::default() }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn concurrency_is_cut_once_an_episode_and_grows_when_used_up() {
-        let now = Instant::now();
-        let mut limit = Limit::new(&limits(64));
-        for _ in 0..16 {
-            limit.take(now, 1).unwrap();
-        }
-        assert_eq!(limit.take(now, 1), Err(None));
-        limit.rate_limited(now, None);
-        limit.rate_limited(now, None);
-        assert_eq!(limit.allowed(), 10, "two complaints of one episode cut once");
-        for _ in 0..14 {
-            limit.ended();
-        }
-        for _ in 0..100 {
-            while limit.take(now, 1).is_ok() {}
-            limit.succeeded();
-        }
-        assert!(limit.allowed() > 14, "{}", limit.allowed());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_keeps_its_place_until_it_is_on_disk() {
-        let now = Instant::now();
-        let mut limit = Limit::new(&limits(1));
-        limit.take(now, 1).unwrap();
-        limit.writing();
-        limit.succeeded();
-        assert_eq!(limit.take(now, 1), Err(None));
-        limit.written();
-        assert_eq!(limit.take(now, 1), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_that_the_server_asks_for_is_kept() {
-        let now = Instant::now();
-        let mut limit = Limit::new(&limits(4));
-        limit.take(now, 1).unwrap();
-        limit.rate_limited(now, Some(Duration::from_secs(7)));
-        assert_eq!(limit.take(now, 1), Err(Some(now + Duration::from_secs(7))));
-        assert_eq!(limit.take(now + Duration::from_secs(8), 1), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn requests_a_minute_are_spread() {
-        let now = Instant::now();
-        let mut limit = Limit::new(&Limits { requests_per_minute: Some(60), ..limits(16) });
-        assert_eq!(limit.take(now, 1), Ok(()));
-        assert!(matches!(limit.take(now, 1), Err(Some(_))));
-    }
-}
+mod tests;

@@ -392,6 +392,10 @@ impl StreamDecoder for ConverseStream {
         self.said.stop.is_some()
     }
 
+    fn first_output_event(&self) -> Option<usize> {
+        self.first_output
+    }
+
     fn first_visible_event(&self) -> Option<usize> {
         self.first_visible
     }

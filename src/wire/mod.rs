@@ -117,6 +117,9 @@ pub trait StreamDecoder: Send {
     /// Whether the wire's end signal has come.
     fn is_complete(&self) -> bool;
 
+    /// Index of the first event with output of any kind, reasoning among it, once it has come.
+    fn first_output_event(&self) -> Option<usize>;
+
     /// Index of the first event with visible output, once it has come.
     fn first_visible_event(&self) -> Option<usize>;
 
@@ -134,6 +137,14 @@ pub trait Wire: Send + Sync {
     fn digest(&self, path: &str, body: &serde_json::Map<String, serde_json::Value>) -> Digest {
         let _ = path;
         request_digest(body)
+    }
+
+    /// Whether a request asks for a stream: one that does not is silent until its whole answer is there.
+    fn asks_for_stream(&self, path: &str, body: &[u8]) -> bool {
+        const ASKS: &[u8] = b"\"stream\":true";
+        path.ends_with("-stream")
+            || path.contains(":streamGenerateContent")
+            || body.windows(ASKS.len()).any(|window| window == ASKS)
     }
 
     /// A whole, successful (2xx) answer that was not streamed.

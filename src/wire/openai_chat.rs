@@ -393,6 +393,10 @@ impl StreamDecoder for ChatStream {
         self.said.finish_reason.is_some()
     }
 
+    fn first_output_event(&self) -> Option<usize> {
+        self.said.first_output
+    }
+
     fn first_visible_event(&self) -> Option<usize> {
         self.said.first_visible()
     }

@@ -391,6 +391,10 @@ impl StreamDecoder for ResponseStream {
         self.last.is_some()
     }
 
+    fn first_output_event(&self) -> Option<usize> {
+        self.first_output
+    }
+
     fn first_visible_event(&self) -> Option<usize> {
         self.first_visible
     }

@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["LAYER1", "LAYER2"]),
     ("prompt", &["LAYER1", "LAYER2", "wire"]),
     ("plan", &["stats", "LAYER1", "LAYER2", "prompt"]),
-    ("init", &["LAYER1", "LAYER2", "prompt"]),
+    ("init", &["stats", "LAYER1", "LAYER2", "prompt"]),
     ("probe", &["LAYER1", "LAYER2", "wire"]),
     ("import", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),

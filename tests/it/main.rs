@@ -17,6 +17,7 @@ mod decide;
 mod docs;
 mod drive;
 mod evidence;
+mod faults;
 mod fit;
 mod flips;
 mod gate;

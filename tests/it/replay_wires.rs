@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ceiling::digest::Digest;
 use ceiling::exchange::{FailureKind, Outcome, OutputMode};
-use ceiling::provider::{AuthScheme, Target, WireKind};
+use ceiling::provider::{AuthScheme, Target, Timeouts, WireKind};
 use ceiling::replay::server::ReplayServer;
 use ceiling::replay::{Asked, Entry, Library, Reply};
 use ceiling::run::attempt::{Arrived, Call, Transport};
@@ -202,13 +202,25 @@ impl Live {
             #[cfg(feature = "sigv4")]
             aws: None,
             headers: BTreeMap::new(),
-            timeout_s: 60.0,
+            timeouts: Timeouts::default(),
             replay: true,
         };
         let http = wire::wire(wire).encode(&request(OutputMode::Text, stream, &json!({})), &Target::default());
         let call = Call { endpoint: 0, route: http.route, body: http.body, whole: None, repeat: 0, first_output: None };
         let transport = HttpTransport::new(vec![endpoint]).unwrap();
         self.runtime.block_on(transport.send(call))
+    }
+}
+
+#[test]
+fn each_wire_tells_what_asks_for_a_stream() {
+    for (kind, wire) in WIRES {
+        let wire = wire::wire(wire);
+        for stream in [false, true] {
+            let words = json!({"stop": ["\"stream\":true"]});
+            let http = wire.encode(&request(OutputMode::Text, stream, &words), &Target::default());
+            assert_eq!(wire.asks_for_stream(&http.route.path, &http.body), stream, "{kind}");
+        }
     }
 }
 

@@ -171,7 +171,7 @@ async fn ask(subject: &Subject<'_>, choice: CacheChoice) -> Result<(usize, Repor
             ttft_ms: first,
         });
         // Five more requests that each wait for their time would take half an hour.
-        let silent = matches!(failed, Some(FailureKind::Connect | FailureKind::Timeout));
+        let silent = failed.is_some_and(FailureKind::is_silence);
         if silent || failed.is_some() && seen.len() == 1 {
             break;
         }

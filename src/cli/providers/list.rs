@@ -182,7 +182,10 @@ fn described(provider: &Provider) -> Value {
             "concurrency": provider.limits.concurrency,
             "requests_per_minute": provider.limits.requests_per_minute,
             "tokens_per_minute": provider.limits.tokens_per_minute,
-            "timeout_s": provider.limits.timeout_s,
+            "timeout_s": provider.limits.timeouts.total_s,
+            "connect_timeout_s": provider.limits.timeouts.connect_s,
+            "first_token_timeout_s": provider.limits.timeouts.first_token_s,
+            "between_chunks_timeout_s": provider.limits.timeouts.between_chunks_s,
         },
         "models": models,
     })

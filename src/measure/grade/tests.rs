@@ -128,11 +128,25 @@ fn an_answer_that_breaks_the_schema_scores_0_unless_the_suite_says_otherwise() {
 
 #[test]
 fn failures_are_wrong_or_missing_as_their_kind_says() {
-    for kind in [FailureKind::Timeout, FailureKind::Cut, FailureKind::BadRequest, FailureKind::Malformed] {
+    for kind in [
+        FailureKind::Timeout,
+        FailureKind::FirstTokenTimeout,
+        FailureKind::Stalled,
+        FailureKind::Cut,
+        FailureKind::BadRequest,
+        FailureKind::Malformed,
+    ] {
         let graded = score(&plain(), &broken(kind));
         assert_eq!((graded.counts_as_missing, graded.scores[0].score()), (false, Some(0.0)), "{kind:?}");
     }
-    for kind in [FailureKind::RateLimited, FailureKind::Server, FailureKind::Unauthorised, FailureKind::NotRecorded] {
+    for kind in [
+        FailureKind::RateLimited,
+        FailureKind::Server,
+        FailureKind::Connect,
+        FailureKind::ConnectTimeout,
+        FailureKind::Unauthorised,
+        FailureKind::NotRecorded,
+    ] {
         let graded = score(&plain(), &broken(kind));
         assert_eq!((graded.counts_as_missing, graded.scores[0].score()), (true, None), "{kind:?}");
         assert_eq!(graded.ending, Ending::Failed(kind));

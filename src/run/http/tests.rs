@@ -37,6 +37,10 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn transport(wire: WireKind, base_url: String, headers: &[(&str, &str)]) -> HttpTransport {
+    impatient(Timeouts::default(), wire, base_url, headers)
+}
+
+fn impatient(timeouts: Timeouts, wire: WireKind, base_url: String, headers: &[(&str, &str)]) -> HttpTransport {
     let endpoint = HttpEndpoint {
         wire,
         base_url,
@@ -45,7 +49,7 @@ fn transport(wire: WireKind, base_url: String, headers: &[(&str, &str)]) -> Http
         #[cfg(feature = "sigv4")]
         aws: None,
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        timeout_s: 10.0,
+        timeouts,
         replay: true,
     };
     HttpTransport::new(vec![endpoint]).unwrap()
@@ -107,6 +111,72 @@ async fn an_answer_without_an_end_is_given_up() {
     assert_eq!(failure.kind, FailureKind::Malformed);
 }
 
+/// The failure of one streamed request to a server that ends its answers in silence.
+async fn silence(timeouts: Timeouts, answer: &[u8]) -> Failure {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = answer.to_vec();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // Who is answered before it has asked takes it for a fault.
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(&answer).unwrap();
+        // Until the client has gone.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let call = Call { body: r#"{"stream":true}"#.into(), ..call(Route::fixed("/c")) };
+    let arrived = impatient(timeouts, WireKind::OpenaiChat, base_url, &[]).send(call).await;
+    arrived.reading.outcome.failure().unwrap().clone()
+}
+
+#[tokio::test]
+async fn each_time_that_passes_is_a_failure_of_its_own() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":null}}]}\n\n";
+    const TOKEN: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
+    let long = Timeouts { first_token_s: Some(60.0), between_chunks_s: 60.0, total_s: 60.0, ..Timeouts::default() };
+    let first = Timeouts { first_token_s: Some(0.05), ..long };
+    let between = Timeouts { between_chunks_s: 0.05, ..long };
+    let total = Timeouts { total_s: 0.05, ..long };
+    for (timeouts, answer, kind, retry) in [
+        (first, String::new(), FailureKind::FirstTokenTimeout, Retry::Transient),
+        (first, HEAD.to_owned(), FailureKind::FirstTokenTimeout, Retry::Transient),
+        (first, format!("{HEAD}{ROLE}: ping\n\n"), FailureKind::FirstTokenTimeout, Retry::Transient),
+        (between, format!("{HEAD}{ROLE}{TOKEN}"), FailureKind::Stalled, Retry::Transient),
+        (total, format!("{HEAD}{ROLE}{TOKEN}"), FailureKind::Timeout, Retry::No),
+        (total, String::new(), FailureKind::Timeout, Retry::No),
+    ] {
+        let failure = silence(timeouts, answer.as_bytes()).await;
+        assert_eq!((failure.kind, failure.retry), (kind, retry), "{answer:?}: {}", failure.message);
+        assert!(failure.message.contains("0.05 s"), "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn no_connection_in_time_is_a_failure_of_its_own() {
+    // A queue of connections that nobody takes: once it is full, no further one is made.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap();
+    let waiting: Vec<socket2::Socket> = (0..3)
+        .map(|_| {
+            let waiting = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            waiting.set_nonblocking(true).unwrap();
+            // It is under way, and stays so.
+            let _ = waiting.connect(&address);
+            waiting
+        })
+        .collect();
+    let base_url = format!("http://{}", address.as_socket().unwrap());
+    let timeouts = Timeouts { connect_s: 0.2, ..Timeouts::default() };
+    let arrived = impatient(timeouts, WireKind::OpenaiChat, base_url, &[]).send(call(Route::fixed("/c"))).await;
+    let failure = arrived.reading.outcome.failure().unwrap();
+    assert_eq!((failure.kind, failure.retry), (FailureKind::ConnectTimeout, Retry::Transient), "{}", failure.message);
+    assert!(!failure.kind.counts_as_wrong());
+    drop(waiting);
+}
+
 #[test]
 fn nothing_prints_a_key() {
     let endpoint = HttpEndpoint {
@@ -121,7 +191,7 @@ fn nothing_prints_a_key() {
             session_token: Some(KEY.to_owned().into()),
         }),
         headers: BTreeMap::new(),
-        timeout_s: 1.0,
+        timeouts: Timeouts::default(),
         replay: false,
     };
     let sent = headers(&endpoint).unwrap();

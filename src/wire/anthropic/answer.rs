@@ -310,6 +310,10 @@ impl StreamDecoder for MessageStream {
         self.stopped && self.said.stop_reason.is_some()
     }
 
+    fn first_output_event(&self) -> Option<usize> {
+        self.first_output
+    }
+
     fn first_visible_event(&self) -> Option<usize> {
         self.first_visible
     }

@@ -222,6 +222,10 @@ impl StreamDecoder for ChunkStream {
         self.said.is_complete()
     }
 
+    fn first_output_event(&self) -> Option<usize> {
+        self.first_output
+    }
+
     fn first_visible_event(&self) -> Option<usize> {
         self.first_visible
     }

@@ -2,8 +2,10 @@
 
 pub(crate) mod batch;
 pub(crate) mod browser;
+pub(crate) mod fault_run;
 pub(crate) mod project;
 pub(crate) mod redact;
+#[path = "../../server/mod.rs"]
 pub(crate) mod server;
 
 pub(crate) use project::{COLOURS, Output, Project};
