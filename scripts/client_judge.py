@@ -48,7 +48,7 @@ def project(folder: pathlib.Path, wire: str, address: str) -> None:
     (folder / "providers").mkdir()
     (folder / "providers" / "mock.toml").write_text(
         f'kind = "{wire}"\nbase_url = "{address}"\napi_key_env = "JUDGE_KEY"\n'
-        f"[limits]\nconcurrency = 8\n{os.environ.get('JUDGE_LIMITS', '')}\n"
+        f"[limits]\nconcurrency = 8\nfirst_token_timeout_s = 3\nbetween_chunks_timeout_s = 1\n"
         f'[models."{MODEL}"]\n'
     )
     (suite / "suite.toml").write_text(
