@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench performance -- [--size N]… [--only PART]… [--write]`: examples of the runs (1,000, 10,000 and
 //! 100,000), the parts that are measured (`trials`, `wall`, `clock`, `size`, `cost`), and whether the tables in
-//! `docs/design/performance.md` are written anew. `oha` is used where it is installed (`cargo install oha`).
+//! `docs/design/performance.md` are written anew. `--serve whole` and `--serve streams` only start the server, for
+//! `perf`. `oha` is used where it is installed (`cargo install oha`).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its tables are what it is run for")]
 #![expect(
@@ -31,6 +32,7 @@ struct Arguments {
     sizes: Vec<usize>,
     only: Vec<String>,
     write: bool,
+    serve: Option<bool>,
 }
 
 impl Arguments {
@@ -44,6 +46,7 @@ impl Arguments {
         Self {
             sizes: if sizes.is_empty() { vec![1_000, 10_000, 100_000] } else { sizes },
             only: after("--only"),
+            serve: after("--serve").first().map(|how| how == "streams"),
             write: words.iter().any(|word| word == "--write"),
         }
     }
@@ -51,6 +54,11 @@ impl Arguments {
 
 fn main() {
     let arguments = Arguments::read();
+    if let Some(streams) = arguments.serve {
+        let server = server::Server::start(server::Manner { streams, after: std::time::Duration::ZERO });
+        println!("{}", server.base_url());
+        std::thread::park();
+    }
     for (name, measure) in PARTS {
         if !arguments.only.is_empty() && !arguments.only.iter().any(|only| only == name) {
             continue;
