@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use statrs::function::gamma::ln_gamma;
+
 use super::rng::Rng;
 use super::{Interval, is_open_unit};
 
@@ -42,12 +44,142 @@ pub fn bootstrap_statistic(
         }
         results.extend(f(&drawn).filter(|value| !value.is_nan()));
     }
+    percentiles(results, resamples, alpha)
+}
+
+fn percentiles(mut results: Vec<f64>, resamples: u32, alpha: f64) -> Option<Interval> {
     let enough = results.len() * 2 > resamples as usize;
     results.sort_by(f64::total_cmp);
     let rank = ((results.len() as f64 + 1.0) * alpha / 2.0).floor().max(1.0) as usize;
     let low = results.get(rank - 1)?;
     let high = results.get(results.len().checked_sub(rank)?)?;
     (enough && low <= high).then_some(Interval { low: *low, high: *high })
+}
+
+/// Groups of examples of which only the kind counts, such as a pair of expected and answered class.
+#[derive(Debug, Clone)]
+pub struct Tallied {
+    /// Where each group's kinds begin, and at last where the last one's end.
+    begins: Vec<u32>,
+    /// The kind of each example, group by group.
+    kinds: Vec<u32>,
+    /// How many kinds there are.
+    distinct: usize,
+}
+
+impl Tallied {
+    /// The kinds of examples, below `distinct`, in their groups ([`group_indices`]).
+    pub fn new(groups: &[Vec<usize>], kind: impl Fn(usize) -> u32, distinct: usize) -> Self {
+        let mut begins = vec![0];
+        let mut kinds = Vec::new();
+        for group in groups {
+            kinds.extend(group.iter().map(|&index| kind(index)));
+            begins.push(u32::try_from(kinds.len()).unwrap_or(u32::MAX));
+        }
+        Self { begins, kinds, distinct }
+    }
+
+    fn groups(&self) -> usize {
+        self.begins.len() - 1
+    }
+
+    fn is_single(&self) -> bool {
+        self.groups() == self.kinds.len()
+    }
+
+    /// Adds a draw of as many groups as there are; the same one as [`bootstrap_statistic`] makes.
+    fn draw(&self, rng: &mut Rng, tally: &mut [u64]) {
+        tally.fill(0);
+        if self.is_single() {
+            for _ in 0..self.kinds.len() {
+                tally[self.kinds[rng.below(self.kinds.len())] as usize] += 1;
+            }
+            return;
+        }
+        for _ in 0..self.groups() {
+            let group = rng.below(self.groups());
+            for &kind in &self.kinds[self.begins[group] as usize..self.begins[group + 1] as usize] {
+                tally[kind as usize] += 1;
+            }
+        }
+    }
+
+    fn counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.distinct];
+        for &kind in &self.kinds {
+            counts[kind as usize] += 1;
+        }
+        counts
+    }
+}
+
+/// Beyond so many examples without clusters, each kind's count is drawn from a Poisson distribution
+/// instead of example by example: what it costs then depends on the kinds alone.
+const MANY: usize = 50_000;
+
+/// [`bootstrap_statistic`] of a statistic of the counts of each kind.
+///
+/// Up to 50,000 examples, and where there are clusters, the very same interval. Beyond, the Poisson
+/// bootstrap (Chamandy, Muralidharan, Najmi & Naidu, "Estimating uncertainty for massive data streams",
+/// 2012), whose draws vary in size: for statistics that do not change when all counts are scaled.
+pub fn bootstrap_counts(
+    of: &Tallied,
+    seed: u64,
+    resamples: u32,
+    alpha: f64,
+    mut f: impl FnMut(&[u64]) -> Option<f64>,
+) -> Option<Interval> {
+    if of.groups() < 2 || resamples == 0 || !is_open_unit(alpha) {
+        return None;
+    }
+    let mut rng = Rng::new(seed);
+    let mut tally = vec![0; of.distinct];
+    let scaled = (of.is_single() && of.kinds.len() > MANY).then(|| of.counts());
+    let mut results = Vec::new();
+    for _ in 0..resamples {
+        match &scaled {
+            Some(counts) => {
+                for (drawn, count) in tally.iter_mut().zip(counts) {
+                    *drawn = poisson(&mut rng, *count as f64);
+                }
+            }
+            None => of.draw(&mut rng, &mut tally),
+        }
+        results.extend(f(&tally).filter(|value| !value.is_nan()));
+    }
+    percentiles(results, resamples, alpha)
+}
+
+/// A Poisson number: by multiplication for small means, by transformed rejection (PTRS) for others
+/// (Hörmann, "The transformed rejection method for generating Poisson random variables", 1993).
+fn poisson(rng: &mut Rng, mean: f64) -> u64 {
+    if mean < 10.0 {
+        let (least, mut product, mut number) = ((-mean).exp(), rng.unit(), 0);
+        while product > least {
+            product *= rng.unit();
+            number += 1;
+        }
+        return number;
+    }
+    let b = 0.931 + 2.53 * mean.sqrt();
+    let a = -0.059 + 0.02483 * b;
+    let inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
+    let v_r = 0.9277 - 3.6224 / (b - 2.0);
+    loop {
+        let (u, v) = (rng.unit() - 0.5, rng.unit());
+        let us = 0.5 - u.abs();
+        let k = ((2.0 * a / us + b) * u + mean + 0.43).floor();
+        if us >= 0.07 && v <= v_r {
+            return k as u64;
+        }
+        if k < 0.0 || (us < 0.013 && v > us) {
+            continue;
+        }
+        let accepted = (v * inverse_alpha / (a / (us * us) + b)).ln();
+        if accepted <= k * mean.ln() - mean - ln_gamma(k + 1.0) {
+            return k as u64;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +197,53 @@ mod tests {
         let half = 1.96 * (8.25_f64 / 200.0).sqrt();
         assert!((got.low - (4.5 - half)).abs() < 0.08, "{got:?}");
         assert!((got.high - (4.5 + half)).abs() < 0.08, "{got:?}");
+    }
+
+    /// Mean of kinds 0 and 1, of counts.
+    fn share(counts: &[u64]) -> Option<f64> {
+        Some(counts[1] as f64 / (counts[0] + counts[1]) as f64)
+    }
+
+    #[test]
+    fn counts_give_the_interval_of_the_examples() {
+        for clusters in [(0..300).collect::<Vec<u32>>(), (0..300).map(|i| i / 4).collect()] {
+            let groups = group_indices(&clusters);
+            let kind = |index: usize| u32::from(index.is_multiple_of(3));
+            let tallied = Tallied::new(&groups, kind, 2);
+            let by_index = |drawn: &[usize]| {
+                let ones = drawn.iter().filter(|&&index| kind(index) == 1).count();
+                Some(ones as f64 / drawn.len() as f64)
+            };
+            assert_eq!(
+                bootstrap_counts(&tallied, 3, 999, 0.05, share),
+                bootstrap_statistic(&groups, 3, 999, 0.05, by_index)
+            );
+        }
+    }
+
+    #[test]
+    fn many_examples_give_the_normal_interval() {
+        let n = 200_000;
+        let groups: Vec<Vec<usize>> = (0..n).map(|index| vec![index]).collect();
+        let tallied = Tallied::new(&groups, |index| u32::from(index % 5 == 0), 2);
+        let got = bootstrap_counts(&tallied, 1, 1999, 0.05, share).unwrap();
+        let half = 1.96 * (0.16_f64 / n as f64).sqrt();
+        assert!((got.low - (0.2 - half)).abs() < 0.06 * half, "{got:?}");
+        assert!((got.high - (0.2 + half)).abs() < 0.06 * half, "{got:?}");
+        assert_eq!(bootstrap_counts(&tallied, 1, 1999, 0.05, share), Some(got));
+    }
+
+    #[test]
+    fn poisson_numbers_have_their_mean_and_variance() {
+        for mean in [0.3, 4.0, 9.9, 10.1, 80.0, 20_000.0] {
+            let mut rng = Rng::new(5);
+            let drawn: Vec<f64> = (0..40_000).map(|_| poisson(&mut rng, mean) as f64).collect();
+            let got = drawn.iter().sum::<f64>() / drawn.len() as f64;
+            let variance = drawn.iter().map(|x| (x - got).powi(2)).sum::<f64>() / drawn.len() as f64;
+            assert!((got - mean).abs() < 5.0 * (mean / 40_000.0).sqrt(), "{mean}: {got}");
+            assert!((variance / mean - 1.0).abs() < 0.05, "{mean}: {variance}");
+        }
+        assert_eq!(poisson(&mut Rng::new(1), 0.0), 0);
     }
 
     #[test]

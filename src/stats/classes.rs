@@ -3,7 +3,9 @@
 //! A pair is (index of the expected class, index of the answered class); `None` or an index beyond the
 //! classes is an answer outside them: a false negative of its class and nobody's positive.
 
-use super::bootstrap::{bootstrap_statistic, group_indices};
+use std::collections::HashMap;
+
+use super::bootstrap::{Tallied, bootstrap_counts, group_indices};
 use super::cluster::check_lengths;
 use super::{Estimate, Interval, Method, StatsError, is_open_unit};
 
@@ -107,6 +109,20 @@ pub struct BootstrapPlan {
     pub alpha: f64,
 }
 
+/// The kind of each pair, and the kinds: pairs whose answers outside the classes are one.
+fn kinds(pairs: &[Pair], classes: usize) -> (Vec<u32>, Vec<Pair>) {
+    let mut number_of: HashMap<Pair, u32> = HashMap::new();
+    let mut distinct = Vec::new();
+    let kinds = pairs.iter().map(|&(expected, answer)| {
+        let pair = (expected, answer.filter(|answer| *answer < classes));
+        *number_of.entry(pair).or_insert_with(|| {
+            distinct.push(pair);
+            u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX)
+        })
+    });
+    (kinds.collect(), distinct)
+}
+
 /// Macro-F1 with a cluster-bootstrap interval (METHODS.md 13), for display.
 ///
 /// One cluster gives [0, 1], no pairs give no point.
@@ -124,15 +140,16 @@ pub fn macro_f1_estimate(
     // Twice the true positives, and examples plus answers, a class.
     let mut right = vec![0_u64; classes];
     let mut seen = vec![0_u64; classes];
-    let interval = bootstrap_statistic(&group_indices(clusters), plan.seed, plan.resamples, plan.alpha, |drawn| {
+    let (kinds, distinct) = kinds(pairs, classes);
+    let tallied = Tallied::new(&group_indices(clusters), |index| kinds[index], distinct.len());
+    let interval = bootstrap_counts(&tallied, plan.seed, plan.resamples, plan.alpha, |counts| {
         right.fill(0);
         seen.fill(0);
-        for &index in drawn {
-            let (expected, answer) = pairs[index];
-            seen[expected] += 1;
-            if let Some(answer) = answer.filter(|a| *a < classes) {
-                seen[answer] += 1;
-                right[expected] += if answer == expected { 2 } else { 0 };
+        for (&(expected, answer), &count) in distinct.iter().zip(counts) {
+            seen[expected] += count;
+            if let Some(answer) = answer {
+                seen[answer] += count;
+                right[expected] += if answer == expected { 2 * count } else { 0 };
             }
         }
         let present = right.iter().zip(&seen).filter(|(_, seen)| **seen > 0);

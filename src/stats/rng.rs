@@ -31,10 +31,10 @@ impl Rng {
         if bound == 0 {
             return 0;
         }
-        let threshold = bound.wrapping_neg() % bound;
         loop {
             let wide = u128::from(self.next_u64()) * u128::from(bound);
-            if wide as u64 >= threshold {
+            // The threshold is below the bound, so that the division is hardly ever needed.
+            if wide as u64 >= bound || wide as u64 >= bound.wrapping_neg() % bound {
                 return (wide >> 64) as usize;
             }
         }
