@@ -22,6 +22,10 @@ use crate::wire::HttpRequest;
 /// Requests rendered ahead.
 pub(super) const AHEAD: usize = 256;
 
+/// Requests that are looked up in one view of the store: a new one for each would find the writer's
+/// commits in between, and read every page anew. [`super::twins`] knows what such a view does not see.
+pub(super) const LOOKED_UP_AT_ONCE: usize = 256;
+
 /// What the run gets to do.
 #[derive(Debug)]
 pub enum Work {
@@ -82,6 +86,7 @@ impl Feed {
     }
 
     fn read(&self, open: &OpenExamples, sender: &mpsc::Sender<Work>) -> Result<(), RunError> {
+        let mut looked_up = 0;
         for variants in self.order.passes(self.lanes.len()) {
             for example in open()? {
                 if variants.iter().all(|variant| self.is_decided(*variant)) {
@@ -92,6 +97,10 @@ impl Feed {
                 let digest = Digest::of(document.as_bytes());
                 for variant in variants.iter().copied().filter(|variant| !self.is_decided(*variant)) {
                     for repeat in 0..self.repeats {
+                        if looked_up % LOOKED_UP_AT_ONCE == 0 {
+                            self.store.look_anew()?;
+                        }
+                        looked_up += 1;
                         let work = self.work(Trial { variant, example: Arc::clone(&example), repeat }, &digest)?;
                         if sender.blocking_send(work).is_err() {
                             return Ok(());

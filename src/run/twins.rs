@@ -3,10 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::feed::{AHEAD, Work};
+use super::feed::{AHEAD, LOOKED_UP_AT_ONCE, Work};
 use super::{Ask, RunError};
 use crate::digest::Digest;
 use crate::trial::{Exchange, Trial, TrialRecord};
+
+/// Requests that may have been looked up before a commit and come after it: one more is on its way.
+const UNAWARE: u64 = (AHEAD + LOOKED_UP_AT_ONCE + 1) as u64;
 
 /// What becomes of a request.
 enum Place {
@@ -71,7 +74,7 @@ impl Twins {
     fn place(&mut self, ask: Ask) -> Place {
         self.taken += 1;
         // Whatever was read before the commit has been taken by now; later ones find the store's.
-        while let Some((_, key)) = self.committed.front().filter(|(taken, _)| taken + AHEAD as u64 + 1 < self.taken) {
+        while let Some((_, key)) = self.committed.front().filter(|(taken, _)| taken + UNAWARE < self.taken) {
             self.answered.remove(key);
             self.committed.pop_front();
         }

@@ -83,6 +83,21 @@ impl Store {
         found.collect::<rusqlite::Result<_>>().map_err(rows)
     }
 
+    /// Looks at the store as it is now until this is called again: what is committed meanwhile is not seen, and
+    /// pages that were read once stay valid. Without a write-ahead log nothing is held, since readers would
+    /// keep the writer waiting.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn look_anew(&self) -> Result<(), StoreError> {
+        let wrap = |error| self.sqlite(error);
+        if !self.connection.is_autocommit() {
+            return self.connection.execute_batch("COMMIT; BEGIN").map_err(wrap);
+        }
+        let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(wrap)?;
+        if mode.eq_ignore_ascii_case("wal") { self.connection.execute_batch("BEGIN").map_err(wrap) } else { Ok(()) }
+    }
+
     /// Whether a resumed run already has this trial, asked of the very same example.
     ///
     /// # Errors
