@@ -211,6 +211,11 @@ fn read_schema(
             faults.push(fault.help("copy the definition into `$defs` and refer to `#/$defs/NAME`"));
             None
         }
+        Err(SchemaError::Endless(message)) => {
+            let fault = Diagnostic::error("suite/bad-schema", &file, message);
+            faults.push(fault.help("say less twice: refer to a definition once, or write it out"));
+            None
+        }
         Err(SchemaError::Invalid(message)) => {
             faults.push(Diagnostic::error("suite/bad-schema", &file, format!("not a JSON Schema: {message}")));
             None
