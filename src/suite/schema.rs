@@ -77,7 +77,8 @@ impl OutputSchema {
         let bounds = work.bounds();
         if bounds.chain > work::LONGEST_CHAIN {
             let most = work::LONGEST_CHAIN;
-            let message = format!("its subschemas refer to one another in a chain of {}, more than {most}", bounds.chain);
+            let message =
+                format!("its subschemas refer to one another in a chain of {}, more than {most}", bounds.chain);
             return Err(SchemaError::Endless(message));
         }
         if bounds.building > MOST_BUILDING {
@@ -206,7 +207,8 @@ mod tests {
     fn what_only_looks_like_a_reference_is_data() {
         let schema = OutputSchema::compile(json!({"const": {"$ref": "https://example.com"}})).unwrap();
         assert!(schema.accepts(&json!({"$ref": "https://example.com"})));
-        let named = json!({"$id": "https://a.b/root", "$ref": "item", "$defs": {"i": {"$id": "item", "type": "string"}}});
+        let named =
+            json!({"$id": "https://a.b/root", "$ref": "item", "$defs": {"i": {"$id": "item", "type": "string"}}});
         assert!(!OutputSchema::compile(named).unwrap().accepts(&json!(1)));
     }
 
@@ -241,7 +243,8 @@ mod tests {
     fn recursion_is_judged_as_deep_as_its_branches_allow() {
         let branch = |key: &str| json!({"properties": {"a": {"$ref": "#"}}, "required": [key]});
         for keyword in ["allOf", "anyOf", "oneOf"] {
-            let schema = OutputSchema::compile(json!({keyword: [branch("x"), branch("y"), {"type": "integer"}]})).unwrap();
+            let schema =
+                OutputSchema::compile(json!({keyword: [branch("x"), branch("y"), {"type": "integer"}]})).unwrap();
             assert_eq!(schema.first_violation(&nested(4)).unwrap().path, "");
             let violation = schema.first_violation(&nested(120)).unwrap();
             assert!(violation.message.contains("repeats itself"), "{}", violation.message);
@@ -279,7 +282,9 @@ mod tests {
     fn patterns_run_in_linear_time_and_have_a_size() {
         let schema = OutputSchema::compile(json!({"pattern": "^(a+)+$"})).unwrap();
         assert!(!schema.accepts(&json!("a".repeat(100_000) + "!")));
-        for pattern in ["^(?=a)", "(a)\\1", "(\\p{L}{100}){100}", &"(".repeat(100_000), &("(".repeat(2_000) + &")".repeat(2_000))] {
+        for pattern in
+            ["^(?=a)", "(a)\\1", "(\\p{L}{100}){100}", &"(".repeat(100_000), &("(".repeat(2_000) + &")".repeat(2_000))]
+        {
             let error = OutputSchema::compile(json!({"pattern": pattern})).unwrap_err();
             assert!(error.to_string().chars().count() < 400, "{error}");
         }

@@ -18,10 +18,13 @@ mod drive;
 mod evidence;
 mod fit;
 mod flips;
+mod fuzz;
 mod gate;
 mod guide;
+mod hostile;
 mod import;
 mod init;
+mod json_torture;
 mod keys;
 #[cfg(unix)]
 mod output;

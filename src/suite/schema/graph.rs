@@ -190,7 +190,9 @@ impl<'a> Reader<'a> {
         let named = match fragment.as_str() {
             "" => Some(whole),
             path if path.starts_with('/') => whole.pointer(path),
-            anchor => self.anchors.iter().find(|((at, name), _)| *at == resource && *name == anchor).map(|found| *found.1),
+            anchor => {
+                self.anchors.iter().find(|((at, name), _)| *at == resource && *name == anchor).map(|found| *found.1)
+            }
         };
         if let Some(named) = named
             && !found.iter().flatten().any(|known| std::ptr::eq(*known, named))

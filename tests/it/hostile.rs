@@ -1,0 +1,1 @@
+//! Hostile files and answers, as a user meets them.
