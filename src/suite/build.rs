@@ -89,7 +89,7 @@ pub(super) fn build(
     if labels.is_empty() && faults.list.errors() == 0 {
         warn_without_labels(raw.task.as_ref(), scorers.first(), faults);
     }
-    let recording = Some(folder.join("recording.jsonl")).filter(|path| path.is_file());
+    let recording = paths.recording(faults);
     let schema_given = raw.output.schema.is_some();
     let (placed, incumbent) = variants::Builder {
         providers,
