@@ -77,7 +77,9 @@ mod tests {
     fn what_nests_too_far_is_named_with_its_line() {
         let long = "\n{{ a".to_owned() + &".a".repeat(LONGEST_TAG) + " }}";
         assert_eq!(fault(&long).map(|(line, _)| line), Some(2));
-        for hidden in ["{% raw %}{# {% endraw %}{{ a", "{{ '}}' ~ {'a': {'b': 1}}", "{% set x = \"%}\" ~ [1][0]", "{{ '\\'}}' "] {
+        for hidden in
+            ["{% raw %}{# {% endraw %}{{ a", "{{ '}}' ~ {'a': {'b': 1}}", "{% set x = \"%}\" ~ [1][0]", "{{ '\\'}}' "]
+        {
             assert!(fault(&(hidden.to_owned() + &" ~ a".repeat(LONGEST_TAG) + " }}")).is_some(), "{hidden}");
         }
         let elifs = "{% if a %}x".to_owned() + &"{%- elif a %}x".repeat(MOST_ELIF + 1) + "{% endif %}";

@@ -154,14 +154,16 @@ impl Count<'_> {
             };
             match (part, value) {
                 (Part::Itself, value) => ask(value, 1)?,
-                (Part::Member(name), Value::Object(fields)) => match fields.get(&**name) {
-                    Some(value) => ask(value, 1)?,
-                    None => {}
-                },
-                (Part::Item(place), Value::Array(items)) => match items.get(*place) {
-                    Some(value) => ask(value, 1)?,
-                    None => {}
-                },
+                (Part::Member(name), Value::Object(fields)) => {
+                    if let Some(value) = fields.get(&**name) {
+                        ask(value, 1)?;
+                    }
+                }
+                (Part::Item(place), Value::Array(items)) => {
+                    if let Some(value) = items.get(*place) {
+                        ask(value, 1)?;
+                    }
+                }
                 (Part::Members, Value::Object(fields)) => fields.values().try_for_each(|value| ask(value, 1))?,
                 (Part::Items, Value::Array(items)) => items.iter().try_for_each(|value| ask(value, 1))?,
                 (Part::Names, Value::Object(fields)) => ask(&Value::Null, fields.len() as u64)?,
