@@ -169,7 +169,7 @@ fn files_outside_the_suite_and_devices_are_refused() {
             symlink(target, &path).unwrap();
             let output = project.run(["check", "suites/tiny"]);
             // A recording that is no file is none.
-            let is_none = name == "recording.jsonl" && target != &secret;
+            let is_none = name == "recording.jsonl" && *target != *secret;
             assert!(output.code() == 2 || is_none, "{name} -> {}: {}", target.display(), output.said());
             assert!(!output.said().contains("hunter2"), "{}", output.said());
         }

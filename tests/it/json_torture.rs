@@ -78,20 +78,22 @@ struct Malformed {
     strict_valid_json: bool,
 }
 
-/// The rows of a file; `None`, with a word, where it is not there.
-fn rows<T: serde::de::DeserializeOwned>(name: &str) -> Option<Vec<T>> {
+/// The rows of a file, or why there are none.
+fn rows<T: serde::de::DeserializeOwned>(name: &str) -> Result<Vec<T>, String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let path = std::env::var_os("CEILING_SHARED").map_or(beside, PathBuf::from).join("data/json_torture").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: judgement of JSON: there is no {} (set CEILING_SHARED)", path.display());
-        return None;
-    };
-    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()),
+        Err(_) => Err(format!("skipped: judgement of JSON: there is no {} (set CEILING_SHARED)", path.display())),
+    }
 }
 
 #[test]
 fn the_official_test_suite_is_judged_as_it_says() {
-    let Some(groups) = rows::<Group>("json_schema_test_suite.jsonl") else { return };
+    let groups = match rows::<Group>("json_schema_test_suite.jsonl") {
+        Ok(groups) => groups,
+        Err(why) => return println!("{why}"),
+    };
     let (mut differ, mut judged): (Vec<Deviation>, u32) = (Vec::new(), 0);
     let groups_read = groups.len();
     for mut group in groups {
@@ -124,7 +126,10 @@ fn the_official_test_suite_is_judged_as_it_says() {
 
 #[test]
 fn what_models_got_wrong_is_read_as_each_mode_says() {
-    let Some(rows) = rows::<Malformed>("json_repair_pairs.jsonl") else { return };
+    let rows = match rows::<Malformed>("json_repair_pairs.jsonl") {
+        Ok(rows) => rows,
+        Err(why) => return println!("{why}"),
+    };
     let any = OutputSchema::compile(Value::Bool(true)).unwrap();
     let object = OutputSchema::compile(serde_json::json!({"type": "object"})).unwrap();
     let mut taken = [0; 3];
