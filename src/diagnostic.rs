@@ -153,11 +153,13 @@ impl Diagnostic {
         if let Some(near) = crate::text::nearest(word, names.clone()) {
             return self.help(format!("did you mean `{near}`?"));
         }
-        let known: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-        match known.len() {
-            0 => self,
-            1..=12 => self.help(format!("known: {}", known.join(", "))),
-            _ => self.help(format!("known: {}, …", known[..12].join(", "))),
+        let mut names = names.into_iter();
+        let known: Vec<String> =
+            names.by_ref().take(12).map(|name| format!("`{}`", crate::text::one_line(name, 80))).collect();
+        match (known.len(), names.next()) {
+            (0, _) => self,
+            (_, None) => self.help(format!("known: {}", known.join(", "))),
+            (_, Some(_)) => self.help(format!("known: {}, …", known.join(", "))),
         }
     }
 }

@@ -56,10 +56,20 @@ pub fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
+/// Characters beyond which a name is nobody's typo: distances take time and memory by both lengths.
+const LONGEST_TYPED: usize = 200;
+
 /// The nearest of `names` to `word`, if one is near enough to be meant.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = |name: &str| name.chars().take(LONGEST_TYPED + 1).count();
+    let typed = length(word);
+    let may_be_meant = |name: &&str| {
+        let length = length(name);
+        typed.max(length) <= LONGEST_TYPED && typed.abs_diff(length) <= (typed.max(length) / 3).max(1)
+    };
     names
         .into_iter()
+        .filter(may_be_meant)
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .filter(|(distance, name)| *distance <= (name.chars().count().max(word.chars().count()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
@@ -93,5 +103,8 @@ mod tests {
     fn a_typo_finds_its_word() {
         assert_eq!(nearest("promt", ["model", "prompt", "name"]), Some("prompt"));
         assert_eq!(nearest("zzz", ["model", "prompt"]), None);
+        let endless = "prompt".repeat(5_000_000);
+        assert_eq!(nearest("promt", [&endless, "prompt"]), Some("prompt"));
+        assert_eq!(nearest(&endless, [endless.as_str()]), None);
     }
 }

@@ -3,6 +3,8 @@
 //! Templates see `input`, its fields, `schema`, `labels` and `documents`, and nothing else: no file, no other
 //! template, no clock. An undefined name is an error, never an empty string.
 
+mod nesting;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ use crate::suite::documents::Document;
 
 /// Steps that one rendering may take; a template that loops over more does not describe a prompt.
 const FUEL: u64 = 2_000_000;
+
+/// Stack for compiling the longest chain of operators that is taken.
+const COMPILING_STACK: usize = 64 << 20;
 
 /// Why a template cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +98,19 @@ impl Template {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_fuel(Some(FUEL));
-        environment.add_template_owned("part", source.to_owned())?;
+        if let Some((line, message)) = nesting::fault(source) {
+            return Err(TemplateError { message, line: Some(line) });
+        }
+        let gave_up = |message: String| TemplateError { message, line: None };
+        std::thread::scope(|scope| {
+            let compile = || environment.add_template_owned("part", source.to_owned());
+            let compiling = std::thread::Builder::new().stack_size(COMPILING_STACK).spawn_scoped(scope, compile);
+            match compiling.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(compiled)) => compiled.map_err(TemplateError::from),
+                Ok(Err(_)) => Err(gave_up("the template could not be compiled".to_owned())),
+                Err(error) => Err(gave_up(format!("there is no thread to compile a template: {error}"))),
+            }
+        })?;
         Ok(Self { environment })
     }
 
@@ -274,6 +291,59 @@ mod tests {
             render("{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}", json!("x"))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_template_builds_no_huge_text() {
+        let doubled: String = (0..64).map(|at| format!("{{% set a{} = a{at} ~ a{at} %}}", at + 1)).collect();
+        for source in [
+            format!("{{% set a0 = 'xxxxxxxx' %}}{doubled}{{{{ a64 | length }}}}"),
+            "{% set n = namespace(s='x') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}"
+                .to_owned(),
+            "{% set n = namespace(s='x') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}{{ n.s }}"
+                .to_owned(),
+            "{{ 'x' * 99999999 }}{{ 'x' * 99999999 }}".to_owned(),
+            "{{ 'x' * 99999999999999 }}".to_owned(),
+            "{{ ([1] * 99999999) | list | length }}{{ ([1] * 99999999) | list | length }}".to_owned(),
+            "{{ range(99999) | join('x' * 99999) }}".to_owned(),
+            "{{ ('x' * 99999) | replace('', 'y' * 99999) }}".to_owned(),
+            "{{ ('x\n' * 99999) | indent(99999) }}".to_owned(),
+            "{{ '%99999999999d' | format(1) }}".to_owned(),
+            "{% for i in range(99999) %}{% filter upper %}TEXT{% endfilter %}{% endfor %}"
+                .replace("TEXT", &"x".repeat(99_999)),
+            "{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}".to_owned(),
+            "{% for i in range(999999999999) %}{% endfor %}".to_owned(),
+            "{% for i in input recursive %}{{ loop(input) }}{% endfor %}".to_owned(),
+            "{{ input ~ input }}".repeat(2_000),
+        ] {
+            let input = Value::Array(vec![json!("x".repeat(9_999)); 9]);
+            let error = render(&source, input).unwrap_err();
+            assert!(error.message.chars().count() <= 301, "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_template_that_nests_without_end_is_refused() {
+        let chain = |head: &str, piece: &str, times: usize, tail: &str| head.to_owned() + &piece.repeat(times) + tail;
+        for (head, piece, tail) in [
+            ("{{ ", "(", "a"),
+            ("", "{% if a %}", ""),
+            ("{{ a", "[a", ""),
+            ("{{ a", ".a", " }}"),
+            ("{{ ", "not ", "a }}"),
+            ("{{ ", "-", "1 }}"),
+            ("{{ a", " ~ a", " }}"),
+            ("{{ a", "|upper", " }}"),
+            ("{{ a", "()", " }}"),
+            ("{{ a", " if a else a", " }}"),
+            ("{% if a %}", "{% elif a %}", "{% endif %}"),
+        ] {
+            assert!(Template::compile(&chain(head, piece, 100_000, tail)).is_err(), "{piece}");
+            // As much as is taken compiles, or is refused, on a stack of any size.
+            let most = (nesting::LONGEST_TAG - 16) / piece.len();
+            let _ = Template::compile(&chain(head, piece, most.min(nesting::MOST_ELIF), tail));
+            let _ = Template::compile(&chain(head, piece, most, tail));
+        }
     }
 
     proptest! {

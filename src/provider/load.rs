@@ -160,7 +160,8 @@ fn provider_files(folder: &Path) -> Vec<(String, PathBuf)> {
         .filter_map(|entry| {
             let path = entry.ok()?.path();
             let name = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
-            Some((name, path))
+            // A pipe would be waited for.
+            path.is_file().then_some((name, path))
         })
         .collect();
     files.sort();

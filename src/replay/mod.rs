@@ -11,7 +11,7 @@ pub mod server;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Lines, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::Path;
 
 use http::HeaderMap;
@@ -26,6 +26,9 @@ use crate::wire;
 
 /// The format version that this program writes and reads.
 const FORMAT: u32 = 1;
+
+/// Most bytes of a line: the body of an answer is bounded, too.
+const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
 /// The first line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,23 +135,62 @@ struct Key<'a> {
 /// # Errors
 /// A file that cannot be read, a header of another version.
 pub fn header(path: &Path) -> Result<Header, RecordingError> {
-    open(path).map(|(header, _, _)| header)
+    Lines::open(path)?.header().map(|(header, _)| header)
 }
 
-/// The header, its line as it stands, and the lines after it.
-fn open(path: &Path) -> Result<(Header, String, Lines<BufReader<File>>), RecordingError> {
-    let shown = path.display().to_string();
-    let io = |error| RecordingError::Io { path: shown.clone(), error };
-    #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are read")]
-    let mut lines = BufReader::new(File::open(path).map_err(io)?).lines();
-    let fault = |message: String| RecordingError::Line { path: shown.clone(), line: 1, message };
-    let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
-    let header: Header = serde_json::from_str(&first)
-        .map_err(|error| fault(format!("the first line is not a recording's header: {error}")))?;
-    if header.recording != FORMAT {
-        return Err(fault(format!("format {} is not known to this version, which reads {FORMAT}", header.recording)));
+/// The lines of a recording.
+struct Lines<R> {
+    reader: R,
+    number: u64,
+    /// What the file is called in messages.
+    shown: String,
+}
+
+impl Lines<BufReader<File>> {
+    fn open(path: &Path) -> Result<Self, RecordingError> {
+        let shown = path.display().to_string();
+        #[expect(clippy::disallowed_methods, reason = "this is the door through which recordings are read")]
+        let opened = File::open(path);
+        match opened {
+            Ok(file) => Ok(Self { reader: BufReader::new(file), number: 0, shown }),
+            Err(error) => Err(RecordingError::Io { path: shown, error }),
+        }
     }
-    Ok((header, first, lines))
+}
+
+impl<R: BufRead> Lines<R> {
+    fn fault(&self, message: String) -> RecordingError {
+        RecordingError::Line { path: self.shown.clone(), line: self.number, message }
+    }
+
+    /// The next line; `None` at the end.
+    fn next(&mut self) -> Result<Option<String>, RecordingError> {
+        let mut line = Vec::new();
+        let io = |error| RecordingError::Io { path: self.shown.clone(), error };
+        let read = (&mut self.reader).take(LONGEST_LINE + 1).read_until(b'\n', &mut line).map_err(io)?;
+        self.number += 1;
+        if read as u64 > LONGEST_LINE {
+            return Err(self.fault(format!("the line is longer than {} MiB", LONGEST_LINE / 1024 / 1024)));
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+            line.pop_if(|last| *last == b'\r');
+        }
+        let text = String::from_utf8(line).map_err(|_| self.fault("the line is not UTF-8".to_owned()))?;
+        Ok((read > 0).then_some(text))
+    }
+
+    /// The header, and its line as it stands.
+    fn header(&mut self) -> Result<(Header, String), RecordingError> {
+        let first = self.next()?.unwrap_or_default();
+        let header: Header = serde_json::from_str(&first)
+            .map_err(|error| self.fault(format!("the first line is not a recording's header: {error}")))?;
+        if header.recording != FORMAT {
+            let found = header.recording;
+            return Err(self.fault(format!("format {found} is not known to this version, which reads {FORMAT}")));
+        }
+        Ok((header, first))
+    }
 }
 
 impl Recording {
@@ -157,18 +199,26 @@ impl Recording {
     /// # Errors
     /// A file that cannot be read, a header of another version, a line that is no entry.
     pub fn load(path: &Path) -> Result<Self, RecordingError> {
-        let shown = path.display().to_string();
-        let io = |error| RecordingError::Io { path: shown.clone(), error };
-        let fault = |line: u64, message: String| RecordingError::Line { path: shown.clone(), line, message };
-        let (header, first, lines) = open(path)?;
+        Self::index(Lines::open(path)?)
+    }
+
+    /// The same of what is not in a file; `name` stands for it in messages.
+    ///
+    /// # Errors
+    /// Those of [`Recording::load`].
+    pub fn read(reader: impl BufRead, name: &str) -> Result<Self, RecordingError> {
+        Self::index(Lines { reader, number: 0, shown: name.to_owned() })
+    }
+
+    fn index(mut lines: Lines<impl BufRead>) -> Result<Self, RecordingError> {
+        let (header, first) = lines.header()?;
         let mut recording =
             Self { header, digest: Digest::of(first.as_bytes()), lines: Vec::new(), places: HashMap::new() };
-        for (number, line) in (2..).zip(lines) {
-            let line = line.map_err(io)?;
+        while let Some(line) = lines.next()? {
             if line.trim().is_empty() {
                 continue;
             }
-            let key: Key<'_> = serde_json::from_str(&line).map_err(|error| fault(number, error.to_string()))?;
+            let key: Key<'_> = serde_json::from_str(&line).map_err(|error| lines.fault(error.to_string()))?;
             recording.places.entry((key.wire, key.request_hash, key.repeat)).or_insert(recording.lines.len() as u32);
             recording.digest = Digest::of_parts([recording.digest.as_bytes().as_slice(), line.as_bytes()]);
             recording.lines.push(line.into_boxed_str());

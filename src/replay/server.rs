@@ -175,7 +175,8 @@ fn paced(pieces: Pieces, pace: f64) -> Body {
         let start = tokio::time::Instant::now();
         for (ms, bytes) in pieces {
             let due = Duration::try_from_secs_f64(ms.max(0.0) * pace / 1000.0).unwrap_or_default();
-            tokio::time::sleep_until(start + due).await;
+            // A time that no clock reaches is none.
+            tokio::time::sleep_until(start.checked_add(due).unwrap_or(start)).await;
             if sender.send(bytes).await.is_err() {
                 return;
             }

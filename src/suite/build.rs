@@ -93,7 +93,7 @@ pub(super) fn build(
     if labels.is_empty() && faults.list.errors() == 0 {
         warn_without_labels(raw.task.as_ref(), scorers.first(), faults);
     }
-    let recording = Some(folder.join("recording.jsonl")).filter(|path| path.is_file());
+    let recording = paths.recording(faults);
     let schema_given = raw.output.schema.is_some();
     let (placed, incumbent) = variants::Builder {
         providers,
@@ -214,6 +214,11 @@ fn read_schema(
                 None => fault,
             };
             faults.push(fault.help("copy the definition into `$defs` and refer to `#/$defs/NAME`"));
+            None
+        }
+        Err(SchemaError::Endless(message)) => {
+            let fault = Diagnostic::error("suite/bad-schema", &file, message);
+            faults.push(fault.help("say less twice: refer to a definition once, or write it out"));
             None
         }
         Err(SchemaError::Invalid(message)) => {

@@ -8,7 +8,13 @@ use toml::Spanned;
 
 use super::build::Faults;
 use super::load;
-use crate::diagnostic::Source;
+use crate::diagnostic::{Diagnostic, Source};
+
+/// The recording's name in every suite's folder.
+const RECORDING: &str = "recording.jsonl";
+
+const LEADS_OUT: &str = "leads out of the suite's folder";
+const OUTSIDE: &str = "copy the file into the folder, or set `[data] allow_outside = true` if you trust the suite";
 
 /// Resolves the paths of one suite.
 #[derive(Debug)]
@@ -109,6 +115,20 @@ impl Folder<'_> {
         self.really_inside(&full, text, path.span(), faults).then_some(full)
     }
 
+    /// The suite's recording, where it has one.
+    pub(super) fn recording(&self, faults: &mut Faults<'_>) -> Option<PathBuf> {
+        let path = self.path.join(RECORDING);
+        if !path.is_file() {
+            return None;
+        }
+        if !self.is_inside(&path) {
+            let fault = Diagnostic::error("suite/outside-folder", &path, format!("`{RECORDING}` {LEADS_OUT}"));
+            faults.push(fault.help(OUTSIDE));
+            return None;
+        }
+        Some(path)
+    }
+
     fn stays_inside(&self, text: &str, span: Range<usize>, faults: &mut Faults<'_>) -> bool {
         let path = Path::new(text);
         let leaves = path.is_absolute()
@@ -121,24 +141,24 @@ impl Folder<'_> {
 
     /// Whether the file is in the folder once links are followed.
     fn really_inside(&self, path: &Path, text: &str, span: Range<usize>, faults: &mut Faults<'_>) -> bool {
-        if self.allow_outside {
-            return true;
-        }
-        let inside = match (path.canonicalize(), self.path.canonicalize()) {
-            (Ok(path), Ok(folder)) => path.starts_with(folder),
-            _ => false,
-        };
+        let inside = self.is_inside(path);
         if !inside {
             self.refuse(text, span, faults);
         }
         inside
     }
 
+    fn is_inside(&self, path: &Path) -> bool {
+        self.allow_outside
+            || match (path.canonicalize(), self.path.canonicalize()) {
+                (Ok(path), Ok(folder)) => path.starts_with(folder),
+                _ => false,
+            }
+    }
+
     fn refuse(&self, text: &str, span: Range<usize>, faults: &mut Faults<'_>) {
-        let fault = faults.at("suite/outside-folder", span, format!("`{text}` leads out of the suite's folder"));
-        faults.push(
-            fault.help("copy the file into the folder, or set `[data] allow_outside = true` if you trust the suite"),
-        );
+        let fault = faults.at("suite/outside-folder", span, format!("`{text}` {LEADS_OUT}"));
+        faults.push(fault.help(OUTSIDE));
     }
 }
 

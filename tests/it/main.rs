@@ -20,11 +20,14 @@ mod evidence;
 mod faults;
 mod fit;
 mod flips;
+mod fuzz;
 mod gate;
 mod guide;
+mod hostile;
 mod import;
 mod import_further;
 mod init;
+mod json_torture;
 mod keys;
 #[cfg(unix)]
 mod kill;

@@ -10,6 +10,9 @@ use crate::report::Report;
 use crate::report::figure::{Figure, Form};
 use crate::stats::Estimate;
 
+/// Characters of a tag's name or value that are shown.
+const LONGEST_NAME: usize = 80;
+
 /// Shades of a cell.
 const SHADES: f64 = 9.0;
 
@@ -32,11 +35,12 @@ pub(super) fn slices(report: &Report) -> Markup {
             button type="button" data-intervals aria-pressed="false" { "intervals" }
         }
         @for (place, (tag, values)) in tags.iter().enumerate() {
+            @let shown = crate::text::one_line(tag, LONGEST_NAME);
             details open[place == 0] {
-                summary { "by " b { (tag) } " (" (values.len()) ")" }
-                div.scroll tabindex="0" role="region" aria-label=(format!("Slices by {tag}")) { table.sticky.sortable.slices {
+                summary { "by " b { (shown) } " (" (values.len()) ")" }
+                div.scroll tabindex="0" role="region" aria-label=(format!("Slices by {shown}")) { table.sticky.sortable.slices {
                     thead { tr {
-                        th scope="col" { button type="button" { (tag) } }
+                        th scope="col" { button type="button" { (shown) } }
                         th scope="col" { button type="button" { "n" } }
                         @for row in variants { th scope="col" { button type="button" { (row.variant.id) } } }
                     } }
@@ -52,18 +56,19 @@ fn line(report: &Report, tag: &str, value: &str) -> Markup {
         let place = slices.iter().position(|slice| slice.tag == tag && slice.value == value)?;
         Some((place, slices[place].accuracy))
     };
+    let shown_value = crate::text::one_line(value, LONGEST_NAME);
     let rows = &report.measurements.variants;
     let n = rows.iter().filter_map(|row| found(&row.slices)).map(|(_, accuracy)| accuracy.n).max().unwrap_or(0);
     html! {
         tr {
-            td { (crate::text::one_line(value, 80)) }
+            td { (shown_value) }
             td { (n) }
             @for (place, row) in rows.iter().enumerate() {
                 @match found(&row.slices) {
                     Some((slice, accuracy)) if accuracy.point.is_some() => {
                         @let shown = Figure::estimate(&accuracy, Form::Percent, &format!("/variants/{place}/slices/{slice}/accuracy"));
                         @let shade = (accuracy.point.unwrap_or(0.0) * SHADES).round();
-                        td class=(format!("heat heat-{shade}")) data-tip=(format!("{} on {value}: {}, n {}", row.variant.id, shown.text(), accuracy.n)) {
+                        td class=(format!("heat heat-{shade}")) data-tip=(format!("{} on {shown_value}: {}, n {}", row.variant.id, shown.text(), accuracy.n)) {
                             (figure(&shown))
                         }
                     }

@@ -22,7 +22,7 @@ pub(super) fn heading(report: &Report) -> Markup {
     let began =
         jiff::Timestamp::from_millisecond(report.began_unix_ms).map_or_else(|_| String::new(), |at| format!("{at:.0}"));
     html! {
-        h1 { (report.suite) " " span.badge.(class) { (badge) } }
+        h1 { (crate::text::one_line(&report.suite, 200)) " " span.badge.(class) { (badge) } }
         @if !report.description.is_empty() { p { (crate::text::one_line(&report.description, 1000)) } }
         p.soft.small {
             "run " code { (report.run) } " · "

@@ -18,7 +18,7 @@ impl<W: Write, R> CsvRows<W, R> {
     /// What the writer says.
     pub fn new(writer: W, columns: Vec<Column<R>>) -> io::Result<Self> {
         let mut writer = ::csv::Writer::from_writer(writer);
-        let names = columns.iter().map(|column| neutral(&column.name).into_owned());
+        let names = columns.iter().map(|column| plain(&column.name));
         writer.write_record(names).map_err(fault)?;
         Ok(Self { writer, columns })
     }
@@ -39,13 +39,10 @@ impl<W: Write, R> RowSink<R> for CsvRows<W, R> {
 }
 
 /// A cell; what is not known is empty.
-fn cell<'a, R>(get: &Get<R>, row: &'a R) -> Cow<'a, str> {
-    let shown = |shown: Option<String>| Cow::Owned(shown.unwrap_or_default());
+fn cell<R>(get: &Get<R>, row: &R) -> String {
+    let shown = Option::unwrap_or_default;
     match get {
-        Get::Text(get) => get(row).map_or(Cow::Borrowed(""), |text| match neutral(&text) {
-            Cow::Borrowed(_) => text,
-            Cow::Owned(neutral) => Cow::Owned(neutral),
-        }),
+        Get::Text(get) => shown(get(row).map(|text| plain(&text))),
         Get::Integer(get) => shown(get(row).map(|number| number.to_string())),
         Get::Number(get) => shown(get(row).filter(|number| number.is_finite()).map(|number| number.to_string())),
         Get::Flag(get) => shown(get(row).map(|yes| yes.to_string())),
@@ -63,6 +60,11 @@ fn fault(error: ::csv::Error) -> io::Error {
 
 fn rfc3339(unix_ms: i64) -> Option<String> {
     jiff::Timestamp::from_millisecond(unix_ms).ok().map(|at| at.to_string())
+}
+
+/// The text as no formula, and without what a terminal would obey: tables are printed, too.
+fn plain(text: &str) -> String {
+    crate::text::printable(&neutral(text))
 }
 
 /// The text with `'` before it where a spreadsheet would read a formula, also behind blanks, controls and
@@ -106,6 +108,12 @@ mod tests {
             csv,
             "name,number,nothing,at\n\"a, \"\"b\"\"\nc\",-0.5,,2023-11-14T22:13:20.123Z\n,,,2023-11-14T22:13:20.123Z\n"
         );
+    }
+
+    #[test]
+    fn no_cell_writes_to_a_terminal() {
+        let csv = written(&[Row("a\u{1b}[31m\u{202e}b\u{7}\n\u{0}c", 1.0)]);
+        assert!(csv.contains("\n\"a[31mb\nc\",1,"), "{csv:?}");
     }
 
     #[test]

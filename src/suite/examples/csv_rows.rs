@@ -186,10 +186,11 @@ impl Columns {
     }
 }
 
-/// A cell: JSON if it is an object or array, else text.
+/// A cell: JSON if it is an object or array, else text. It must nest one level less than what can be read, since the
+/// example is kept with the cell inside.
 fn json_cell(text: &str) -> Value {
     if text.starts_with(['{', '['])
-        && let Ok(value) = serde_json::from_str(text)
+        && let Ok([value]) = serde_json::from_str::<[Value; 1]>(&format!("[{text}]"))
     {
         return value;
     }

@@ -12,6 +12,9 @@ pub(super) type Fields = Map<String, Value>;
 /// References copied into one another before they are taken for endless.
 const MOST_COPIES: usize = 16;
 
+/// Copies of one schema in all: those that copy others more than once would be as many as there are paths.
+const MOST_COPIES_IN_ALL: usize = 1_000;
+
 /// The walk.
 pub(super) struct Rewriting<'a> {
     pub(super) rules: &'static Rules,
@@ -20,12 +23,20 @@ pub(super) struct Rewriting<'a> {
     pub(super) null_is_absent: bool,
     unsupported: Option<String>,
     copies: usize,
+    copies_in_all: usize,
 }
 
 /// The schema as the rules want it.
 pub(super) fn rewrite(schema: &Value, rules: &'static Rules) -> Fitted {
-    let mut this =
-        Rewriting { rules, root: schema, changes: Vec::new(), null_is_absent: false, unsupported: None, copies: 0 };
+    let mut this = Rewriting {
+        rules,
+        root: schema,
+        changes: Vec::new(),
+        null_is_absent: false,
+        unsupported: None,
+        copies: 0,
+        copies_in_all: 0,
+    };
     let rewritten = this.at_root(schema);
     if rules.object_root {
         let is_object = rewritten.get("type").is_some_and(|kind| kind == "object");
@@ -323,12 +334,14 @@ impl Rewriting<'_> {
 
     /// What a reference to anywhere else points to, in its place.
     fn copied(&mut self, target: &str, at: &str) -> Value {
-        let Some(named) = resolve(target, self.root).filter(|_| self.copies < MOST_COPIES) else {
+        let is_endless = self.copies >= MOST_COPIES || self.copies_in_all >= MOST_COPIES_IN_ALL;
+        let Some(named) = resolve(target, self.root).filter(|_| !is_endless) else {
             self.refuse(at.to_owned(), &format!("`{target}` is no definition below `$defs`, or contains itself"));
             return json!({});
         };
         self.change(at, format!("`{target}` copied in"), false);
         self.copies += 1;
+        self.copies_in_all += 1;
         let copy = self.schema(named, at);
         self.copies -= 1;
         copy

@@ -204,6 +204,11 @@ impl Output {
         self
     }
 
+    /// The exit code; -1 where a signal ended it.
+    pub(crate) fn code(&self) -> i32 {
+        self.code.unwrap_or(-1)
+    }
+
     pub(crate) fn stdout(&self) -> &str {
         &self.stdout
     }
