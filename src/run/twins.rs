@@ -191,7 +191,7 @@ pub(super) mod tests {
         assert!(matches!(twins.place(ask(1)), Place::Answered(..)), "answered, not committed");
         twins.committed(Digest::of(&[1]));
         assert!(matches!(twins.place(ask(1)), Place::Answered(..)), "committed, but this was read before");
-        for other in 0..=(AHEAD + 1) {
+        for other in 0..=UNAWARE {
             let _ = twins.place(ask(2 + (other % 200) as u8));
         }
         assert!(twins.answered.is_empty(), "an answer is not kept for ever: later requests find the store's");
