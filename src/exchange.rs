@@ -321,3 +321,14 @@ impl Outcome {
         }
     }
 }
+
+/// What a stored or received answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// How the trial ended.
+    pub outcome: Outcome,
+    /// Index, among the stream's data events, of the first with model output of any kind.
+    pub first_output_event: Option<usize>,
+    /// The same without reasoning: the event whose time is the time to first token.
+    pub first_visible_event: Option<usize>,
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::exchange::{CacheLifetime, FailureKind};
+use crate::exchange::{CacheLifetime, FailureKind, Reading};
 use crate::suite::Example;
 
 /// What a request is made for; part of the response cache's key (DESIGN.md 13.10).
@@ -174,4 +174,6 @@ pub struct TrialRecord {
     pub exchange: Arc<Exchange>,
     /// Whether the answer came from the store rather than from a request of this run.
     pub reused: bool,
+    /// What its answer says, where it was just read; it is not stored.
+    pub reading: Option<Arc<Reading>>,
 }

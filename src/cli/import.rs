@@ -302,7 +302,7 @@ impl<'a> Import<'a> {
             exchange.sent_at_unix_ms = self.survey.header.began_unix_ms.unwrap_or(0);
         }
         let trial = Trial { variant, example: Arc::new(example), repeat };
-        let record = TrialRecord { trial, exchange: Arc::new(exchange), reused: false };
+        let record = TrialRecord { trial, exchange: Arc::new(exchange), reused: false, reading: None };
         let variant = Arc::clone(&variants[variant]);
         Ok(write(&Write { record, variant, exchange_row: None, settled: true, reusable: false })?)
     }

@@ -251,9 +251,15 @@ impl Observer for Progress<'_> {
     fn on(&mut self, event: Event<'_>) {
         match event {
             Event::Finished(record) => {
-                let trial = &record.trial;
-                let graded = self.grader.grade(trial.variant, &trial.example, &record.exchange, None);
                 self.done += 1;
+                if !self.printer.shows_progress() && self.live.is_none() {
+                    return;
+                }
+                let (trial, exchange) = (&record.trial, &record.exchange);
+                let graded = match &record.reading {
+                    Some(read) => self.grader.grade_read(trial.variant, &trial.example, (exchange, read), None),
+                    None => self.grader.grade(trial.variant, &trial.example, exchange, None),
+                };
                 self.decide(record, &graded);
                 let score = graded.scores.first().and_then(|grade| grade.score());
                 let score = score.filter(|_| !graded.counts_as_missing);

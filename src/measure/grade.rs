@@ -234,9 +234,20 @@ impl Grader {
         exchange: &Exchange,
         replies: Option<&Value>,
     ) -> GradedTrial {
-        let Some(reading) = self.read(variant, exchange) else {
-            return self.ungraded(Ending::Failed(FailureKind::Malformed), example);
-        };
+        match self.read(variant, exchange) {
+            Some(reading) => self.grade_read(variant, example, (exchange, &reading), replies),
+            None => self.ungraded(Ending::Failed(FailureKind::Malformed), example),
+        }
+    }
+
+    /// The same of an exchange that was read already.
+    pub fn grade_read(
+        &self,
+        variant: usize,
+        example: &Example,
+        (exchange, reading): (&Exchange, &Reading),
+        replies: Option<&Value>,
+    ) -> GradedTrial {
         let mut graded = self.ungraded(ending(&reading.outcome), example);
         let imported = exchange.provenance == Provenance::Imported;
         let stated = imported.then(|| Stated::of(&exchange.received)).flatten();

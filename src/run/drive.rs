@@ -453,6 +453,8 @@ impl<'a> Drive<'a> {
         });
         let settled = failure.as_ref().is_none_or(|failure| failure.kind.counts_as_wrong());
         let reusable = !matches!(arrived.reading.outcome, Outcome::Failed(_));
+        // A failure may be stored otherwise than it was read.
+        let reading = reusable.then(|| Arc::new(arrived.reading));
         if reusable {
             self.twins.answered(&exchange);
         }
@@ -460,15 +462,15 @@ impl<'a> Drive<'a> {
             self.summary.missing += 1 + twins.len() as u64;
         }
         self.write(
-            TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false },
+            TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false, reading: reading.clone() },
             None,
             settled,
             reusable,
         )
         .await;
         for trial in twins {
-            self.write(TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true }, None, settled, reusable)
-                .await;
+            let record = TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true, reading: reading.clone() };
+            self.write(record, None, settled, reusable).await;
         }
     }
 }

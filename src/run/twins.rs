@@ -56,7 +56,10 @@ impl Twins {
     /// # Errors
     /// Those that the feeder met.
     pub(super) fn intake(&mut self, work: Work) -> Result<Intake, RunError> {
-        let known = |trial, exchange, row| Intake::Known { record: TrialRecord { trial, exchange, reused: true }, row };
+        let known = |trial, exchange, row| Intake::Known {
+            record: TrialRecord { trial, exchange, reused: true, reading: None },
+            row,
+        };
         Ok(match work {
             Work::Settled => Intake::Settled,
             Work::NotRecorded => Intake::Nothing,

@@ -98,16 +98,7 @@ pub fn request_digest(body: &serde_json::Map<String, serde_json::Value>) -> Dige
     Digest::of(&canonical)
 }
 
-/// What a stored or received answer says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
-    /// How the trial ended.
-    pub outcome: Outcome,
-    /// Index, among the stream's data events, of the first with model output of any kind.
-    pub first_output_event: Option<usize>,
-    /// The same without reasoning: the event whose time is the time to first token.
-    pub first_visible_event: Option<usize>,
-}
+pub use crate::exchange::Reading;
 
 /// What a stream has said so far.
 pub trait StreamDecoder: Send {

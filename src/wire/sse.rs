@@ -3,6 +3,8 @@
 //! Only the `data` of an event matters to the wires. Comments, other fields and events without
 //! data are skipped, as the event stream format of the WHATWG HTML standard says.
 
+use memchr::memchr2;
+
 /// Most bytes of one event; a server that sends more is not speaking this format.
 const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
 
@@ -18,37 +20,51 @@ pub struct SseDecoder {
 
 impl super::Frames for SseDecoder {
     /// Bytes that are not UTF-8 become replacement characters.
-    fn feed(&mut self, bytes: &[u8], event: &mut dyn FnMut(&str)) {
-        for &byte in bytes {
-            match byte {
-                b'\n' if std::mem::take(&mut self.skip_line_feed) => {}
-                b'\n' | b'\r' => {
-                    self.skip_line_feed = byte == b'\r';
-                    self.end_line(event);
-                }
-                _ => {
-                    self.skip_line_feed = false;
-                    if self.line.len() < MAX_EVENT_BYTES {
-                        self.line.push(byte);
-                    }
-                }
+    fn feed(&mut self, mut bytes: &[u8], event: &mut dyn FnMut(&str)) {
+        if let ([b'\n', rest @ ..], true) = (bytes, self.skip_line_feed) {
+            bytes = rest;
+            self.skip_line_feed = false;
+        }
+        while let Some(end) = memchr2(b'\n', b'\r', bytes) {
+            let line = &bytes[..end];
+            if self.line.is_empty() {
+                self.end_line(line, event);
+            } else {
+                self.keep(line);
+                let mut whole = std::mem::take(&mut self.line);
+                self.end_line(&whole, event);
+                whole.clear();
+                self.line = whole;
+            }
+            let was_return = bytes[end] == b'\r';
+            bytes = &bytes[end + 1..];
+            match bytes {
+                [b'\n', rest @ ..] if was_return => bytes = rest,
+                _ => self.skip_line_feed = was_return && bytes.is_empty(),
             }
         }
+        self.skip_line_feed &= bytes.is_empty();
+        self.keep(bytes);
     }
 }
 
 impl SseDecoder {
-    fn end_line(&mut self, event: &mut dyn FnMut(&str)) {
-        let mut line = std::mem::take(&mut self.line);
-        if !std::mem::replace(&mut self.started, true) && line.starts_with(b"\xef\xbb\xbf") {
-            line.drain(..3);
+    /// Keeps the part of a line that is there.
+    fn keep(&mut self, part: &[u8]) {
+        let room = MAX_EVENT_BYTES.saturating_sub(self.line.len());
+        self.line.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    fn end_line(&mut self, mut line: &[u8], event: &mut dyn FnMut(&str)) {
+        if !std::mem::replace(&mut self.started, true) {
+            line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
         if line.is_empty() {
             if std::mem::take(&mut self.has_data) {
                 event(&String::from_utf8_lossy(&self.data));
             }
             self.data.clear();
-        } else if let Some(value) = field_value(&line, b"data")
+        } else if let Some(value) = field_value(line, b"data")
             && self.data.len() + value.len() < MAX_EVENT_BYTES
         {
             if std::mem::replace(&mut self.has_data, true) {
@@ -56,8 +72,6 @@ impl SseDecoder {
             }
             self.data.extend_from_slice(value);
         }
-        line.clear();
-        self.line = line;
     }
 }
 

@@ -332,10 +332,10 @@ impl BatchRun<'_> {
         if !settled {
             self.summary.missing += 1 + twins.len() as u64;
         }
-        let record = TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false };
+        let record = TrialRecord { trial: ask.trial, exchange: Arc::clone(&exchange), reused: false, reading: None };
         self.write(record, None, settled, reusable).await;
         for trial in twins {
-            let record = TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true };
+            let record = TrialRecord { trial, exchange: Arc::clone(&exchange), reused: true, reading: None };
             self.write(record, None, settled, reusable).await;
         }
     }
