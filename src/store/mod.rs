@@ -15,6 +15,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
@@ -268,6 +269,9 @@ impl Store {
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
+        // Otherwise a statement whose plan leans on a partial index is planned anew for each value it is given
+        // (<https://www.sqlite.org/c3ref/c_dbconfig_defensive.html>, SQLITE_DBCONFIG_ENABLE_QPSG).
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sqlite)?;
         let mut store = Self { path: path.to_owned(), connection, read_only: false };
         store.check_and_migrate()?;
         Ok(store)

@@ -55,7 +55,8 @@ impl Body {
         let Self { event_ms, events, decoder, .. } = self;
         events.feed(chunk, &mut |data| {
             event_ms.push(ms);
-            if let Some(decoder) = decoder {
+            // Several events may come in one piece.
+            if let Some(decoder) = decoder.as_mut().filter(|decoder| decoder.first_visible_event().is_none()) {
                 decoder.event(data);
             }
         });
