@@ -7,6 +7,7 @@ mod batch;
 mod claim;
 mod merge;
 mod order;
+mod pack;
 mod read;
 mod runs;
 mod vectors;
@@ -31,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001_first.sql"),
     include_str!("migrations/002_second.sql"),
     include_str!("migrations/003_delivery.sql"),
+    include_str!("migrations/004_packed.sql"),
 ];
 
 /// Marks a file as a store of this program ("ceil").
@@ -185,6 +187,7 @@ pub struct Store {
     connection: Connection,
     /// Whether nothing can be written through this connection.
     read_only: bool,
+    unpacker: pack::Unpacker,
 }
 
 impl Store {
@@ -255,7 +258,7 @@ impl Store {
             Connection::open_with_flags(path, flags).ok()?
         };
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
-        let store = Self { path: path.to_owned(), connection, read_only: true };
+        let store = Self { path: path.to_owned(), connection, read_only: true, unpacker: pack::Unpacker::default() };
         // What an older version wrote cannot be brought up to date here.
         (store.check().ok()? == MIGRATIONS.len()).then_some(store)
     }
@@ -268,7 +271,8 @@ impl Store {
         let sqlite = |error| StoreError::Sqlite { path: shown.clone(), error };
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
-        let mut store = Self { path: path.to_owned(), connection, read_only: false };
+        let mut store =
+            Self { path: path.to_owned(), connection, read_only: false, unpacker: pack::Unpacker::default() };
         store.check_and_migrate()?;
         Ok(store)
     }
