@@ -4,12 +4,15 @@
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
 mod batch;
+mod check;
 mod claim;
 mod merge;
 mod order;
 mod pack;
+mod prune;
 mod read;
 mod runs;
+mod size;
 mod vectors;
 mod write;
 
@@ -22,9 +25,12 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 pub use batch::{BatchItem, BatchPhase, BatchRow, NewBatch};
+pub use check::{Checked, Fault};
 pub use claim::Claim;
 pub use merge::{Merged, ShardRun};
+pub use prune::Pruned;
 pub use read::{CachedExchange, StoredTrial};
+pub use size::{FileSize, RunSize};
 pub use write::{Committed, Write, Writer};
 
 /// Migrations in order; each is applied once. Their count is the store's version.

@@ -217,11 +217,12 @@ mod tests {
         let short = packer.pack(&store.connection, ("v", Part::Answer), b"{}", true).unwrap();
         assert_eq!(short, (Cow::Borrowed(b"{}".as_slice()), None));
         packer.pack(&store.connection, ("v", Part::Answer), &body(1), true).unwrap();
-        let noise: Vec<u8> = (0..4_u8).flat_map(|n| *Digest::of(&[n]).as_bytes()).collect();
+        let noise = [1_u8, 2, 3, 4].map(|n| *Digest::of(&[n]).as_bytes()).concat();
         let (packed, dictionary) = packer.pack(&store.connection, ("v", Part::Answer), &noise, true).unwrap();
         assert_eq!((&*packed, dictionary), (noise.as_slice(), None));
         // A failure is no pattern of the answers to come.
-        let failed = packer.pack(&store.connection, ("other", Part::Answer), &body(1), false).unwrap();
+        let error = body(1);
+        let failed = packer.pack(&store.connection, ("other", Part::Answer), &error, false).unwrap();
         assert_eq!(failed.1, None);
     }
 

@@ -39,6 +39,9 @@ const EXCHANGE_COLUMNS: &str = "x.key, x.request_digest, x.endpoint, x.request_b
                                 x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance, x.delivery, \
                                 x.request_dictionary, x.body_dictionary";
 
+/// The column after [`EXCHANGE_COLUMNS`].
+pub(super) const EXCHANGE_ID: usize = 17;
+
 impl Store {
     /// All runs, the newest first.
     ///
@@ -49,12 +52,14 @@ impl Store {
     }
 
     /// Runs of a suite of this name that have answers: how often its test examples were scored
-    /// (METHODS.md 0.6).
+    /// (METHODS.md 0.6). Those that were removed since were scored, too.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn times_scored(&self, suite: &str) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM run WHERE suite = ?1 AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id)";
+        let sql = "SELECT (SELECT count(*) FROM run
+                           WHERE suite = ?1 AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id))
+                        + (SELECT count(*) FROM pruned WHERE suite = ?1 AND scored = 1)";
         let count: i64 =
             self.connection.query_row(sql, [suite], |row| row.get(0)).map_err(|error| self.sqlite(error))?;
         Ok(count.unsigned_abs())
@@ -120,7 +125,9 @@ impl Store {
             .prepare_cached(&sql)
             .and_then(|mut statement| {
                 statement
-                    .query_row([key.as_bytes().as_slice()], |row| Ok((row.get::<_, i64>(17)?, exchange(self, row)?)))
+                    .query_row([key.as_bytes().as_slice()], |row| {
+                        Ok((row.get::<_, i64>(EXCHANGE_ID)?, exchange(self, row)?))
+                    })
                     .optional()
             })
             .map_err(|error| self.sqlite(error))?;
@@ -275,6 +282,11 @@ impl Store {
     }
 }
 
+/// All exchanges, each with its row's number in the column [`EXCHANGE_ID`].
+pub(super) fn exchanges_sql() -> String {
+    format!("SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x")
+}
+
 fn trials_sql(clause: &str) -> String {
     format!(
         "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
@@ -313,7 +325,8 @@ fn stored_trial(store: &Store, row: &Row<'_>) -> rusqlite::Result<StoredTrial> {
     })
 }
 
-fn exchange(store: &Store, row: &Row<'_>) -> rusqlite::Result<Exchange> {
+/// An exchange of a row that begins with [`EXCHANGE_COLUMNS`].
+pub(super) fn exchange(store: &Store, row: &Row<'_>) -> rusqlite::Result<Exchange> {
     let failure: Option<String> = row.get(7)?;
     let body = body_of(store, row, (6, 16))?;
     let received = match failure {

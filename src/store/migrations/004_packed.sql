@@ -7,3 +7,10 @@ CREATE TABLE dictionary (
 -- With which dictionary a body is packed; NULL is a body as it is.
 ALTER TABLE exchange ADD COLUMN request_dictionary INTEGER REFERENCES dictionary (id);
 ALTER TABLE exchange ADD COLUMN body_dictionary INTEGER REFERENCES dictionary (id);
+-- Runs that were removed: how often a suite's examples were scored does not shrink with them, and their
+-- names are not given again.
+CREATE TABLE pruned (
+    run    INTEGER PRIMARY KEY,
+    suite  TEXT    NOT NULL,
+    scored INTEGER NOT NULL
+);
