@@ -103,6 +103,9 @@ pub enum StoreError {
     /// Another process asks the same run.
     #[error("another process is asking this very run, in the store `{0}`")]
     Claimed(String),
+    /// Another process asks some run of the store.
+    #[error("another process is asking a run of the store `{0}`")]
+    Busy(String),
     /// A row that this program did not write.
     #[error("a row of the store cannot be read: {0}")]
     Row(String),

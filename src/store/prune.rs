@@ -90,7 +90,13 @@ impl Store {
             plans.collect::<rusqlite::Result<Vec<_>>>()
         };
         let plans = read().map_err(|error| self.sqlite(error))?;
-        plans.iter().filter_map(|plan| Digest::from_bytes(plan)).map(|plan| self.claim(&plan)).collect()
+        let claim = |plan: Digest| {
+            self.claim(&plan).map_err(|error| match error {
+                StoreError::Claimed(path) => StoreError::Busy(path),
+                other => other,
+            })
+        };
+        plans.iter().filter_map(|plan| Digest::from_bytes(plan)).map(claim).collect()
     }
 
     /// Names the runs that go.

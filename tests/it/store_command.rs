@@ -155,7 +155,7 @@ fn nothing_goes_while_a_run_is_being_asked() {
     let project = Project::new().suite("tiny").suite("other").live(&server);
     let child = half_way(&project, &server);
     for command in [&["store", "prune", "last", "--yes"][..], &["store", "vacuum"]] {
-        project.run(command).exits(2).says("another process is asking");
+        project.run(command).exits(2).says("another process is asking a run of the store");
     }
     gate.open();
     Output::of(child.wait_with_output().unwrap()).exits(0);

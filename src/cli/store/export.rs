@@ -17,7 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::printer::Printer;
 use crate::error::Error;
-use crate::store::{RunRow, Store, StoredTrial};
+use crate::store::{RunRow, Store, StoreError, StoredTrial};
 use crate::trial::Received;
 use crate::units::group_thousands;
 
@@ -35,25 +35,36 @@ pub struct ExportArgs {
     pub store: StoreArgs,
 }
 
+/// What kept a run from being written whole.
+enum Stopped {
+    Reading(StoreError),
+    Writing(std::io::Error),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Reading(error)
+    }
+}
+
 /// Writes the run.
 pub(super) fn export(args: &ExportArgs, printer: Printer) -> Result<Exit, Error> {
     let store = Store::open_existing(&args.store.store)?;
     let run = store.run(&args.run)?;
     let mut output = Output::open(Some(&args.output), &args.store.store)?;
     let mut trials = 0_u64;
-    let mut broken = None;
-    let read = store.each_trial(run.id, None, |trial| -> Result<(), Error> {
-        if broken.is_none() {
-            broken = writeln!(output, "{}", line(&run, &trial)).err();
-            trials += 1;
-        }
-        Ok(())
+    let read = store.each_trial(run.id, None, |trial| -> Result<(), Stopped> {
+        trials += 1;
+        writeln!(output, "{}", line(&run, &trial)).map_err(Stopped::Writing)
     });
-    if let Err(error) = read {
-        output.discard();
-        return Err(error);
+    match read {
+        Ok(()) => output.close(Ok(()))?,
+        Err(Stopped::Writing(error)) => output.close(Err(error))?,
+        Err(Stopped::Reading(error)) => {
+            output.discard();
+            return Err(error.into());
+        }
     }
-    output.close(broken.map_or(Ok(()), Err))?;
     printer.text(&format!("{} trials of {} in {}\n", group_thousands(trials.into()), run.name, args.output.display()));
     printer.value(&json!({"file": args.output, "run": run.name, "trials": trials}));
     DONE

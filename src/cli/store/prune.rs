@@ -24,16 +24,16 @@ pub struct PruneArgs {
     #[arg(value_name = "RUN")]
     pub runs: Vec<String>,
     /// Remove the runs that began more than so many days ago.
-    #[arg(long, value_name = "DAYS", env = "CEILING_OLDER_THAN")]
+    #[arg(long, value_name = "DAYS", env = "CEILING_PRUNE_OLDER_THAN")]
     pub older_than: Option<u32>,
     /// Remove all but the newest N runs of each suite.
-    #[arg(long, value_name = "N", env = "CEILING_KEEP")]
+    #[arg(long, value_name = "N", env = "CEILING_PRUNE_KEEP")]
     pub keep: Option<usize>,
     /// Say what would be removed, and remove nothing.
-    #[arg(long, env = "CEILING_DRY_RUN")]
+    #[arg(long, env = "CEILING_PRUNE_DRY_RUN")]
     pub dry_run: bool,
     /// Remove without asking.
-    #[arg(short, long, env = "CEILING_YES")]
+    #[arg(short, long, env = "CEILING_PRUNE_YES")]
     pub yes: bool,
     /// Where runs are kept.
     #[command(flatten)]
