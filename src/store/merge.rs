@@ -270,3 +270,80 @@ enum Known {
 
 /// What tells an exchange from another: no two were sent at the same time with the same answer.
 type Identity = (Vec<u8>, Vec<u8>, i64, f64);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::store::Write;
+    use crate::suite::{Example, ExampleId};
+    use crate::trial::{Delivery, Exchange, Provenance, Received, Timing, Trial, TrialRecord};
+
+    /// A trial of the example of this number, answered by these words.
+    fn write(number: i64, answer: &str) -> Write {
+        let example = Example {
+            id: ExampleId(format!("e{number}")),
+            input: number.into(),
+            expected: 0.into(),
+            cluster: None,
+            tags: [].into(),
+            documents: vec![],
+        };
+        let body = format!("{}{number}: {answer}", "what every answer has ".repeat(20)).into_bytes();
+        let exchange = Exchange {
+            key: Digest::of(&body),
+            request_digest: Digest::of(&number.to_le_bytes()),
+            endpoint: "p/m".into(),
+            request_body: body.clone(),
+            received: Received::Answer { status: 200, body, streamed: false },
+            timing: Timing { event_ms: vec![], total_ms: 1.0 },
+            attempts: vec![],
+            sent_at_unix_ms: number,
+            in_flight: 1,
+            provenance: Provenance::Live,
+            delivery: Delivery::Direct,
+        };
+        let trial = Trial { variant: 0, example: Arc::new(example), repeat: 0 };
+        let record = TrialRecord { trial, exchange: Arc::new(exchange), reused: false };
+        Write { record, variant: "v".into(), exchange_row: None, settled: true, reusable: true }
+    }
+
+    fn plan() -> NewRun<'static> {
+        NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1 }
+    }
+
+    /// A store with a run of these trials, packed with the first of them.
+    fn store(path: &Path, trials: &[(i64, &str)]) -> (Store, i64) {
+        let store = Store::open(path).unwrap();
+        let run = store.import(&plan(), |add| -> Result<(), StoreError> {
+            trials.iter().try_for_each(|(number, answer)| add(&write(*number, answer)))
+        });
+        let run = run.unwrap().id;
+        (store, run)
+    }
+
+    #[test]
+    fn answers_are_compared_as_they_came_whatever_they_are_packed_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let (to, _) = store(&folder.path().join("to.db"), &[(1, "yes"), (2, "no"), (3, "yes")]);
+        let (same, run) = store(&folder.path().join("same.db"), &[(2, "no"), (4, "yes"), (1, "yes")]);
+        let merged = to.merge(&plan(), &[ShardRun { store: &same, run }], RunState::Finished).unwrap();
+        assert_eq!((merged.run.trials, merged.added), (4, 1));
+        let mut found = Vec::new();
+        let each = to.each_trial(merged.run.id, None, |trial| -> Result<(), StoreError> {
+            found.push(trial.exchange.request_body);
+            Ok(())
+        });
+        each.unwrap();
+        let wanted = [(1, "yes"), (2, "no"), (3, "yes"), (4, "yes")];
+        let wanted = wanted.map(|(number, answer)| write(number, answer).record.exchange.request_body.clone());
+        assert_eq!(found, wanted);
+        assert_eq!(to.check_all().unwrap().fault_count, 0);
+        let (other, run) = store(&folder.path().join("other.db"), &[(2, "yes")]);
+        let refused = to.merge(&plan(), &[ShardRun { store: &other, run }], RunState::Finished);
+        assert!(matches!(refused, Err(StoreError::Disagree { .. })));
+    }
+}
