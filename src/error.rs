@@ -85,7 +85,8 @@ impl Error {
                 | StoreError::Foreign(_)
                 | StoreError::Newer { .. }
                 | StoreError::Disagree { .. }
-                | StoreError::Claimed(_),
+                | StoreError::Claimed(_)
+                | StoreError::Busy(_),
             ) => Exit::WrongInput,
             Self::Run(RunError::Input(_)) | Self::Embed(EmbedError::Run(RunError::Input(_))) | Self::Assist(_) => {
                 Exit::WrongInput
@@ -117,6 +118,9 @@ impl Error {
                 "wait until it is done: its answers then serve this command too; --store PATH asks anew beside it"
                     .into(),
             ),
+            Self::Store(StoreError::Busy(_)) => {
+                Some("wait until it is done: it may be using answers of other runs, and is writing its own".into())
+            }
             Self::Store(StoreError::Foreign(_)) => Some("name another file with --store".into()),
             Self::Run(RunError::Store(_)) => {
                 Some("what was shown as done is kept; run the same command again to go on".into())

@@ -81,6 +81,22 @@ pub fn format_usd(usd: f64) -> String {
     }
 }
 
+/// A number of bytes for people, in decimal units: `812 B`, `6.5 kB`, `130.6 MB`.
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut amount = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    // What would be printed as 1000.0 is 1.0 of the next unit.
+    while amount >= 999.95 && unit + 1 < UNITS.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    format!("{amount:.1} {}", UNITS[unit])
+}
+
 /// A whole number with commas between thousands: `1,000,000`.
 pub fn group_thousands(number: i128) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -143,6 +159,12 @@ impl UsdPerMillionTokens {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn bytes_are_shown_in_the_unit_that_fits() {
+        let shown = [0, 999, 1000, 6_512, 999_949, 999_950, 130_641_920, u64::MAX].map(format_bytes);
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "6.5 kB", "999.9 kB", "1.0 MB", "130.6 MB", "18446744.1 TB"]);
+    }
 
     #[test]
     fn a_price_times_tokens_is_exact() {

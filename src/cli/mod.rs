@@ -34,6 +34,7 @@ mod retrieval;
 mod run;
 mod runs;
 mod show;
+mod store;
 mod view;
 
 use std::process::ExitCode;
@@ -101,6 +102,8 @@ pub enum Command {
     View(view::ViewArgs),
     /// Join the shards of a run, each in a store of its own, into one run.
     Merge(merge::MergeArgs),
+    /// Look after the store: check it, remove runs, make the file smaller, write a run as JSON Lines.
+    Store(store::StoreCommandArgs),
     /// Read another tool's results as a run: promptfoo, Inspect, lm-eval, NeMo Evaluator, JSON Lines.
     Import(import::ImportArgs),
     /// Write a run's answers as a recording that can be replayed without a key or a network.
@@ -150,6 +153,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
         Command::Merge(args) => merge::merge(&args, printer),
+        Command::Store(args) => store::store(&args, printer),
         Command::Import(args) => import::import(&args, printer),
         Command::Record(args) => record::record(&args, printer),
         Command::Baseline(args) => baseline::baseline(&args, printer),

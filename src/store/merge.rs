@@ -1,8 +1,9 @@
 //! Joins the shards of a run into one: rows are copied as they are, one at a time, in one transaction.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{NewRun, RunRow, RunState, Store, StoreError};
+use super::read::unreadable;
+use super::{NewRun, RunRow, RunState, Store, StoreError, pack};
 
 /// A shard in the store that asked it.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,10 @@ struct Place {
 }
 
 const COPIED: &str = "key, request_digest, endpoint, request_body, status, streamed, body, failure, event_ms, total_ms, \
-                      attempts, sent_at_ms, in_flight, provenance, reusable, delivery";
+                      attempts, sent_at_ms, in_flight, provenance, reusable, delivery, request_dictionary, body_dictionary";
+
+/// How many of the copied columns, the last ones, name a dictionary.
+const DICTIONARIES: usize = 2;
 
 impl Store {
     /// Copies the trials of all shards into the run of this plan, which is made where there is none.
@@ -91,8 +95,7 @@ impl Store {
                 Ok((place, example, row.get::<_, i64>(4)?, flags, row.get::<_, String>(7)?))
             };
             let (place, example, exchange, (reused, settled), document) = read().map_err(unread)?;
-            let theirs = identity(shard.store.connection(), exchange).map_err(unread)?;
-            match known(&self.connection, run, &place, &example, (&theirs, settled)).map_err(wrap)? {
+            match self.known(run, &place, &example, (shard.store, exchange, settled))? {
                 Known::Same => continue,
                 Known::Other => return Err(self.disagree(&place, shard.store)),
                 Known::Not | Known::Missing => {}
@@ -169,6 +172,11 @@ impl Store {
             statement.query_row([old], |row| (0..count).map(|column| row.get(column)).collect())
         };
         let values = read().map_err(unread)?;
+        for dictionary in values.iter().skip(count - DICTIONARIES) {
+            if let rusqlite::types::Value::Integer(id) = dictionary {
+                self.copy_dictionary(from, *id)?;
+            }
+        }
         let write = || {
             let marks = (1..=count).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
             to.prepare_cached(&format!("INSERT INTO exchange ({COPIED}) VALUES ({marks})"))?
@@ -180,6 +188,19 @@ impl Store {
         write().map_err(wrap)
     }
 
+    /// Copies a dictionary that some body is packed with.
+    fn copy_dictionary(&self, from: &Self, id: i64) -> Result<(), StoreError> {
+        let has = || self.connection.prepare_cached("SELECT 1 FROM dictionary WHERE id = ?1")?.exists([id]);
+        if has().map_err(|error| self.sqlite(error))? {
+            return Ok(());
+        }
+        let bytes = from.dictionary(id).map_err(|error| from.sqlite(error))?;
+        let sound = bytes.filter(|bytes| pack::dictionary_id(bytes) == id);
+        let bytes = sound
+            .ok_or_else(|| StoreError::Row(format!("a dictionary of `{}` is gone or damaged", from.path.display())))?;
+        pack::keep_dictionary(&self.connection, id, &bytes).map_err(|error| self.sqlite(error))
+    }
+
     fn disagree(&self, place: &Place, from: &Self) -> StoreError {
         StoreError::Disagree {
             store: self.path.display().to_string(),
@@ -189,9 +210,49 @@ impl Store {
         }
     }
 
-    /// The connection, for what is read of one store and written to another.
-    fn connection(&self) -> &Connection {
-        &self.connection
+    /// What a run has of a trial, whose exchange in another store is this one.
+    fn known(
+        &self,
+        run: i64,
+        place: &Place,
+        example: &[u8],
+        (from, exchange, is_answer): (&Self, i64, bool),
+    ) -> Result<Known, StoreError> {
+        let find = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT example, exchange, settled FROM trial
+                     WHERE run = ?1 AND variant = ?2 AND example_id = ?3 AND repeat = ?4",
+                )?
+                .query_row(params![run, place.variant, place.example_id, place.repeat], |row| {
+                    Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get(2)?))
+                })
+                .optional()
+        };
+        let Some((known_example, known_exchange, settled)) = find().map_err(|error| self.sqlite(error))? else {
+            return Ok(Known::Not);
+        };
+        if known_example == example && self.identity(known_exchange)? == from.identity(exchange)? {
+            return Ok(Known::Same);
+        }
+        Ok(match (settled, is_answer) {
+            (false, _) => Known::Missing,
+            // The joined run went on and got what the shard is missing.
+            (true, false) => Known::Same,
+            (true, true) => Known::Other,
+        })
+    }
+
+    /// The body is compared as it came: two stores pack it with dictionaries of their own.
+    fn identity(&self, exchange: i64) -> Result<Identity, StoreError> {
+        let sql = "SELECT request_digest, body, body_dictionary, sent_at_ms, total_ms FROM exchange WHERE id = ?1";
+        let read = || {
+            self.connection.prepare_cached(sql)?.query_row([exchange], |row| {
+                let packed = row.get_ref(1)?.as_blob().map_err(|error| unreadable(1, error))?;
+                Ok((row.get(0)?, self.unpack(1, packed, row.get(2)?)?, row.get(3)?, row.get(4)?))
+            })
+        };
+        read().map_err(|error| self.sqlite(error))
     }
 }
 
@@ -207,39 +268,82 @@ enum Known {
     Other,
 }
 
-fn known(
-    connection: &Connection,
-    run: i64,
-    place: &Place,
-    example: &[u8],
-    (theirs, is_answer): (&Identity, bool),
-) -> rusqlite::Result<Known> {
-    let found: Option<(Vec<u8>, i64, bool)> = connection
-        .prepare_cached(
-            "SELECT example, exchange, settled FROM trial
-             WHERE run = ?1 AND variant = ?2 AND example_id = ?3 AND repeat = ?4",
-        )?
-        .query_row(params![run, place.variant, place.example_id, place.repeat], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let Some((known_example, known_exchange, settled)) = found else { return Ok(Known::Not) };
-    if known_example == example && identity(connection, known_exchange)? == *theirs {
-        return Ok(Known::Same);
-    }
-    Ok(match (settled, is_answer) {
-        (false, _) => Known::Missing,
-        // The joined run went on and got what the shard is missing.
-        (true, false) => Known::Same,
-        (true, true) => Known::Other,
-    })
-}
-
 /// What tells an exchange from another: no two were sent at the same time with the same answer.
 type Identity = (Vec<u8>, Vec<u8>, i64, f64);
 
-fn identity(connection: &Connection, exchange: i64) -> rusqlite::Result<Identity> {
-    connection
-        .prepare_cached("SELECT request_digest, body, sent_at_ms, total_ms FROM exchange WHERE id = ?1")?
-        .query_row([exchange], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::store::Write;
+    use crate::suite::{Example, ExampleId};
+    use crate::trial::{Delivery, Exchange, Provenance, Received, Timing, Trial, TrialRecord};
+
+    /// A trial of the example of this number, answered by these words.
+    fn write(number: i64, answer: &str) -> Write {
+        let example = Example {
+            id: ExampleId(format!("e{number}")),
+            input: number.into(),
+            expected: 0.into(),
+            cluster: None,
+            tags: [].into(),
+            documents: vec![],
+        };
+        let body = format!("{}{number}: {answer}", "what every answer has ".repeat(20)).into_bytes();
+        let exchange = Exchange {
+            key: Digest::of(&body),
+            request_digest: Digest::of(&number.to_le_bytes()),
+            endpoint: "p/m".into(),
+            request_body: body.clone(),
+            received: Received::Answer { status: 200, body, streamed: false },
+            timing: Timing { event_ms: vec![], total_ms: 1.0 },
+            attempts: vec![],
+            sent_at_unix_ms: number,
+            in_flight: 1,
+            provenance: Provenance::Live,
+            delivery: Delivery::Direct,
+        };
+        let trial = Trial { variant: 0, example: Arc::new(example), repeat: 0 };
+        let record = TrialRecord { trial, exchange: Arc::new(exchange), reused: false };
+        Write { record, variant: "v".into(), exchange_row: None, settled: true, reusable: true }
+    }
+
+    fn plan() -> NewRun<'static> {
+        NewRun { suite: "s", folder: Path::new("f"), plan_digest: Digest::of(b"p"), options: "{}", now_ms: 1 }
+    }
+
+    /// A store with a run of these trials, packed with the first of them.
+    fn store(path: &Path, trials: &[(i64, &str)]) -> (Store, i64) {
+        let store = Store::open(path).unwrap();
+        let run = store.import(&plan(), |add| -> Result<(), StoreError> {
+            trials.iter().try_for_each(|(number, answer)| add(&write(*number, answer)))
+        });
+        let run = run.unwrap().id;
+        (store, run)
+    }
+
+    #[test]
+    fn answers_are_compared_as_they_came_whatever_they_are_packed_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let (to, _) = store(&folder.path().join("to.db"), &[(1, "yes"), (2, "no"), (3, "yes")]);
+        let (same, run) = store(&folder.path().join("same.db"), &[(2, "no"), (4, "yes"), (1, "yes")]);
+        let merged = to.merge(&plan(), &[ShardRun { store: &same, run }], RunState::Finished).unwrap();
+        assert_eq!((merged.run.trials, merged.added), (4, 1));
+        let mut found = Vec::new();
+        let each = to.each_trial(merged.run.id, None, |trial| -> Result<(), StoreError> {
+            found.push(trial.exchange.request_body);
+            Ok(())
+        });
+        each.unwrap();
+        let wanted = [(1, "yes"), (2, "no"), (3, "yes"), (4, "yes")];
+        let wanted = wanted.map(|(number, answer)| write(number, answer).record.exchange.request_body.clone());
+        assert_eq!(found, wanted);
+        assert_eq!(to.check_all().unwrap().fault_count, 0);
+        let (other, run) = store(&folder.path().join("other.db"), &[(2, "yes")]);
+        let refused = to.merge(&plan(), &[ShardRun { store: &other, run }], RunState::Finished);
+        assert!(matches!(refused, Err(StoreError::Disagree { .. })));
+    }
 }

@@ -4,11 +4,15 @@
 //! committed before it is shown, so that killing the process at any moment loses nothing shown.
 
 mod batch;
+mod check;
 mod claim;
 mod merge;
 mod order;
+mod pack;
+mod prune;
 mod read;
 mod runs;
+mod size;
 mod vectors;
 mod write;
 
@@ -22,9 +26,12 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 pub use batch::{BatchItem, BatchPhase, BatchRow, NewBatch};
+pub use check::{Checked, Fault};
 pub use claim::Claim;
 pub use merge::{Merged, ShardRun};
+pub use prune::Pruned;
 pub use read::{CachedExchange, StoredTrial};
+pub use size::{FileSize, RunSize};
 pub use write::{Committed, Write, Writer};
 
 /// Migrations in order; each is applied once. Their count is the store's version.
@@ -32,6 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001_first.sql"),
     include_str!("migrations/002_second.sql"),
     include_str!("migrations/003_delivery.sql"),
+    include_str!("migrations/004_packed.sql"),
 ];
 
 /// Marks a file as a store of this program ("ceil").
@@ -96,6 +104,9 @@ pub enum StoreError {
     /// Another process asks the same run.
     #[error("another process is asking this very run, in the store `{0}`")]
     Claimed(String),
+    /// Another process asks some run of the store.
+    #[error("another process is asking a run of the store `{0}`")]
+    Busy(String),
     /// A row that this program did not write.
     #[error("a row of the store cannot be read: {0}")]
     Row(String),
@@ -186,6 +197,7 @@ pub struct Store {
     connection: Connection,
     /// Whether nothing can be written through this connection.
     read_only: bool,
+    unpacker: pack::Unpacker,
 }
 
 impl Store {
@@ -256,7 +268,7 @@ impl Store {
             Connection::open_with_flags(path, flags).ok()?
         };
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
-        let store = Self { path: path.to_owned(), connection, read_only: true };
+        let store = Self { path: path.to_owned(), connection, read_only: true, unpacker: pack::Unpacker::default() };
         // What an older version wrote cannot be brought up to date here.
         (store.check().ok()? == MIGRATIONS.len()).then_some(store)
     }
@@ -272,7 +284,8 @@ impl Store {
         // Otherwise a statement whose plan leans on a partial index is planned anew for each value it is given
         // (<https://www.sqlite.org/c3ref/c_dbconfig_defensive.html>, SQLITE_DBCONFIG_ENABLE_QPSG).
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sqlite)?;
-        let mut store = Self { path: path.to_owned(), connection, read_only: false };
+        let mut store =
+            Self { path: path.to_owned(), connection, read_only: false, unpacker: pack::Unpacker::default() };
         store.check_and_migrate()?;
         Ok(store)
     }

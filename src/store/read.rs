@@ -36,7 +36,11 @@ pub struct StoredTrial {
 }
 
 const EXCHANGE_COLUMNS: &str = "x.key, x.request_digest, x.endpoint, x.request_body, x.status, x.streamed, x.body, x.failure, \
-                                x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance, x.delivery";
+                                x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance, x.delivery, \
+                                x.request_dictionary, x.body_dictionary";
+
+/// The column after [`EXCHANGE_COLUMNS`].
+pub(super) const EXCHANGE_ID: usize = 17;
 
 impl Store {
     /// All runs, the newest first.
@@ -48,12 +52,14 @@ impl Store {
     }
 
     /// Runs of a suite of this name that have answers: how often its test examples were scored
-    /// (METHODS.md 0.6).
+    /// (METHODS.md 0.6). Those that were removed since were scored, too.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn times_scored(&self, suite: &str) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM run WHERE suite = ?1 AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id)";
+        let sql = "SELECT (SELECT count(*) FROM run
+                           WHERE suite = ?1 AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id))
+                        + (SELECT count(*) FROM pruned WHERE suite = ?1 AND scored = 1)";
         let count: i64 =
             self.connection.query_row(sql, [suite], |row| row.get(0)).map_err(|error| self.sqlite(error))?;
         Ok(count.unsigned_abs())
@@ -134,7 +140,9 @@ impl Store {
             .prepare_cached(&sql)
             .and_then(|mut statement| {
                 statement
-                    .query_row([key.as_bytes().as_slice()], |row| Ok((row.get::<_, i64>(15)?, exchange(row)?)))
+                    .query_row([key.as_bytes().as_slice()], |row| {
+                        Ok((row.get::<_, i64>(EXCHANGE_ID)?, exchange(self, row)?))
+                    })
                     .optional()
             })
             .map_err(|error| self.sqlite(error))?;
@@ -198,13 +206,13 @@ impl Store {
         let mut cursors = opened.collect::<rusqlite::Result<Vec<_>>>().map_err(wrap)?;
         let mut ahead = Vec::with_capacity(cursors.len());
         for cursor in &mut cursors {
-            ahead.push(next_trial(cursor).map_err(wrap)?);
+            ahead.push(next_trial(self, cursor).map_err(wrap)?);
         }
         while let Some(id) = ahead.iter().flatten().map(|trial| &trial.example.id.0).min().cloned() {
             let mut trials = Vec::new();
             for (cursor, next) in cursors.iter_mut().zip(&mut ahead) {
                 while next.as_ref().is_some_and(|trial| trial.example.id.0 == id) {
-                    trials.extend(std::mem::replace(next, next_trial(cursor).map_err(wrap)?));
+                    trials.extend(std::mem::replace(next, next_trial(self, cursor).map_err(wrap)?));
                 }
             }
             each(trials)?;
@@ -237,7 +245,7 @@ impl Store {
         let mut statement = self.connection.prepare_cached(&sql).map_err(wrap)?;
         let mut rows = statement.query(parameters).map_err(wrap)?;
         while let Some(row) = rows.next().map_err(wrap)? {
-            each(stored_trial(row).map_err(wrap)?)?;
+            each(stored_trial(self, row).map_err(wrap)?)?;
         }
         Ok(())
     }
@@ -289,6 +297,11 @@ impl Store {
     }
 }
 
+/// All exchanges, each with its row's number in the column [`EXCHANGE_ID`].
+pub(super) fn exchanges_sql() -> String {
+    format!("SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x")
+}
+
 fn trials_sql(clause: &str) -> String {
     format!(
         "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
@@ -297,8 +310,8 @@ fn trials_sql(clause: &str) -> String {
     )
 }
 
-fn next_trial(cursor: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<StoredTrial>> {
-    cursor.next()?.map(stored_trial).transpose()
+fn next_trial(store: &Store, cursor: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<StoredTrial>> {
+    cursor.next()?.map(|row| stored_trial(store, row)).transpose()
 }
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -315,21 +328,22 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
-fn stored_trial(row: &Row<'_>) -> rusqlite::Result<StoredTrial> {
-    let document: String = row.get(17)?;
+fn stored_trial(store: &Store, row: &Row<'_>) -> rusqlite::Result<StoredTrial> {
+    let document: String = row.get(19)?;
     Ok(StoredTrial {
-        exchange: exchange(row)?,
-        variant: row.get(15)?,
-        repeat: row.get(16)?,
-        example: serde_json::from_str(&document).map_err(|error| unreadable(17, error))?,
-        example_digest: digest(row, 18)?,
-        reused: row.get(19)?,
+        exchange: exchange(store, row)?,
+        variant: row.get(17)?,
+        repeat: row.get(18)?,
+        example: serde_json::from_str(&document).map_err(|error| unreadable(19, error))?,
+        example_digest: digest(row, 20)?,
+        reused: row.get(21)?,
     })
 }
 
-fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
+/// An exchange of a row that begins with [`EXCHANGE_COLUMNS`].
+pub(super) fn exchange(store: &Store, row: &Row<'_>) -> rusqlite::Result<Exchange> {
     let failure: Option<String> = row.get(7)?;
-    let body: Vec<u8> = row.get(6)?;
+    let body = body_of(store, row, (6, 16))?;
     let received = match failure {
         Some(failure) => {
             Received::Broken { failure: serde_json::from_str(&failure).map_err(|error| unreadable(7, error))?, body }
@@ -344,7 +358,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         key: digest(row, 0)?,
         request_digest: digest(row, 1)?,
         endpoint: row.get(2)?,
-        request_body: row.get(3)?,
+        request_body: body_of(store, row, (3, 15))?,
         received,
         timing: Timing { event_ms, total_ms: row.get(9)? },
         attempts: serde_json::from_str(&attempts).map_err(|error| unreadable(10, error))?,
@@ -361,6 +375,12 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
             Delivery::Direct
         },
     })
+}
+
+/// A body whose bytes and whose dictionary stand in these columns.
+fn body_of(store: &Store, row: &Row<'_>, (bytes, dictionary): (usize, usize)) -> rusqlite::Result<Vec<u8>> {
+    let packed = row.get_ref(bytes)?.as_blob().map_err(|error| unreadable(bytes, error))?;
+    store.unpack(bytes, packed, row.get(dictionary)?)
 }
 
 pub(super) fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {

@@ -31,15 +31,12 @@ impl Store {
     }
 
     pub(crate) fn insert_run(&self, new: &NewRun<'_>) -> Result<RunRow, StoreError> {
-        let count: i64 = self
-            .connection
-            .query_row("SELECT coalesce(max(id), 0) + 1 FROM run", [], |row| row.get(0))
-            .map_err(|error| self.sqlite(error))?;
+        let count = self.newest_row().map_err(|error| self.sqlite(error))? + 1;
         let name = format!("{}-{count}", new.suite);
         self.connection
             .execute(
-                "INSERT INTO run (name, suite, folder, plan_digest, started_at_ms, state, options, version)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
+                "INSERT INTO run (id, name, suite, folder, plan_digest, started_at_ms, state, options, version)
+                 VALUES (?8, ?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
                 params![
                     name,
                     new.suite,
@@ -47,7 +44,8 @@ impl Store {
                     new.plan_digest.as_bytes().as_slice(),
                     new.now_ms,
                     new.options,
-                    env!("CARGO_PKG_VERSION")
+                    env!("CARGO_PKG_VERSION"),
+                    count
                 ],
             )
             .map_err(|error| self.sqlite(error))?;

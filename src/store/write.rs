@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tokio::sync::mpsc;
 
+use super::pack::{Packer, Part};
 use super::{NewRun, RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 use crate::trial::{Exchange, Received, TrialRecord};
@@ -112,7 +113,10 @@ impl Store {
         let wrap = |error| E::from(self.sqlite(error));
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
         let run = self.insert_run(new)?;
-        fill(&mut |write| write_trial(&self.connection, run.id, write).map_err(|error| self.sqlite(error)))?;
+        let mut packer = Packer::default();
+        fill(&mut |write| {
+            write_trial(&self.connection, run.id, write, &mut packer).map_err(|error| self.sqlite(error))
+        })?;
         self.set_state(run.id, RunState::Finished, Some(new.now_ms))?;
         transaction.commit().map_err(wrap)?;
         Ok(self.run(&run.name)?)
@@ -126,10 +130,12 @@ fn write_all(
     committed: &mpsc::UnboundedSender<Committed>,
 ) -> rusqlite::Result<()> {
     let mut group = Vec::with_capacity(GROUP);
+    let mut packer = Packer::default();
     while receiver.blocking_recv_many(&mut group, GROUP) > 0 {
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        packer.begin();
         for write in &group {
-            write_trial(&transaction, run, write)?;
+            write_trial(&transaction, run, write, &mut packer)?;
         }
         transaction.commit()?;
         let _ = committed.send(Committed::Trials(group.drain(..).map(|write| write.record).collect()));
@@ -137,7 +143,7 @@ fn write_all(
     Ok(())
 }
 
-fn write_trial(connection: &Connection, run: i64, write: &Write) -> rusqlite::Result<()> {
+fn write_trial(connection: &Connection, run: i64, write: &Write, packer: &mut Packer) -> rusqlite::Result<()> {
     let record = &write.record;
     let example = &record.trial.example;
     let document = serde_json::to_string(&**example).unwrap_or_default();
@@ -155,7 +161,7 @@ fn write_trial(connection: &Connection, run: i64, write: &Write) -> rusqlite::Re
                 "SELECT max(id) FROM exchange WHERE key = ?1"
             })?
             .query_row([record.exchange.key.as_bytes().as_slice()], |row| row.get(0))?,
-        None => write_exchange(connection, &record.exchange, write.reusable)?,
+        None => write_exchange(connection, write, packer)?,
     };
     connection
         .prepare_cached(
@@ -175,24 +181,30 @@ fn write_trial(connection: &Connection, run: i64, write: &Write) -> rusqlite::Re
     Ok(())
 }
 
-fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) -> rusqlite::Result<i64> {
+fn write_exchange(connection: &Connection, write: &Write, packer: &mut Packer) -> rusqlite::Result<i64> {
+    let (exchange, variant): (&Exchange, _) = (&write.record.exchange, &*write.variant);
     let (status, streamed, body, failure) = match &exchange.received {
         Received::Answer { status, body, streamed } => (Some(*status), *streamed, body, None),
         Received::Broken { failure, body } => (failure.status, false, body, serde_json::to_string(failure).ok()),
     };
+    let (request, request_dictionary) =
+        packer.pack(connection, (variant, Part::Request), &exchange.request_body, true)?;
+    // What an error says is no pattern of answers.
+    let is_sample = failure.is_none() && status.is_some_and(|status| (200..300).contains(&status));
+    let (body, body_dictionary) = packer.pack(connection, (variant, Part::Answer), body, is_sample)?;
     let event_ms: Vec<u8> = exchange.timing.event_ms.iter().flat_map(|ms| ms.to_le_bytes()).collect();
     connection
         .prepare_cached(
             "INSERT INTO exchange (key, request_digest, endpoint, request_body, status, streamed, body, failure,
                                    event_ms, total_ms, attempts, sent_at_ms, in_flight, provenance, reusable,
-                                   delivery)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                   delivery, request_dictionary, body_dictionary)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
             exchange.key.as_bytes().as_slice(),
             exchange.request_digest.as_bytes().as_slice(),
             exchange.endpoint,
-            exchange.request_body,
+            request,
             status,
             streamed,
             body,
@@ -203,8 +215,10 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, reusable: bool) 
             exchange.sent_at_unix_ms,
             exchange.in_flight,
             exchange.provenance.as_str(),
-            reusable,
-            exchange.delivery.as_str()
+            write.reusable,
+            exchange.delivery.as_str(),
+            request_dictionary,
+            body_dictionary
         ])?;
     Ok(connection.last_insert_rowid())
 }

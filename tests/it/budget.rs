@@ -101,7 +101,7 @@ fn usage_that_cannot_be_is_billed_at_the_worst() {
         *count.lock().unwrap() += 1;
         let said = json!({"label": colour_of(request)}).to_string();
         let absurd = json!({"prompt_tokens": -5, "completion_tokens": 1e30, "total_tokens": "many"});
-        let usage = if *count.lock().unwrap() % 2 == 0 { absurd } else { Value::Null };
+        let usage = if count.lock().unwrap().is_multiple_of(2) { absurd } else { Value::Null };
         Answer::Stream(events(&[&said], "stop", usage))
     });
     let project = priced(&server);

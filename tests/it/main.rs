@@ -51,6 +51,7 @@ mod secrets;
 mod shards;
 mod show;
 mod stopping;
+mod store_command;
 #[cfg(unix)]
 mod store_faults;
 mod stored;
