@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::cli::measuring;
+use crate::cli::measuring::{self, Hand};
 use crate::error::Error;
 use crate::gate::baseline::place;
 use crate::gate::calls::GateSide;
@@ -50,9 +50,8 @@ impl GradedRun<'_> {
         let mut spent = Usd::ZERO;
         let mut places: HashMap<String, usize> = HashMap::new();
         let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
-        store.each_trial_of(run.id, variant, |trial| -> Result<(), Error> {
-            let replies = measuring::replies(store, grader, number, &trial)?;
-            let graded = grader.grade(number, &trial.example, &trial.exchange, replies.as_ref());
+        let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, |trial| hand(trial));
+        measuring::each_graded(store, grader, of_variant, |_| Some(number), |_, trial, graded| {
             if !trial.reused && trial.exchange.provenance == Provenance::Live {
                 spent += graded.cost.unwrap_or_default();
             }
