@@ -88,7 +88,7 @@ pub(super) fn each_graded(
             read(&mut |trial| {
                 let Some(place) = place(&trial) else { return Ok(()) };
                 let replies = replies(store, grader, place, &trial)?;
-                let bytes = trial.exchange.request_body.len() + trial.exchange.received.body().len();
+                let bytes = body_bytes(&trial);
                 hand((place, trial, replies), bytes)
             })
         },
@@ -99,6 +99,11 @@ pub(super) fn each_graded(
         },
         |(place, trial, graded)| each(place, trial, graded),
     )
+}
+
+/// How long a trial's request and response are.
+pub(super) fn body_bytes(trial: &StoredTrial) -> usize {
+    trial.exchange.request_body.len() + trial.exchange.received.body().len()
 }
 
 /// The place of each variant's name.

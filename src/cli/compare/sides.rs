@@ -108,11 +108,17 @@ impl Sides {
         let mut side = Side::new(grader.checks_validity(place), graded.repeats);
         let roster = &mut self.roster;
         let of_variant = |hand: Hand<'_>| store.each_trial_of(name.run.id, &name.variant, |trial| hand(trial));
-        measuring::each_graded(store, grader, of_variant, |_| Some(place), |_, trial, found| {
-            let example = roster.place(&trial.example, found.expected_label.as_deref());
-            side.add(example, &trial.exchange, &found, trial.reused, price.as_ref());
-            Ok(())
-        })?;
+        measuring::each_graded(
+            store,
+            grader,
+            of_variant,
+            |_| Some(place),
+            |_, trial, found| {
+                let example = roster.place(&trial.example, found.expected_label.as_deref());
+                side.add(example, &trial.exchange, &found, trial.reused, price.as_ref());
+                Ok(())
+            },
+        )?;
         Ok(ReadSide { name: name.clone(), side, place })
     }
 
