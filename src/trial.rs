@@ -138,6 +138,15 @@ pub enum Received {
     },
 }
 
+impl Received {
+    /// What came of the response's body.
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Self::Answer { body, .. } | Self::Broken { body, .. } => body,
+        }
+    }
+}
+
 /// Everything measured about one answered request; the store's unit. Nothing derived is in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
@@ -163,6 +172,16 @@ pub struct Exchange {
     pub provenance: Provenance,
     /// How the request reached its endpoint. The times of a batch's answers are not set.
     pub delivery: Delivery,
+}
+
+impl Exchange {
+    /// Empties both bodies, for whoever has read them and goes on with the rest.
+    pub fn let_bodies_go(&mut self) {
+        self.request_body = Vec::new();
+        match &mut self.received {
+            Received::Answer { body, .. } | Received::Broken { body, .. } => *body = Vec::new(),
+        }
+    }
 }
 
 /// A trial that is over: what it was and what is stored of it.

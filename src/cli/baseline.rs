@@ -16,6 +16,7 @@ use super::printer::Printer;
 use super::reporting;
 use crate::error::Error;
 use crate::gate::baseline::{Baseline, FORMAT, FrozenExample, FrozenVariant, lines};
+use crate::gate::calls::CallsByVariant;
 use crate::measure::MOST_MISSING;
 use crate::store::Store;
 use crate::suite::Suite;
@@ -77,15 +78,6 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
         check_whole(&name, &measured.run.name, &read)?;
         let variant = suite.variant(&name).ok_or_else(|| unknown_variant(&name, suite))?;
         keeping.check_unchanged(variant, &read.gate)?;
-        for (id, example) in &read.gate.examples {
-            let row = examples.entry(id.clone()).or_insert_with(|| FrozenExample {
-                asked: example.asked.clone(),
-                cluster: example.cluster.clone(),
-                id: id.clone(),
-                of: BTreeMap::new(),
-            });
-            row.of.insert(name.clone(), example.calls.clone());
-        }
         let sent = read.facts.sent_unix_ms().unwrap_or_default();
         let facts = FrozenVariant {
             asked_unix_ms: [sent.0, sent.1],
@@ -98,6 +90,15 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
             served_models: read.facts.served_models().into_iter().map(str::to_owned).collect(),
             why_no_times: read.gate.why_no_times.clone(),
         };
+        for (id, example) in read.gate.examples {
+            let row = examples.entry(id).or_insert_with_key(|id| FrozenExample {
+                asked: example.asked,
+                cluster: example.cluster,
+                id: id.clone(),
+                of: CallsByVariant::default(),
+            });
+            row.of.insert(&name, example.calls);
+        }
         frozen.insert(name, facts);
     }
     let kept = || suite.variants.iter().filter(|variant| frozen.contains_key(variant.id.as_str()));

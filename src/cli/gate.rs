@@ -29,7 +29,7 @@ use crate::gate::metric::GateLevels;
 use crate::gate::verdict::{GateAnswer, VariantVerdict, overall, settle};
 use crate::measure::RunProvenance;
 use crate::measure::grade::Grader;
-use crate::provider::load::{Providers, ReadCodes, read_text};
+use crate::provider::load::{Providers, ReadCodes, read_text_up_to};
 use crate::report::gate::{GateReport, Inconclusive};
 use crate::store::Store;
 use crate::suite::load::LoadOptions;
@@ -134,6 +134,9 @@ impl Policy {
 const READING: ReadCodes =
     ReadCodes { unreadable: "baseline/unreadable", not_utf8: "baseline/not-utf8", too_large: "baseline/too-large" };
 
+/// The largest baseline that is read: a line an example, of which a suite may have a million.
+const LARGEST_BASELINE: u64 = 1 << 30;
+
 /// Gates, and answers with an exit code.
 pub(super) fn gate(args: &GateArgs, printer: Printer) -> Result<Exit, Error> {
     let (_watching, interrupts) = asking::watched()?;
@@ -155,7 +158,8 @@ pub(super) fn gate(args: &GateArgs, printer: Printer) -> Result<Exit, Error> {
 
 /// Reads a baseline; whatever is wrong with it is the user's input.
 fn read_baseline(file: &Path) -> Result<Baseline, Error> {
-    let source = read_text(file, &READING).map_err(|fault| *fault).map_err(Diagnostics::from)?;
+    let source =
+        read_text_up_to(LARGEST_BASELINE, file, &READING).map_err(|fault| *fault).map_err(Diagnostics::from)?;
     Baseline::parse(&source.text).map_err(|error| {
         Error::usage(
             format!("`{}` is no baseline: {error}", file.display()),

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use super::early::EarlyRun;
+use super::pipeline;
 use super::retrieval::Retrieval;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
-use crate::measure::grade::Grader;
+use crate::measure::grade::{GradedTrial, Grader};
 use crate::measure::stopping::Observed;
 use crate::run::assist;
 use crate::score::Grade;
@@ -36,8 +37,9 @@ pub(super) fn measure(
     let mut examples: HashMap<Digest, u32> = HashMap::new();
     let mut accumulator = Accumulator::new(suite, grader);
     let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
-    store.each_trial(run, None, |trial| -> Result<(), Error> {
-        let Some(&variant) = variants.get(trial.variant.as_str()) else { return Ok(()) };
+    let all = |hand: Hand<'_>| store.each_trial(run, None, |trial| hand(trial));
+    let place = |trial: &StoredTrial| variants.get(trial.variant.as_str()).copied();
+    each_graded(store, grader, all, place, |variant, trial, graded| {
         let index = match &early {
             // What comes after a gap is no part of a run that may have stopped early.
             Some(early) => match early.place(variant, &trial.example_digest) {
@@ -49,8 +51,6 @@ pub(super) fn measure(
                 *examples.entry(trial.example_digest).or_insert(next)
             }
         };
-        let replies = replies(store, grader, variant, &trial)?;
-        let graded = grader.grade(variant, &trial.example, &trial.exchange, replies.as_ref());
         let facts = ExchangeFacts::of(&trial.exchange, trial.reused);
         if let Some((k, found)) = retrieval.found(variant, &trial.example) {
             let score = graded.scores.first().and_then(Grade::score).filter(|_| !graded.counts_as_missing);
@@ -66,6 +66,44 @@ pub(super) fn measure(
         Some(early) => accumulator.finish_early(comparable, early.into_early()),
         None => accumulator.finish(comparable),
     })
+}
+
+/// Takes a trial that was read.
+pub(super) type Hand<'a> = &'a mut dyn FnMut(StoredTrial) -> Result<(), Error>;
+
+/// Grades what `read` hands over on all cores; `each` gets it in the order in which it was read, without the bodies of
+/// request and response. `place` says which variant of the suite a trial is of; others are left out.
+///
+/// # Errors
+/// What the store, `read` or `each` says.
+pub(super) fn each_graded(
+    store: &Store,
+    grader: &Grader,
+    read: impl FnOnce(Hand<'_>) -> Result<(), Error>,
+    place: impl Fn(&StoredTrial) -> Option<usize>,
+    mut each: impl FnMut(usize, StoredTrial, GradedTrial) -> Result<(), Error>,
+) -> Result<(), Error> {
+    pipeline::in_order(
+        |hand| {
+            read(&mut |trial| {
+                let Some(place) = place(&trial) else { return Ok(()) };
+                let replies = replies(store, grader, place, &trial)?;
+                let bytes = body_bytes(&trial);
+                hand((place, trial, replies), bytes)
+            })
+        },
+        |(place, mut trial, replies)| {
+            let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
+            trial.exchange.let_bodies_go();
+            (place, trial, graded)
+        },
+        |(place, trial, graded)| each(place, trial, graded),
+    )
+}
+
+/// How long a trial's request and response are.
+pub(super) fn body_bytes(trial: &StoredTrial) -> usize {
+    trial.exchange.request_body.len() + trial.exchange.received.body().len()
 }
 
 /// The place of each variant's name.

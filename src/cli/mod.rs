@@ -22,6 +22,7 @@ mod measuring;
 mod merge;
 mod output;
 pub mod part;
+mod pipeline;
 mod plan;
 mod preflight;
 mod printer;

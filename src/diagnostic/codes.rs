@@ -29,7 +29,7 @@ const fn row(
 #[rustfmt::skip]
 pub const CODES: &[Code] = &[
     row("baseline/not-utf8", "Not text", "The baseline file is not UTF-8.", "bytes that are no UTF-8", "Write it anew with `ceiling baseline RUN -o FILE`."),
-    row("baseline/too-large", "Too large", "The baseline file is larger than 64 MiB.", "a baseline of a million examples and several variants", "Freeze fewer variants in one file."),
+    row("baseline/too-large", "Too large", "The baseline file is larger than 1 GiB.", "a baseline of several million examples", "Freeze fewer variants in one file."),
     row("baseline/unreadable", "Unreadable file", "The baseline file cannot be opened or read.", "a name that does not exist", "Correct the name or the permissions."),
     row("evidence/contradiction", "Figures that contradict each other", "Two keys state the same thing, a name stands twice, or a step listed in `not_tried` has figures.", "right = 450 beside accuracy = 0.9", "Leave one out."),
     row("evidence/missing-key", "A key is missing", "An evidence file lacks a key that another one needs.", "kind = \"tuned\" without `method`", "Add the key. A rate without `n` is left out with a warning: nothing is known of its uncertainty."),

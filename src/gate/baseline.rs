@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::calls::{AskedExample, Calls, GateSide};
+use super::calls::{AskedExample, Calls, CallsByVariant, GateSide};
 use crate::digest::Digest;
 use crate::measure::RunProvenance;
 use crate::suite::Example;
@@ -109,7 +109,7 @@ pub struct FrozenExample {
     /// Its id.
     pub id: String,
     /// Calls by variant.
-    pub of: BTreeMap<String, Calls>,
+    pub of: CallsByVariant,
 }
 
 /// Only what tells the format; everything else is left unread.
@@ -163,7 +163,7 @@ impl Baseline {
             if example.asked.is_empty() || !example.asked.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                 return wrong(format!("the example `{id}`: `asked` is no part of a digest"));
             }
-            for (variant, calls) in &example.of {
+            for (variant, calls) in example.of.iter() {
                 if !self.variants.contains_key(variant) {
                     let variant = one_line(variant, 80);
                     return wrong(format!(
@@ -180,26 +180,46 @@ impl Baseline {
 
     /// The file's text.
     pub fn render(&self) -> String {
-        let header = Self { examples: Vec::new(), ..self.clone() };
-        let fields = match serde_json::to_value(&header) {
+        let fields = match serde_json::to_value(self.header()) {
             Ok(serde_json::Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),
         };
-        let mut parts = Vec::new();
-        for (key, value) in &fields {
-            let value = match key.as_str() {
-                "examples" => one_a_line(&self.examples, ""),
-                "shots" => self.shot_lines(),
-                _ => serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  "),
-            };
-            parts.push(format!("  \"{key}\": {value}"));
+        let mut text = String::from("{");
+        for (place, (key, value)) in fields.iter().enumerate() {
+            let _ = write!(text, "{}\n  \"{key}\": ", if place == 0 { "" } else { "," });
+            match key.as_str() {
+                "examples" => add_one_a_line(&mut text, &self.examples, ""),
+                "shots" => text.push_str(&self.shot_lines()),
+                _ => text.push_str(&serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ")),
+            }
         }
-        format!("{{\n{}\n}}\n", parts.join(",\n"))
+        text.push_str("\n}\n");
+        text
+    }
+
+    /// Everything but the examples, of which there may be a million.
+    fn header(&self) -> Self {
+        Self {
+            ceiling_baseline: self.ceiling_baseline,
+            documents: self.documents,
+            examples: Vec::new(),
+            files: self.files.clone(),
+            place: self.place.clone(),
+            pool: self.pool,
+            run: self.run.clone(),
+            shots: self.shots.clone(),
+            suite: self.suite.clone(),
+            suite_digest: self.suite_digest,
+            variants: self.variants.clone(),
+            version: self.version.clone(),
+        }
     }
 
     fn shot_lines(&self) -> String {
         let of = |(variant, rows): (&String, &Vec<Example>)| {
-            format!("\n    {}: {}", serde_json::to_string(variant).unwrap_or_default(), one_a_line(rows, "  "))
+            let mut line = format!("\n    {}: ", serde_json::to_string(variant).unwrap_or_default());
+            add_one_a_line(&mut line, rows, "  ");
+            line
         };
         format!("{{{}\n  }}", self.shots.iter().map(of).collect::<Vec<_>>().join(","))
     }
@@ -229,14 +249,13 @@ impl Baseline {
 }
 
 /// A list with one line a row, so that a diff shows rows.
-fn one_a_line<T: Serialize>(rows: &[T], indent: &str) -> String {
-    let mut lines = String::from("[");
+fn add_one_a_line<T: Serialize>(lines: &mut String, rows: &[T], indent: &str) {
+    lines.push('[');
     for (place, row) in rows.iter().enumerate() {
         let comma = if place == 0 { "" } else { "," };
         let _ = write!(lines, "{comma}\n    {indent}{}", serde_json::to_string(row).unwrap_or_default());
     }
     let _ = write!(lines, "\n  {indent}]");
-    lines
 }
 
 /// Where times were measured: recorded ones are of their recording, wherever it is replayed.

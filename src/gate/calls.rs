@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Digest;
 use crate::measure::grade::{Ending, GradedTrial};
@@ -18,15 +19,32 @@ const DIGEST_DIGITS: usize = 32;
 #[serde(deny_unknown_fields)]
 pub struct Calls {
     /// Exact cost by the price list in 1e-12 USD; null where it is not known.
-    #[serde(default, skip_serializing_if = "all_unknown")]
+    #[serde(default, deserialize_with = "exact", skip_serializing_if = "all_unknown")]
     pub cost_picousd: Vec<Option<i64>>,
     /// The primary scorer's score, from 0 to 1; null also where the scorer could not run.
+    #[serde(deserialize_with = "exact")]
     pub score: Vec<Option<f64>>,
     /// Milliseconds to the first token of the calls that were timed; null where none came.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "exact", skip_serializing_if = "Vec::is_empty")]
     pub ttft_ms: Vec<Option<f64>>,
     /// Whether the schema accepts the answer; null for a missing call.
+    #[serde(deserialize_with = "exact")]
     pub valid: Vec<Option<bool>>,
+}
+
+/// A list without room for more: there are as many as examples, and most hold one call.
+fn exact<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let mut list = Vec::deserialize(deserializer)?;
+    list.shrink_to_fit();
+    Ok(list)
+}
+
+/// Adds to a list, without room for more at first.
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
 
 fn all_unknown(costs: &[Option<i64>]) -> bool {
@@ -38,17 +56,17 @@ impl Calls {
     pub fn add(&mut self, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
         let there = !graded.counts_as_missing;
         let score = graded.scores.first().and_then(crate::score::Grade::score).filter(|_| there);
-        self.score.push(score);
-        self.valid.push(there.then_some(graded.valid_strict));
+        push(&mut self.score, score);
+        push(&mut self.valid, there.then_some(graded.valid_strict));
         let cost = graded.cost.and_then(|cost| i64::try_from(cost.as_pico()).ok()).filter(|_| there);
-        self.cost_picousd.push(cost);
+        push(&mut self.cost_picousd, cost);
         let timed = !reused && exchange.delivery == Delivery::Direct && there;
         if !timed {
             return;
         }
         match graded.ending {
-            Ending::Failed(_) => self.ttft_ms.push(None),
-            _ if graded.streamed => self.ttft_ms.push(graded.ttft_ms.map(|ms| (ms * 10.0).round() / 10.0)),
+            Ending::Failed(_) => push(&mut self.ttft_ms, None),
+            _ if graded.streamed => push(&mut self.ttft_ms, graded.ttft_ms.map(|ms| (ms * 10.0).round() / 10.0)),
             _ => {}
         }
     }
@@ -77,6 +95,70 @@ impl Calls {
             ttft_ms: self.ttft_ms[part(self.ttft_ms.len())].to_vec(),
             valid: self.valid[part(self.valid.len())].to_vec(),
         }
+    }
+}
+
+/// Calls by variant, sorted by its name: a map of the few that a baseline has, as small as can be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CallsByVariant(Vec<(Box<str>, Calls)>);
+
+impl CallsByVariant {
+    /// A variant's calls.
+    pub fn get(&self, variant: &str) -> Option<&Calls> {
+        self.place(variant).ok().map(|place| &self.0[place].1)
+    }
+
+    /// Sets a variant's calls.
+    pub fn insert(&mut self, variant: &str, calls: Calls) {
+        match self.place(variant) {
+            Ok(place) => self.0[place].1 = calls,
+            Err(place) => {
+                self.0.reserve_exact(1);
+                self.0.insert(place, (variant.into(), calls));
+            }
+        }
+    }
+
+    /// All, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Calls)> {
+        self.0.iter().map(|(variant, calls)| (&**variant, calls))
+    }
+
+    /// The calls of all.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Calls> {
+        self.0.iter_mut().map(|(_, calls)| calls)
+    }
+
+    fn place(&self, variant: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(variant))
+    }
+}
+
+impl Serialize for CallsByVariant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for CallsByVariant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = CallsByVariant;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CallsByVariant, A::Error> {
+                let mut found = CallsByVariant::default();
+                while let Some((variant, calls)) = map.next_entry::<String, Calls>()? {
+                    found.insert(&variant, calls);
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_map(Map)
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::ALPHA_FAIL;
 use super::baseline::{Baseline, BaselineError, FORMAT, FrozenExample, FrozenVariant};
 use super::calibrate::{calibrate, repeats_needed};
-use super::calls::{AskedExample, Calls, GateSide};
+use super::calls::{AskedExample, Calls, CallsByVariant, GateSide};
 use super::metric::{GateLevels, GateMetric};
 use super::verdict::{Finding, GateAnswer, Seen, VariantVerdict, overall, settle};
 use crate::digest::Digest;
@@ -266,11 +266,10 @@ fn frozen(side: &GateSide) -> Baseline {
         served_models: vec!["m".to_owned()],
         why_no_times: None,
     };
-    let row = |(id, example): (&String, &AskedExample)| FrozenExample {
-        asked: example.asked.clone(),
-        cluster: example.cluster.clone(),
-        id: id.clone(),
-        of: [("v".to_owned(), example.calls.clone())].into(),
+    let row = |(id, example): (&String, &AskedExample)| {
+        let mut of = CallsByVariant::default();
+        of.insert("v", example.calls.clone());
+        FrozenExample { asked: example.asked.clone(), cluster: example.cluster.clone(), id: id.clone(), of }
     };
     Baseline {
         ceiling_baseline: FORMAT,

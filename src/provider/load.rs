@@ -178,15 +178,20 @@ pub(crate) struct ReadCodes {
 
 /// Reads a text file whole, unless it is larger than [`LARGEST_FILE`] or not UTF-8.
 pub(crate) fn read_text(path: &Path, codes: &ReadCodes) -> Result<Source, Box<Diagnostic>> {
+    read_text_up_to(LARGEST_FILE, path, codes)
+}
+
+/// Reads a text file whole, unless it is larger than so many bytes or not UTF-8.
+pub(crate) fn read_text_up_to(largest: u64, path: &Path, codes: &ReadCodes) -> Result<Source, Box<Diagnostic>> {
     let unreadable = |error: std::io::Error| {
         Box::new(Diagnostic::error(codes.unreadable, path, format!("cannot read the file: {error}")))
     };
     #[expect(clippy::disallowed_methods, reason = "the door for files that are read whole")]
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let message = format!("the file is larger than {} MiB", LARGEST_FILE / 1024 / 1024);
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > largest {
+        let message = format!("the file is larger than {} MiB", largest / 1024 / 1024);
         return Err(Box::new(Diagnostic::error(codes.too_large, path, message)));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {

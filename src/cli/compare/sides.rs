@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::names::SideName;
-use crate::cli::{imported, measuring, show};
+use crate::cli::measuring::{self, Hand};
+use crate::cli::{imported, show};
 use crate::error::Error;
 use crate::measure::RunProvenance;
 use crate::measure::grade::{EndpointFacts, Grader};
@@ -106,13 +107,18 @@ impl Sides {
         let price = grader.endpoint(place).and_then(|endpoint| endpoint.price);
         let mut side = Side::new(grader.checks_validity(place), graded.repeats);
         let roster = &mut self.roster;
-        store.each_trial_of(name.run.id, &name.variant, |trial| -> Result<(), Error> {
-            let replies = measuring::replies(store, grader, place, &trial)?;
-            let found = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-            let example = roster.place(&trial.example, found.expected_label.as_deref());
-            side.add(example, &trial.exchange, &found, trial.reused, price.as_ref());
-            Ok(())
-        })?;
+        let of_variant = |hand: Hand<'_>| store.each_trial_of(name.run.id, &name.variant, |trial| hand(trial));
+        measuring::each_graded(
+            store,
+            grader,
+            of_variant,
+            |_| Some(place),
+            |_, trial, found| {
+                let example = roster.place(&trial.example, found.expected_label.as_deref());
+                side.add(example, &trial.exchange, &found, trial.reused, price.as_ref());
+                Ok(())
+            },
+        )?;
         Ok(ReadSide { name: name.clone(), side, place })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::cli::measuring;
+use crate::cli::measuring::{self, Hand};
 use crate::error::Error;
 use crate::gate::baseline::place;
 use crate::gate::calls::GateSide;
@@ -50,18 +50,23 @@ impl GradedRun<'_> {
         let mut spent = Usd::ZERO;
         let mut places: HashMap<String, usize> = HashMap::new();
         let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
-        store.each_trial_of(run.id, variant, |trial| -> Result<(), Error> {
-            let replies = measuring::replies(store, grader, number, &trial)?;
-            let graded = grader.grade(number, &trial.example, &trial.exchange, replies.as_ref());
-            if !trial.reused && trial.exchange.provenance == Provenance::Live {
-                spent += graded.cost.unwrap_or_default();
-            }
-            gate.add(&trial.example, &graded, &trial.exchange, trial.reused);
-            let next = places.len();
-            let place = *places.entry(trial.example.id.0.clone()).or_insert(next);
-            facts.add(place, &trial.exchange, &graded, trial.reused, price.as_ref());
-            Ok(())
-        })?;
+        let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, |trial| hand(trial));
+        measuring::each_graded(
+            store,
+            grader,
+            of_variant,
+            |_| Some(number),
+            |_, trial, graded| {
+                if !trial.reused && trial.exchange.provenance == Provenance::Live {
+                    spent += graded.cost.unwrap_or_default();
+                }
+                gate.add(&trial.example, &graded, &trial.exchange, trial.reused);
+                let next = places.len();
+                let place = *places.entry(trial.example.id.0.clone()).or_insert(next);
+                facts.add(place, &trial.exchange, &graded, trial.reused, price.as_ref());
+                Ok(())
+            },
+        )?;
         gate.why_no_times = self.why_no_times(&gate, &facts);
         gate.place = place(facts.provenance(), self.place);
         Ok(ReadSide { gate, facts, spent })

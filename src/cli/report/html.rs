@@ -1,17 +1,20 @@
 //! A run as a page: the report, and every example with its answers, written piece by piece.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
 
 use super::Reporting;
 use crate::cli::early::EarlyRun;
-use crate::cli::{measuring, retrieval};
+use crate::cli::{measuring, pipeline, retrieval};
 use crate::error::Error;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::report::html;
-use crate::report::html::examples::{Fault, Packer, TrialView};
+use crate::report::html::examples::{Fault, PackedExample, Packer, TrialView};
 use crate::run::RunError;
 use crate::store::StoredTrial;
-use crate::trial::{Delivery, Provenance, Received};
+use crate::trial::{Delivery, Exchange, Provenance, Received};
 use crate::variant::VariantId;
 
 /// Writes the page, and says how long it is; of requests and responses it holds so many bytes, compressed. `home` is
@@ -36,31 +39,72 @@ pub(in crate::cli) fn write(
     let comparable = measured.measurements.latency_comparable;
     let early = EarlyRun::of(reporting.store, measured.run.id, whole, comparable)?;
     let places = measuring::places(&measured.suite);
-    reporting.store.trials_by_example(measured.run.id, |trials| -> Result<(), Unwritten> {
-        let mut views = Vec::with_capacity(trials.len());
-        let mut class = None;
-        for trial in &trials {
-            let Some(place) = names.iter().position(|name| name.as_str() == trial.variant) else { continue };
-            let Some(&own) = places.get(trial.variant.as_str()) else { continue };
-            // What no figure rests on is no part of the page either.
-            if early.as_ref().is_some_and(|early| early.place(own, &trial.example_digest).is_none()) {
-                continue;
+    let place = |trial: &StoredTrial| {
+        let place = names.iter().position(|name| name.as_str() == trial.variant)?;
+        let own = *places.get(trial.variant.as_str())?;
+        // What no figure rests on is no part of the page either.
+        let out = early.as_ref().is_some_and(|early| early.place(own, &trial.example_digest).is_none());
+        (!out).then_some((place, own))
+    };
+    // Nothing depends on who sees it first: what comes too late for the page is left out again.
+    let wants_bodies = AtomicBool::new(packer.wants_bodies());
+    let read = |hand: &mut dyn FnMut(Vec<Shown>, usize) -> Result<(), Unwritten>| {
+        reporting.store.trials_by_example(measured.run.id, |trials| {
+            let mut shown = Vec::with_capacity(trials.len());
+            for trial in trials {
+                let Some((place, own)) = place(&trial) else { continue };
+                let replies = measuring::replies(reporting.store, &measured.grader, own, &trial)?;
+                let documents = measured.retrieval.shown(own, &trial.example);
+                shown.push(Shown { place, own, trial, replies, documents });
             }
-            let replies = measuring::replies(reporting.store, &measured.grader, own, trial)?;
-            let graded = measured.grader.grade(own, &trial.example, &trial.exchange, replies.as_ref());
-            class = class.or_else(|| graded.expected_label.clone());
-            let documents = measured.retrieval.shown(own, &trial.example);
-            views.push(view(&measured.grader, (place, own), trial, graded, documents));
-            if let Some(view) = views.last_mut().filter(|_| packer.wants_bodies()) {
-                view.bodies = bodies(trial);
-            }
-        }
-        let Some(first) = trials.first().filter(|_| !views.is_empty()) else { return Ok(()) };
-        to.put(&packer.add(&first.example, class.as_deref(), &views).map_err(bug)?)
+            let bytes = shown.iter().map(|shown| measuring::body_bytes(&shown.trial)).sum();
+            if shown.is_empty() { Ok(()) } else { hand(shown, bytes) }
+        })
+    };
+    let work = |shown: Vec<Shown>| packed(&measured.grader, shown, names.len(), wants_bodies.load(Ordering::Relaxed));
+    pipeline::in_order(read, work, |packed| {
+        let Some(packed) = packed.map_err(bug)? else { return Ok(()) };
+        to.put(&packer.add(packed))?;
+        wants_bodies.store(packer.wants_bodies(), Ordering::Relaxed);
+        Ok(())
     })?;
     to.put(&packer.finish().map_err(bug)?)?;
     to.put(&page.closing)?;
     Ok(to.bytes)
+}
+
+/// A trial that the page shows, with what the store has of it.
+struct Shown {
+    /// Its variant's place among those measured.
+    place: usize,
+    /// The same in the suite.
+    own: usize,
+    trial: StoredTrial,
+    replies: Option<Value>,
+    documents: Option<retrieval::Retrieved>,
+}
+
+/// An example by its trials; `None` without any.
+fn packed(
+    grader: &Grader,
+    shown: Vec<Shown>,
+    variants: usize,
+    with_bodies: bool,
+) -> serde_json::Result<Option<PackedExample>> {
+    let mut views = Vec::with_capacity(shown.len());
+    let (mut example, mut class) = (None, None);
+    for Shown { place, own, trial, replies, documents } in shown {
+        let graded = grader.grade(own, &trial.example, &trial.exchange, replies.as_ref());
+        class = class.or_else(|| graded.expected_label.clone());
+        let mut view = view(grader, (place, own), &trial, graded, documents);
+        let StoredTrial { example: asked, exchange, .. } = trial;
+        if with_bodies {
+            view.bodies = bodies(exchange);
+        }
+        views.push(view);
+        example.get_or_insert(asked);
+    }
+    example.map(|example| PackedExample::new(&example, class, (&views, variants), with_bodies)).transpose()
 }
 
 /// Why a page was not written whole.
@@ -148,9 +192,9 @@ fn view(
 }
 
 /// The request and the response as they went.
-fn bodies(trial: &StoredTrial) -> [Vec<u8>; 2] {
-    let response = match &trial.exchange.received {
+fn bodies(exchange: Exchange) -> [Vec<u8>; 2] {
+    let response = match exchange.received {
         Received::Answer { body, .. } | Received::Broken { body, .. } => body,
     };
-    [trial.exchange.request_body.clone(), response.clone()]
+    [exchange.request_body, response]
 }

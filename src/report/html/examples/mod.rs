@@ -182,6 +182,58 @@ struct Index {
     right: f32,
 }
 
+/// An example as a page holds it: what takes long to make and leans on no other example.
+#[derive(Debug)]
+pub struct PackedExample {
+    id: String,
+    tags: BTreeMap<String, String>,
+    class: Option<String>,
+    /// One a variant.
+    codes: Vec<char>,
+    json: String,
+    /// Requests and responses, as JSON.
+    bodies: Option<String>,
+}
+
+impl PackedExample {
+    /// An example with its trials by so many variants; with requests and responses, if a page still wants them.
+    ///
+    /// # Errors
+    /// When a value cannot be written as JSON: never, for these types.
+    pub fn new(
+        example: &Example,
+        class: Option<String>,
+        (trials, variants): (&[TrialView], usize),
+        with_bodies: bool,
+    ) -> serde_json::Result<Self> {
+        let by_variant: Vec<Vec<&TrialView>> =
+            (0..variants).map(|variant| trials.iter().filter(|trial| trial.variant == variant).collect()).collect();
+        let codes = by_variant.iter().map(|trials| code(trials)).collect();
+        let bodies = with_bodies.then(|| bodies(&by_variant)).transpose()?;
+        let view = ExampleView {
+            id: &example.id.0,
+            input: &example.input,
+            expected: &example.expected,
+            cluster: example.cluster.as_deref(),
+            tags: &example.tags,
+            trials: by_variant,
+        };
+        let json = serde_json::to_string(&view)?;
+        Ok(Self { id: example.id.0.clone(), tags: example.tags.clone(), class, codes, json, bodies })
+    }
+}
+
+fn bodies(by_variant: &[Vec<&TrialView>]) -> serde_json::Result<String> {
+    let text = |body: &[u8]| {
+        let whole = String::from_utf8_lossy(body);
+        let (kept, cut) = kept(&whole, MOST_OF_BODY);
+        if cut { format!("{kept}\n… (cut)") } else { kept.to_owned() }
+    };
+    let pair = |trial: &&TrialView| -> [String; 2] { [text(&trial.bodies[0]), text(&trial.bodies[1])] };
+    let all: Vec<Vec<[String; 2]>> = by_variant.iter().map(|trials| trials.iter().map(pair).collect()).collect();
+    serde_json::to_string(&all)
+}
+
 /// Packs examples one after another; what it returns is to be written at once.
 #[derive(Debug)]
 pub struct Packer {
@@ -208,61 +260,35 @@ impl Packer {
         self.bodies_left > 0
     }
 
-    /// Takes an example with its trials; gives the elements that are full.
-    ///
-    /// # Errors
-    /// When a value cannot be written as JSON: never, for these types.
-    pub fn add(&mut self, example: &Example, class: Option<&str>, trials: &[TrialView]) -> serde_json::Result<String> {
+    /// Takes an example; gives the elements that are full.
+    pub fn add(&mut self, example: PackedExample) -> String {
         let place = self.index.ids.len();
-        let by_variant: Vec<Vec<&TrialView>> = (0..self.index.variants.len())
-            .map(|variant| trials.iter().filter(|trial| trial.variant == variant).collect())
-            .collect();
-        for (codes, trials) in self.index.codes.iter_mut().zip(&by_variant) {
-            codes.push(code(trials));
+        for (codes, code) in self.index.codes.iter_mut().zip(&example.codes) {
+            codes.push(*code);
         }
-        self.index.ids.push(example.id.0.clone());
+        self.index.ids.push(example.id);
         for (tag, value) in &example.tags {
             self.tag(tag, value, place, MAX_VALUES);
         }
         // A tag of that name says more than the class, and both cannot have it.
-        if let Some(class) = class.filter(|_| !example.tags.contains_key(CLASS_TAG)) {
-            self.tag(CLASS_TAG, class, place, MOST_CLASSES);
+        if let Some(class) = example.class.filter(|_| !example.tags.contains_key(CLASS_TAG)) {
+            self.tag(CLASS_TAG, &class, place, MOST_CLASSES);
         }
         let mut written = String::new();
-        if self.wants_bodies() {
-            self.add_bodies(place, &by_variant)?;
+        if let Some(bodies) = example.bodies.filter(|_| self.wants_bodies()) {
+            if self.bodies.is_empty() {
+                self.index.bodies.push(place);
+            }
+            append(&mut self.bodies, &bodies);
+            self.index.with_bodies = place + 1;
             written.push_str(&self.close_bodies(BODIES_BYTES));
         }
-        let view = ExampleView {
-            id: &example.id.0,
-            input: &example.input,
-            expected: &example.expected,
-            cluster: example.cluster.as_deref(),
-            tags: &example.tags,
-            trials: by_variant,
-        };
         if self.examples.is_empty() {
             self.index.chunks.push(place);
         }
-        append(&mut self.examples, &serde_json::to_string(&view)?);
+        append(&mut self.examples, &example.json);
         written.push_str(&self.close_examples(CHUNK_BYTES));
-        Ok(written)
-    }
-
-    fn add_bodies(&mut self, place: usize, by_variant: &[Vec<&TrialView>]) -> serde_json::Result<()> {
-        let text = |body: &[u8]| {
-            let whole = String::from_utf8_lossy(body);
-            let (kept, cut) = kept(&whole, MOST_OF_BODY);
-            if cut { format!("{kept}\n… (cut)") } else { kept.to_owned() }
-        };
-        let pair = |trial: &&TrialView| -> [String; 2] { [text(&trial.bodies[0]), text(&trial.bodies[1])] };
-        let all: Vec<Vec<[String; 2]>> = by_variant.iter().map(|trials| trials.iter().map(pair).collect()).collect();
-        if self.bodies.is_empty() {
-            self.index.bodies.push(place);
-        }
-        append(&mut self.bodies, &serde_json::to_string(&all)?);
-        self.index.with_bodies = place + 1;
-        Ok(())
+        written
     }
 
     fn tag(&mut self, tag: &str, value: &str, place: usize, most: usize) {
@@ -304,7 +330,7 @@ impl Packer {
     /// The chunks that are left, and the index.
     ///
     /// # Errors
-    /// As [`Packer::add`].
+    /// As [`PackedExample::new`].
     pub fn finish(mut self) -> serde_json::Result<String> {
         let mut written = self.close_bodies(1) + &self.close_examples(1);
         let examples = self.index.ids.len();
