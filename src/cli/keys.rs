@@ -148,7 +148,7 @@ fn parse_value(text: &str) -> Result<String, String> {
             }
         }
     }
-    let end = text.find(" #").or_else(|| text.starts_with('#').then_some(0)).unwrap_or(text.len());
+    let end = if text.starts_with('#') { 0 } else { text.find(" #").unwrap_or(text.len()) };
     let value = text[..end].trim();
     match value.chars().find(|c| c.is_whitespace() || "\"'\\$`".contains(*c)) {
         None => Ok(value.to_owned()),
@@ -182,6 +182,7 @@ mod tests {
             ("\u{feff}# keys\r\n\r\nexport KEY = sk-1 # mine\r\n", "sk-1"),
             ("KEY=", ""),
             ("KEY= # none yet", ""),
+            ("KEY= #none #yet", ""),
             ("KEY=a#b=c", "a#b=c"),
             ("KEY='a $b \"c\" \\n'", "a $b \"c\" \\n"),
             ("KEY=\"a \\$b \\\"c\\\"\" # mine", "a $b \"c\""),

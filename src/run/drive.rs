@@ -21,7 +21,7 @@ use super::limit::{Limit, Ticket};
 use super::twins::{Intake, Twins};
 use super::{Job, RunError, Summary};
 use crate::exchange::{Failure, FailureKind, Outcome, Retry};
-use crate::store::{Committed, Write, Writer};
+use crate::store::{Committed, StoreError, Write, Writer};
 use crate::trial::{Delivery, Exchange, Received, Timing, TrialRecord};
 
 /// Requests that may wait for one endpoint before reading ahead stops.
@@ -81,7 +81,7 @@ pub async fn drive(
     let deadline = job.max_time.and_then(|time| Instant::now().checked_add(time));
     let mut fault = None;
     let mut open = true;
-    let mut exhausted = false;
+    let (mut exhausted, mut writer_is_gone) = (false, false);
     loop {
         if open && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             drive.summary.limit_reached = Some("the time limit is reached".into());
@@ -106,7 +106,15 @@ pub async fn drive(
             () = abort.cancelled() => { drive.tasks.abort_all(); drive.summary.interrupted = true; break; }
             () = stop.cancelled(), if open => {}
             // First, since what was committed may decide that a variant needs no more.
-            Some(news) = committed.recv() => if let Err(error) = drive.committed(news) { fault = fault.or(Some(error)); },
+            news = committed.recv(), if !writer_is_gone => match news.map(|news| drive.committed(news)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => fault = fault.or(Some(error)),
+                // Nothing would give back the places of what it was to write.
+                None => {
+                    writer_is_gone = true;
+                    fault = fault.or(Some(RunError::Store(StoreError::Writer("it ended unexpectedly".into()))));
+                }
+            },
             Some(done) = drive.tasks.join_next() => match done {
                 Ok(done) => drive.finish(done, open).await,
                 Err(error) => fault = fault.or(Some(RunError::Bug(error.to_string()))),

@@ -10,6 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 /// A shorter key is a placeholder of a local server, and may well be a word of an answer.
 const SHORTEST: usize = 8;
 
+/// Backslashes before a letter in text that is escaped several times over.
+const MOST_SLASHES: usize = 32;
+
 /// How a marker begins; the rest is filled up.
 const MARK: &[u8] = b"[key";
 
@@ -93,7 +96,8 @@ fn echo(bytes: &[u8], key: &[u8]) -> Option<usize> {
 /// How many of the bytes say this one: plain, `%2F`, `\/` or `\u002f`; JSON text within JSON text
 /// has more backslashes.
 fn letter(bytes: &[u8], byte: u8) -> Option<usize> {
-    let slashes = bytes.iter().take_while(|found| **found == b'\\').count();
+    // More are no spelling, and would be counted anew at each of them.
+    let slashes = bytes.iter().take(MOST_SLASHES).take_while(|found| **found == b'\\').count();
     match bytes.get(slashes..)? {
         [b'u', b'0', b'0', high, low, ..] if slashes > 0 && hex(*high, *low) == Some(byte) => Some(slashes + 5),
         [b'%', high, low, ..] if slashes == 0 && hex(*high, *low) == Some(byte) => Some(3),

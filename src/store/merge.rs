@@ -307,7 +307,7 @@ mod tests {
             delivery: Delivery::Direct,
         };
         let trial = Trial { variant: 0, example: Arc::new(example), repeat: 0 };
-        let record = TrialRecord { trial, exchange: Arc::new(exchange), reused: false };
+        let record = TrialRecord { trial, exchange: Arc::new(exchange), reused: false, reading: None };
         Write { record, variant: "v".into(), exchange_row: None, settled: true, reusable: true }
     }
 

@@ -39,7 +39,10 @@ impl super::Frames for SseDecoder {
             let was_return = bytes[end] == b'\r';
             bytes = &bytes[end + 1..];
             match bytes {
-                [b'\n', rest @ ..] if was_return => bytes = rest,
+                [b'\n', rest @ ..] if was_return => {
+                    bytes = rest;
+                    self.skip_line_feed = false;
+                }
                 _ => self.skip_line_feed = was_return && bytes.is_empty(),
             }
         }
@@ -104,6 +107,12 @@ mod tests {
     #[test]
     fn comments_and_other_fields_are_skipped() {
         assert_eq!(events(&[STREAM]), ["one", "two\nthree", "", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn line_ends_of_two_kinds_are_told_apart() {
+        assert_eq!(events(&[b"data: a\r", b"data: b\r\n", b"\n"]), events(&[b"data: a\rdata: b\r\n\n"]));
+        assert_eq!(events(&[b"data: a\r", b"\n\r", b"\ndata: b\n\n"]), ["a", "b"]);
     }
 
     proptest! {

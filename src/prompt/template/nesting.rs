@@ -17,16 +17,16 @@ pub(super) fn fault(source: &str) -> Option<(usize, String)> {
             at = source[start..].find("#}").map_or(bytes.len(), |length| start + length + 2);
             continue;
         }
-        let end = closing(bytes, start, if bytes[found + 1] == b'{' { b'}' } else { b'%' });
-        let inside = source.get(start..end).unwrap_or_default();
-        let word = inside.trim_start_matches(['-', '+']).split_whitespace().next().unwrap_or_default();
         let is_block = bytes[found + 1] == b'%';
         if is_raw {
-            // What looks like a tag is text.
-            is_raw = !(is_block && word.trim_end_matches(['-', '+']) == "endraw");
+            // What looks like a tag is text, and may have no end.
+            is_raw = !(is_block && is_endraw(&bytes[start..]));
             at = start;
             continue;
         }
+        let end = closing(bytes, start, if is_block { b'%' } else { b'}' });
+        let inside = source.get(start..end).unwrap_or_default();
+        let word = inside.trim_start_matches(['-', '+']).split_whitespace().next().unwrap_or_default();
         is_raw = is_block && word.trim_end_matches(['-', '+']) == "raw";
         elifs += usize::from(is_block && word == "elif");
         let what = match (end - start > LONGEST_TAG, elifs > MOST_ELIF) {
@@ -40,6 +40,13 @@ pub(super) fn fault(source: &str) -> Option<(usize, String)> {
         return Some((1 + source[..found].matches('\n').count(), what));
     }
     None
+}
+
+/// Whether a tag that begins here ends a raw block.
+fn is_endraw(inside: &[u8]) -> bool {
+    let inside = inside.strip_prefix(b"-").or_else(|| inside.strip_prefix(b"+")).unwrap_or(inside);
+    let word = inside.trim_ascii_start().strip_prefix(b"endraw");
+    word.is_some_and(|after| !after.first().is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'_'))
 }
 
 /// Where the next tag or comment begins.
@@ -84,6 +91,12 @@ mod tests {
         }
         let elifs = "{% if a %}x".to_owned() + &"{%- elif a %}x".repeat(MOST_ELIF + 1) + "{% endif %}";
         assert!(fault(&elifs).is_some());
+    }
+
+    #[test]
+    fn raw_text_is_looked_at_once() {
+        // Each opening would be followed to the end of the text.
+        assert_eq!(fault(&("{% raw %}".to_owned() + &"{{ ".repeat(300_000))), None);
     }
 
     #[test]

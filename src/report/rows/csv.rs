@@ -64,7 +64,8 @@ fn rfc3339(unix_ms: i64) -> Option<String> {
 
 /// The text as no formula, and without what a terminal would obey: tables are printed, too.
 fn plain(text: &str) -> String {
-    crate::text::printable(&neutral(text))
+    // Stripped first: what is dropped may hide the sign of a formula.
+    neutral(&crate::text::printable(text)).into_owned()
 }
 
 /// The text with `'` before it where a spreadsheet would read a formula, also behind blanks, controls and
@@ -134,6 +135,9 @@ mod tests {
             "\n=1",
         ] {
             assert_eq!(neutral(formula), format!("'{formula}"), "{formula:?}");
+        }
+        for hidden in ["\u{202a}=1", "\u{2066}=1", "\u{61c}=1", "\u{e0041}=1", "\u{1b}=1"] {
+            assert!(plain(hidden).starts_with('\''), "{hidden:?}: {}", plain(hidden));
         }
         for plain in ["a=1", "", "{\"a\": -1}", "1-1", "it's", "\"quoted\""] {
             assert_eq!(neutral(plain), plain);

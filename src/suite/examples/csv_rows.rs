@@ -24,11 +24,16 @@ struct RowLimit {
     offset: u64,
     /// Where a `\r` or `\n` stands, and whether it ends a line.
     breaks: VecDeque<(u64, bool)>,
+    /// Whether there were too many to keep: lines are then those of the parser.
+    has_lost_breaks: bool,
 }
+
+/// Line breaks that are kept at most: those of a row that is one are few.
+const MOST_BREAKS: usize = 1 << 20;
 
 impl RowLimit {
     fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self { reader, since_row: 0, offset: 0, breaks: VecDeque::new() }
+        Self { reader, since_row: 0, offset: 0, breaks: VecDeque::new(), has_lost_breaks: false }
     }
 
     /// The line on which a row begins. The parser's position may be that of the line breaks before it:
@@ -55,6 +60,10 @@ impl Read for RowLimit {
         let read = self.reader.read(buffer)?;
         let breaks = (self.offset..).zip(&buffer[..read]).filter(|(_, byte)| matches!(byte, b'\r' | b'\n'));
         self.breaks.extend(breaks.map(|(at, byte)| (at, *byte == b'\n')));
+        if self.has_lost_breaks || self.breaks.len() > MOST_BREAKS {
+            self.has_lost_breaks = true;
+            self.breaks.clear();
+        }
         self.offset += read as u64;
         self.since_row += read as u64;
         Ok(read)
