@@ -37,7 +37,7 @@ pub(super) fn measure(
     let mut examples: HashMap<Digest, u32> = HashMap::new();
     let mut accumulator = Accumulator::new(suite, grader);
     let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
-    let all = |hand: Hand<'_>| store.each_trial(run, None, |trial| hand(trial));
+    let all = |hand: Hand<'_>| store.each_trial(run, None, hand);
     let place = |trial: &StoredTrial| variants.get(trial.variant.as_str()).copied();
     each_graded(store, grader, all, place, |variant, trial, graded| {
         let index = match &early {

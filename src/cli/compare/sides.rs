@@ -107,7 +107,7 @@ impl Sides {
         let price = grader.endpoint(place).and_then(|endpoint| endpoint.price);
         let mut side = Side::new(grader.checks_validity(place), graded.repeats);
         let roster = &mut self.roster;
-        let of_variant = |hand: Hand<'_>| store.each_trial_of(name.run.id, &name.variant, |trial| hand(trial));
+        let of_variant = |hand: Hand<'_>| store.each_trial_of(name.run.id, &name.variant, hand);
         measuring::each_graded(
             store,
             grader,

@@ -50,7 +50,7 @@ impl GradedRun<'_> {
         let mut spent = Usd::ZERO;
         let mut places: HashMap<String, usize> = HashMap::new();
         let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
-        let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, |trial| hand(trial));
+        let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, hand);
         measuring::each_graded(
             store,
             grader,
