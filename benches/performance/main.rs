@@ -2,8 +2,8 @@
 //! does nothing but send, on the same server in the same run.
 //!
 //! `cargo bench --bench performance -- [--size N]… [--only PART]… [--write]`: examples of the runs (1,000, 10,000 and
-//! 100,000), the parts that are measured (`trials`, `wall`, `clock`, `size`, `cost`), and whether the tables in
-//! `docs/design/performance.md` are written anew. `--serve whole` and `--serve streams` only start the server, for
+//! 100,000), the parts that are measured (`trials`), and whether the tables in `docs/design/performance.md` are
+//! written anew. `--serve whole` and `--serve streams` only start the server, for
 //! `perf`. `oha` is used where it is installed (`cargo install oha`).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its tables are what it is run for")]
