@@ -23,7 +23,6 @@ use support::ScriptedServer;
 use support::fault_run::{self, Account};
 use support::project::right;
 use support::server::Told;
-use support::server::faults::{self, RetryAfter};
 use support::server::mix::Mix;
 use support::server::quota::Quota;
 
@@ -105,17 +104,7 @@ struct Faulty {
 }
 
 fn through_faults(trials: usize, seed: u64) -> Faulty {
-    let mix = Mix::new(
-        seed,
-        vec![
-            (0.05, |_| faults::rate_limited(RetryAfter::Seconds(1))),
-            (0.02, |_| faults::failed(500)),
-            (0.005, |_| faults::reset()),
-            (0.005, faults::reset_midway),
-            (0.01, faults::truncated),
-            (0.005, faults::stalling),
-        ],
-    );
+    let mix = Mix::usual(seed);
     let server = ScriptedServer::start(move |request, number| {
         let answer = mix.answer(number, right(request));
         if !matches!(&answer, support::Answer::Steps("rate-limited", _)) {

@@ -257,6 +257,17 @@ impl<'d> Section<'d> {
         None
     }
 
+    /// A whole number from `low` to `high`.
+    pub fn whole_u32_in(&self, key: &str, low: u64, high: u32) -> Option<u32> {
+        let number = self.whole(key, low)?;
+        if let Some(whole) = u32::try_from(*number.get_ref()).ok().filter(|whole| *whole <= high) {
+            return Some(whole);
+        }
+        let message = format!("`{key}`{} must be a whole number of {high} at most", self.place());
+        self.report(self.error(self.document.family.out_of_range, number.span(), message));
+        None
+    }
+
     /// `[low, high]`, or one number for both; low <= high, neither negative.
     pub fn range(&self, key: &str) -> Option<(f64, f64)> {
         let range = self.read(key, "two numbers `[low, high]`", |value| match value {

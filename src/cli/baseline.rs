@@ -50,18 +50,7 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
     let store = Store::open_existing(&args.store.store)?;
     let measured = reporting::measured_run(&store, &args.run, args.suite.as_deref())?;
     let suite = &measured.suite;
-    if let Some(failed) = &suite.failures_of {
-        return Err(Error::usage(
-            format!("run `{}` asked only what failed in run `{failed}`: it is no baseline", measured.run.name),
-            "freeze a run of all examples; those that failed once look better the next time, whatever changed",
-        ));
-    }
-    if let Some(shard) = super::part::options(&measured.run)["shard"]["part"].as_str() {
-        return Err(Error::usage(
-            format!("run `{}` is shard {shard} of a run: it is no baseline", measured.run.name),
-            "join the shards with `ceiling merge`, and freeze the whole run",
-        ));
-    }
+    super::part::refuse_shard_or_failures(&measured.run, "baseline")?;
     let graded = GradedRun {
         store: &store,
         run: &measured.run,

@@ -327,7 +327,7 @@ impl Gating<'_> {
         if answered.exit != Exit::Done && answered.left_out == 0 {
             for row in self.suite.examples.read() {
                 let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
-                sides.iter_mut().for_each(|side| side.gate.expect(&example, self.suite.repeats as usize));
+                sides.iter_mut().for_each(|side| side.gate.fill_up(&example, self.suite.repeats as usize));
             }
         }
         Ok(Now { answered, sides })

@@ -207,6 +207,24 @@ pub(super) fn failures_of(options: &Value) -> Option<String> {
     options["only_failed"].as_str().map(str::to_owned)
 }
 
+/// Refuses a run that is a shard, or that asked what failed in another, for what wants a run of the task: `what`.
+pub(super) fn refuse_shard_or_failures(run: &RunRow, what: &str) -> Result<(), Error> {
+    let options = options(run);
+    if let Some(shard) = options["shard"]["part"].as_str() {
+        return Err(Error::usage(
+            format!("run `{}` is shard {shard} of a run: it is no {what}", run.name),
+            "join the shards with `ceiling merge`, and name the whole run",
+        ));
+    }
+    if let Some(failed) = failures_of(&options) {
+        return Err(Error::usage(
+            format!("run `{}` asked only what failed in run `{failed}`: it is no {what}", run.name),
+            "name a run of all examples; those that failed once look better the next time, whatever changed",
+        ));
+    }
+    Ok(())
+}
+
 /// Which part of the suite's examples was asked, in words.
 pub(super) fn in_words(options: &Value) -> Option<String> {
     let tags: Vec<String> = tags(options).iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -29,7 +29,6 @@ use crate::decide::{SuiteFacts, decide};
 use crate::error::Error;
 use crate::measure::grade::Grader;
 use crate::plan::{Order, default_order};
-use crate::provider::load::Providers;
 use crate::replay::LatencyClaim;
 use crate::report::Report;
 use crate::run::batch::drive_batches;
@@ -153,34 +152,12 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     if args.stop_when_decided {
         stopping::check(args, &suite)?;
     }
-    asking::check_keys(&suite, &providers)?;
-    let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
-    let store = Store::open(&args.store.store)?;
-    let runtime = super::runtime()?;
-    runtime.block_on(async {
-        if args.batch {
-            batch::check(&suite, &providers)?;
-        }
-        let allowance = args.allowance(&suite);
-        let retrieval = Retrieval::bought(&suite, &providers, &store, &allowance, printer, interrupts).await?;
-        let assembly = assemble::assemble(&suite, &providers, args.pace, args.concurrency, &retrieval).await?;
-        let prepared = Prepared {
-            args,
-            part: &part,
-            suite: &suite,
-            assembly: &assembly,
-            grader: &grader,
-            store: &store,
-            retrieval: &retrieval,
-            allowance: &allowance,
-            printer,
-            interrupts,
-        };
+    asking::with_prepared((args, &part), (&suite, &providers), printer, interrupts, async |prepared| {
         let asked = prepared.ask().await?;
         if asked.aborted {
             return Ok(Ended { exit: prepared.exit(&asked.row, &asked.summary), report: None });
         }
-        tokio::task::block_in_place(|| prepared.conclude(&asked.row, &asked.summary, asked.left_out, &providers))
+        tokio::task::block_in_place(|| prepared.conclude(&asked.row, &asked.summary, asked.left_out))
     })
 }
 
@@ -323,7 +300,7 @@ impl Prepared<'_> {
     }
 
     /// Measures, decides, and says how to go on where the run is not whole.
-    fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64, _providers: &Providers) -> Result<Ended, Error> {
+    fn conclude(&self, row: &RunRow, summary: &Summary, left_out: u64) -> Result<Ended, Error> {
         let header = self.assembly.recording.as_ref().map(|recording| recording.header());
         let comparable = self.times_are_comparable();
         let whole = (self.suite, self.grader, self.retrieval);

@@ -204,7 +204,7 @@ impl GateSide {
     }
 
     /// Makes the calls missing that an example was to have and has not, where the run could not finish.
-    pub fn expect(&mut self, example: &Example, calls: usize) {
+    pub fn fill_up(&mut self, example: &Example, calls: usize) {
         let asked = self.entry(example);
         for _ in asked.calls.len()..calls {
             asked.calls.score.push(None);

@@ -24,6 +24,9 @@ pub(super) static FAMILY: Family = Family {
     not_yet: "suite/not-yet",
 };
 
+/// Repeats at most, as on the command line.
+const MOST_REPEATS: u32 = 1000;
+
 const TASKS: &[(&str, Task)] =
     &[("classification", Task::Classification), ("extraction", Task::Extraction), ("generation", Task::Generation)];
 
@@ -185,7 +188,7 @@ fn read_data(section: Section<'_>) -> RawData {
         documents: section.texts("documents"),
         map: section.section("map").map(read_map).unwrap_or_default(),
         sample: section.section("sample").and_then(read_sample),
-        repeats: section.whole_u32("repeats", 1),
+        repeats: section.whole_u32_in("repeats", 1, MOST_REPEATS),
         audit: section.section("audit").and_then(read_audit),
         annotations: section.text("annotations"),
         error_classes: section.text("error_classes"),

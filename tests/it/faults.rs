@@ -193,17 +193,7 @@ fn a_redirect_takes_no_key_to_another_host() {
 #[test]
 fn no_answer_is_lost_or_counted_twice_among_faults() {
     const TRIALS: usize = 400;
-    let mix = Mix::new(
-        7,
-        vec![
-            (0.05, |_| faults::rate_limited(RetryAfter::Seconds(1))),
-            (0.02, |_| faults::failed(500)),
-            (0.005, |_| faults::reset()),
-            (0.005, faults::reset_midway),
-            (0.01, faults::truncated),
-            (0.005, faults::stalling),
-        ],
-    );
+    let mix = Mix::usual(7);
     let server = ScriptedServer::start(move |request, number| mix.answer(number, right(request)));
     let project = fault_run::project(TRIALS, &server, IMPATIENT);
     let (output, _) = fault_run::run(&project, 64);

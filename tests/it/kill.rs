@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use ceiling::stats::rng::Rng;
 use serde_json::{Value, json};
 
 use crate::resume::{Gate, scoreboard};
@@ -125,12 +126,9 @@ fn project(server: &ScriptedServer, examples: usize) -> Project {
     project
 }
 
-/// A well-mixed number of a seed (SplitMix64).
+/// A well-mixed number of a seed.
 fn mixed(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    Rng::new(seed).next_u64()
 }
 
 #[test]

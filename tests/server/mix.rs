@@ -2,6 +2,7 @@
 //! number alone.
 
 use super::Answer;
+use super::faults::{self, RetryAfter};
 
 /// What a fault answers in place of the right answer.
 pub(crate) type Fault = fn(Answer) -> Answer;
@@ -15,6 +16,22 @@ pub(crate) struct Mix {
 impl Mix {
     pub(crate) fn new(seed: u64, shares: Vec<(f64, Fault)>) -> Self {
         Self { seed, shares }
+    }
+
+    /// The rates at which a run is to lose nothing: 5% rate limits that state a second, 2% errors, 1% resets, 1%
+    /// truncated bodies, 0.5% stalls.
+    pub(crate) fn usual(seed: u64) -> Self {
+        Self::new(
+            seed,
+            vec![
+                (0.05, |_| faults::rate_limited(RetryAfter::Seconds(1))),
+                (0.02, |_| faults::failed(500)),
+                (0.005, |_| faults::reset()),
+                (0.005, faults::reset_midway),
+                (0.01, faults::truncated),
+                (0.005, faults::stalling),
+            ],
+        )
     }
 
     /// The how-manieth request's answer: right, or what one of the faults makes of it.

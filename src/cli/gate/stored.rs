@@ -34,21 +34,10 @@ pub(super) fn answered(args: &GateArgs, name: &str, suite: &mut Suite) -> Result
         ));
     }
     let options = part::options(&run);
-    if options["shard"].is_object() {
-        return Err(Error::usage(
-            format!("run `{}` is a shard: it is no side of a gate", run.name),
-            "join the shards with `ceiling merge`, and name the run that they make",
-        ));
-    }
+    part::refuse_shard_or_failures(&run, "side of a gate")?;
     if ["limit", "examples", "tag"].iter().any(|part| !options[part].is_null()) {
         return Err(Error::usage(
             format!("run `{}` asked a part of the examples: it is no side of a gate", run.name),
-            "name a run of all examples",
-        ));
-    }
-    if part::failures_of(&options).is_some() {
-        return Err(Error::usage(
-            format!("run `{}` asked only what failed in another: it is no side of a gate", run.name),
             "name a run of all examples",
         ));
     }

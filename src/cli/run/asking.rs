@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio::runtime::Runtime;
 
-use super::{OrderChoice, Prepared, RunArgs};
+use super::{OrderChoice, Prepared, RunArgs, batch};
 use crate::cli::args::{SelectionArgs, StoreArgs};
 use crate::cli::assemble;
 use crate::cli::exit::Exit;
@@ -95,17 +95,35 @@ pub(in crate::cli) fn ask(
     printer: Printer,
     interrupts: &Interrupts,
 ) -> Result<Answered, Error> {
+    with_prepared((args, &Part::default()), (suite, providers), printer, interrupts, async |prepared| {
+        let asked = prepared.ask().await?;
+        let exit = prepared.exit(&asked.row, &asked.summary);
+        Ok(Answered { run: asked.row, exit, left_out: asked.left_out, before: asked.summary.before })
+    })
+}
+
+/// Puts together what a run of a loaded and checked suite needs, and does something with it.
+pub(super) fn with_prepared<R>(
+    (args, part): (&RunArgs, &Part),
+    (suite, providers): (&Suite, &Providers),
+    printer: Printer,
+    interrupts: &Interrupts,
+    then: impl AsyncFnOnce(&Prepared<'_>) -> Result<R, Error>,
+) -> Result<R, Error> {
     check_keys(suite, providers)?;
     let grader = Grader::new(suite, &assemble::endpoint_facts(suite, providers)?)?;
     let store = Store::open(&args.store.store)?;
     let runtime = crate::cli::runtime()?;
     runtime.block_on(async {
+        if args.batch {
+            batch::check(suite, providers)?;
+        }
         let allowance = args.allowance(suite);
         let retrieval = Retrieval::bought(suite, providers, &store, &allowance, printer, interrupts).await?;
         let assembly = assemble::assemble(suite, providers, args.pace, args.concurrency, &retrieval).await?;
         let prepared = Prepared {
             args,
-            part: &Part::default(),
+            part,
             suite,
             assembly: &assembly,
             grader: &grader,
@@ -115,8 +133,6 @@ pub(in crate::cli) fn ask(
             printer,
             interrupts,
         };
-        let asked = prepared.ask().await?;
-        let exit = prepared.exit(&asked.row, &asked.summary);
-        Ok(Answered { run: asked.row, exit, left_out: asked.left_out, before: asked.summary.before })
+        then(&prepared).await
     })
 }

@@ -135,6 +135,10 @@ fn variants_must_fit_together() {
     place(add("[[variants]]\nname = \"a\"\nmodel = \"openai/gpt-5-mini\""), "suite/duplicate-variant", 19, 8);
     place(add("shots = \"five\""), "suite/wrong-type", 18, 9);
     place(add("[targets]\naccuracy = 90"), "suite/out-of-range", 19, 12);
+    for repeats in ["0", "1001", "4000000000"] {
+        let many = format!("pool = \"pool.jsonl\"\nrepeats = {repeats}\n");
+        assert_eq!(fault("pool = \"pool.jsonl\"\n", &many).code, "suite/out-of-range", "{repeats}");
+    }
     place(add("[targets]\nself_hosted = true"), "suite/hosted-provider", 16, 9);
     assert_eq!(
         place(fault("task =", "incumbent = \"aa\"\ntask ="), "suite/unknown-variant", 3, 13),
