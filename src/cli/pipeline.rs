@@ -23,7 +23,7 @@ pub(super) fn in_order<T: Send, R: Send, E>(
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
-        let mut lanes = Lanes { all: Vec::new(), sent: 0, taken: 0 };
+        let mut workers = Workers { all: Vec::new(), sent: 0, taken: 0 };
         let (mut batch, mut bytes) = (Vec::new(), 0);
         read(&mut |item, size| {
             batch.push(item);
@@ -32,31 +32,31 @@ pub(super) fn in_order<T: Send, R: Send, E>(
                 return Ok(());
             }
             bytes = 0;
-            lanes.open(scope, &work);
-            lanes.send(std::mem::take(&mut batch), &work, &mut take)
+            workers.open(scope, &work);
+            workers.send(std::mem::take(&mut batch), &work, &mut take)
         })?;
-        lanes.send(batch, &work, &mut take)?;
-        while lanes.taken < lanes.sent {
-            lanes.take_oldest(&mut take)?;
+        workers.send(batch, &work, &mut take)?;
+        while workers.taken < workers.sent {
+            workers.take_oldest(&mut take)?;
         }
         Ok(())
     })
 }
 
 /// The threads, and the batches that they were given in turn.
-struct Lanes<T, R> {
-    all: Vec<Lane<T, R>>,
+struct Workers<T, R> {
+    all: Vec<Worker<T, R>>,
     sent: usize,
     taken: usize,
 }
 
-struct Lane<T, R> {
+struct Worker<T, R> {
     to: SyncSender<Vec<T>>,
     from: Receiver<Vec<R>>,
 }
 
-impl<T: Send, R: Send> Lanes<T, R> {
-    /// Starts the threads, unless they are there. They end when the lanes are dropped.
+impl<T: Send, R: Send> Workers<T, R> {
+    /// Starts the threads, unless they are there. They end when the workers are dropped.
     fn open<'scope, W: Fn(T) -> R + Sync>(&mut self, scope: &'scope Scope<'scope, '_>, work: &'scope W)
     where
         T: 'scope,
@@ -77,7 +77,7 @@ impl<T: Send, R: Send> Lanes<T, R> {
             };
             // Without another thread this one works.
             if thread::Builder::new().spawn_scoped(scope, run).is_ok() {
-                self.all.push(Lane { to, from });
+                self.all.push(Worker { to, from });
             }
         }
     }
