@@ -128,7 +128,11 @@ impl Browser {
     /// The result of a command; what the browser refuses fails the test.
     #[track_caller]
     fn command(&self, session: Option<&str>, method: &str, params: &Value) -> Value {
-        let answer = self.wire.borrow_mut().command(session, method, params);
+        let mut answer = self.wire.borrow_mut().command(session, method, params);
+        // A link was followed while the old page was still asked: the new one is asked instead.
+        while answer["error"]["message"].as_str().is_some_and(|said| said.contains("navigated or closed")) {
+            answer = self.wire.borrow_mut().command(session, method, params);
+        }
         assert!(answer.get("error").is_none(), "{method} {params}: {}", answer["error"]);
         answer["result"].clone()
     }
