@@ -3,17 +3,17 @@
 //! Source: PROVIDERS.md 2, after the OpenAI API specification 2.3.0 of 2026-08-21.
 
 pub(super) mod dialect;
+mod response;
 mod think;
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{HttpRequest, Reading, StreamDecoder, Wire, classify, fit, malformed};
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, OutputMode, Request, Retry, Stop, Usage};
 use crate::provider::Target;
+use response::{Piece, Response, Text, TextOr, UsageWire};
 use think::Content;
 
 /// The wire.
@@ -46,8 +46,12 @@ impl Wire for OpenaiChat {
         let Some(choice) = response.choices.into_iter().flatten().find(|choice| choice.index.unwrap_or(0) == 0) else {
             return Outcome::Failed(malformed("the answer has no choices"));
         };
-        let mut said = Said { usage: response.usage.map(UsageWire::normal), model: response.model, ..Said::default() };
-        said.finish_reason = choice.finish_reason;
+        let mut said = Said {
+            usage: response.usage.map(UsageWire::normal),
+            model: response.model.map(Text::owned),
+            ..Said::default()
+        };
+        said.finish_reason = choice.finish_reason.map(Text::owned);
         said.add(&choice.message.unwrap_or_default(), 0);
         said.outcome().0
     }
@@ -78,116 +82,6 @@ fn encode_output(output: &OutputMode, strict: bool, body: &mut Map<String, Value
             body.insert("tool_choice".into(), json!({"type": "function", "function": {"name": named.name}}));
             body.insert("parallel_tool_calls".into(), false.into());
         }
-    }
-}
-
-#[derive(Deserialize)]
-struct Response {
-    choices: Option<Vec<Choice>>,
-    #[serde(default, deserialize_with = "lenient")]
-    usage: Option<UsageWire>,
-    model: Option<String>,
-    error: Option<Value>,
-    x_groq: Option<GroqExtra>,
-    object: Option<String>,
-}
-
-impl Response {
-    /// The error that came instead of an answer; some servers' bodies are the error object itself
-    /// (older vLLM: `{"object": "error", "message": …, "code": 400}`).
-    fn error(&mut self, whole: &[u8]) -> Option<Failure> {
-        let error = self.error.take().filter(|error| !error.is_null());
-        let is_error = self.object.as_deref() == Some("error") && self.choices.is_none();
-        let error = error.or_else(|| is_error.then(|| serde_json::from_slice(whole).ok())?);
-        error.map(|error| classify::classify_error_object(&error))
-    }
-}
-
-/// What Groq says beside the chunks: usage, and why a stream was stopped early.
-#[derive(Deserialize)]
-struct GroqExtra {
-    #[serde(default, deserialize_with = "lenient")]
-    usage: Option<UsageWire>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    index: Option<u64>,
-    message: Option<Piece>,
-    delta: Option<Piece>,
-    finish_reason: Option<String>,
-}
-
-/// A message or a piece of one.
-#[derive(Deserialize, Default)]
-struct Piece {
-    /// A text; from Mistral's reasoning models a list of parts.
-    content: Option<Value>,
-    refusal: Option<String>,
-    reasoning: Option<String>,
-    /// The older name; some servers send both.
-    reasoning_content: Option<String>,
-    tool_calls: Option<Vec<ToolCall>>,
-}
-
-#[derive(Deserialize)]
-struct ToolCall {
-    index: Option<u64>,
-    function: Option<Function>,
-}
-
-#[derive(Deserialize)]
-struct Function {
-    name: Option<String>,
-    /// JSON text; Mistral's types allow the object itself (mistralai 3.7.0 `FunctionCall`).
-    arguments: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct UsageWire {
-    #[serde(default, deserialize_with = "lenient")]
-    prompt_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "lenient")]
-    completion_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "lenient")]
-    prompt_tokens_details: Option<PromptDetails>,
-    /// DeepSeek's name for cached tokens (PROVIDERS.md 2).
-    #[serde(default, deserialize_with = "lenient")]
-    prompt_cache_hit_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "lenient")]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    #[serde(default, deserialize_with = "lenient")]
-    cached_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "lenient")]
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct CompletionDetails {
-    #[serde(default, deserialize_with = "lenient")]
-    reasoning_tokens: Option<u64>,
-}
-
-/// A count that is no whole number is unknown: an answer is not lost for it.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(source: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(source)?).ok())
-}
-
-impl UsageWire {
-    fn normal(self) -> Usage {
-        let details = self.prompt_tokens_details;
-        cached_inside(CountedInside {
-            prompt: self.prompt_tokens,
-            read: details.as_ref().and_then(|details| details.cached_tokens).or(self.prompt_cache_hit_tokens),
-            written: details.as_ref().and_then(|details| details.cache_write_tokens),
-            output: self.completion_tokens,
-            reasoning: self.completion_tokens_details.and_then(|details| details.reasoning_tokens),
-        })
     }
 }
 
@@ -231,15 +125,15 @@ struct Said {
 
 impl Said {
     /// Takes a piece that came in this event.
-    fn add(&mut self, piece: &Piece, event: usize) {
+    fn add(&mut self, piece: &Piece<'_>, event: usize) {
         let reasoning = [&piece.reasoning, &piece.reasoning_content];
         if let Some(text) = reasoning.into_iter().flatten().find(|text| !text.is_empty()) {
             self.reasoning.push_str(text);
             self.first_output.get_or_insert(event);
         }
         match &piece.content {
-            Some(Value::String(text)) => self.add_text(text, event),
-            Some(Value::Array(parts)) => parts.iter().for_each(|part| self.add_part(part, event)),
+            Some(TextOr::Text(text)) => self.add_text(text, event),
+            Some(TextOr::Other(Value::Array(parts))) => parts.iter().for_each(|part| self.add_part(part, event)),
             _ => {}
         }
         if piece.refusal.as_ref().is_some_and(|text| !text.is_empty()) {
@@ -252,9 +146,9 @@ impl Said {
         for (_, call) in calls.filter(|(place, call)| call.index.unwrap_or(*place) == 0) {
             let Some(function) = &call.function else { continue };
             let arguments = match &function.arguments {
-                Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-                None | Some(Value::Null) => Cow::Borrowed(""),
-                Some(object) => Cow::Owned(object.to_string()),
+                Some(TextOr::Text(text)) => Cow::Borrowed(&**text),
+                None => Cow::Borrowed(""),
+                Some(TextOr::Other(object)) => Cow::Owned(object.to_string()),
             };
             if function.name.as_ref().is_some_and(|name| !name.is_empty()) || !arguments.is_empty() {
                 self.called = true;
@@ -380,9 +274,13 @@ impl StreamDecoder for ChatStream {
         }
         self.said.usage = chunk.usage.or(groq_usage).map(UsageWire::normal).or(self.said.usage);
         // Azure's first chunk names an empty one.
-        self.said.model = chunk.model.filter(|model| !model.is_empty()).or(self.said.model.take());
+        if let Some(model) = chunk.model.filter(|model| !model.is_empty()) {
+            model.replace(&mut self.said.model);
+        }
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
-            self.said.finish_reason = choice.finish_reason.or(self.said.finish_reason.take());
+            if let Some(reason) = choice.finish_reason {
+                reason.replace(&mut self.said.finish_reason);
+            }
             if let Some(piece) = choice.delta.or(choice.message) {
                 self.said.add(&piece, index);
             }

@@ -64,7 +64,10 @@ impl SseDecoder {
         }
         if line.is_empty() {
             if std::mem::take(&mut self.has_data) {
-                event(&String::from_utf8_lossy(&self.data));
+                match std::str::from_utf8(&self.data) {
+                    Ok(data) => event(data),
+                    Err(_) => event(&String::from_utf8_lossy(&self.data)),
+                }
             }
             self.data.clear();
         } else if let Some(value) = field_value(line, b"data")
