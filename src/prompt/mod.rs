@@ -1,5 +1,6 @@
 //! Examples to requests. What depends on the variant alone is built once, in [`Prepared`].
 
+mod moulds;
 pub mod retrieval;
 mod shots;
 pub mod template;
@@ -15,7 +16,9 @@ use crate::suite::documents::Document;
 use crate::suite::{Example, Prompt, Suite};
 use crate::variant::{Structured, Variant};
 use crate::wire::fit::Fitted;
+use crate::wire::mould::Mould;
 use crate::wire::{self, HttpRequest};
+use moulds::{Known, Moulds, Shape};
 use retrieval::Retriever;
 use shots::ShotSource;
 pub use shots::chosen_from;
@@ -139,6 +142,14 @@ pub struct Prepared {
     retriever: Option<Arc<Retriever>>,
     output: OutputMode,
     params: Map<String, Value>,
+    moulds: Moulds,
+}
+
+/// What is said for one example.
+struct Conversation {
+    messages: Vec<Message>,
+    /// How many of the first are the same for every example.
+    stable_messages: usize,
 }
 
 impl Prepared {
@@ -203,6 +214,7 @@ impl Prepared {
             retriever: None,
             output,
             params: variant.params.clone(),
+            moulds: Moulds::default(),
         })
     }
 
@@ -213,6 +225,11 @@ impl Prepared {
 
     /// The request for one example: system part, shots, the example with its documents.
     pub fn render(&self, example: &Example) -> Result<Request, PromptError> {
+        Ok(self.request(self.converse(example)?, true))
+    }
+
+    /// What is said for one example, and how many messages are the same for every example.
+    fn converse(&self, example: &Example) -> Result<Conversation, PromptError> {
         let found = self.found(example)?;
         let listed = Documents::new(found.iter().copied());
         let mut messages = Vec::with_capacity(2);
@@ -232,15 +249,19 @@ impl Prepared {
             }
         }
         messages.push(Message { role: Role::User, content: user });
-        Ok(Request {
+        Ok(Conversation { messages, stable_messages })
+    }
+
+    fn request(&self, Conversation { messages, stable_messages }: Conversation, stream: bool) -> Request {
+        Request {
             model: self.served_as.clone(),
             messages,
             stable_messages,
             cache: self.cache.clone(),
             params: self.params.clone(),
             output: self.output.clone(),
-            stream: true,
-        })
+            stream,
+        }
     }
 
     /// The documents of an example, the best first.
@@ -252,7 +273,21 @@ impl Prepared {
 
     /// The request as HTTP.
     pub fn encode(&self, example: &Example) -> Result<HttpRequest, PromptError> {
-        Ok(wire::wire(self.wire).encode(&self.render(example)?, &self.target))
+        Ok(self.cast(self.converse(example)?, true))
+    }
+
+    fn cast(&self, conversation: Conversation, stream: bool) -> HttpRequest {
+        let shape = Shape::of(&conversation, stream);
+        let (wire, target) = (wire::wire(self.wire), &self.target);
+        match self.moulds.get(&shape) {
+            Known::Mould(mould) => mould.cast(&conversation.messages),
+            Known::None => wire.encode(&self.request(conversation, stream), target),
+            Known::New => {
+                let request = self.request(conversation, stream);
+                self.moulds.keep(shape, Mould::of(wire, &request, target));
+                wire.encode(&request, target)
+            }
+        }
     }
 
     /// The request as HTTP, leaning on a prefix that is stored at the service under this name.
@@ -275,8 +310,7 @@ impl Prepared {
 
     /// The same, for an answer in one piece.
     pub fn encode_whole(&self, example: &Example) -> Result<HttpRequest, PromptError> {
-        let request = Request { stream: false, ..self.render(example)? };
-        Ok(wire::wire(self.wire).encode(&request, &self.target))
+        Ok(self.cast(self.converse(example)?, false))
     }
 
     /// The schema as the endpoint takes it, where it is asked for.

@@ -55,6 +55,9 @@ impl Writer {
     /// When the store cannot be opened a second time.
     pub fn start(store: &Store, run: i64) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
         let connection = Store::open_existing(store.path())?.connection;
+        let tune = |name, value: i64| connection.pragma_update(None, name, value).map_err(|error| store.sqlite(error));
+        tune("wal_autocheckpoint", 8192)?;
+        tune("cache_size", -8192)?;
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (committed, acknowledgements) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {

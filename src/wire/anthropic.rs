@@ -8,7 +8,7 @@ mod answer;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::{HttpRequest, Route, StreamDecoder, Wire, classify, fit};
+use super::{Encoded, Route, StreamDecoder, Wire, classify, fit};
 use crate::exchange::{
     CacheAsk, CacheLifetime, Failure, FailureKind, Message, Outcome, OutputMode, Request, Retry, Role,
 };
@@ -40,7 +40,7 @@ pub struct Anthropic;
 
 impl Wire for Anthropic {
     /// The cache marks are part of the body and of its digest.
-    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
+    fn encode_body(&self, request: &Request, target: &Target) -> Encoded {
         let mut body = Map::new();
         body.insert("model".into(), request.model.clone().into());
         body.insert("max_tokens".into(), default_max_tokens(&target.facts).into());
@@ -51,14 +51,14 @@ impl Wire for Anthropic {
         let must_ask = matches!(request.output, OutputMode::Tool(_)) && target.facts.forced_tool == Some(false);
         encode_messages(request, must_ask, cache.as_ref(), &mut body);
         encode_output(&request.output, must_ask, cache.as_ref(), &mut body);
-        let digest = super::request_digest(&body);
+        let asked = super::canonical(&body);
         super::merge(&mut body, &target.extra_body);
         if request.stream {
             body.insert("stream".into(), true.into());
         }
         let headers = vec![("anthropic-version", version(target, &body).into())];
         let route = Route { path: "/messages".into(), headers };
-        HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
+        Encoded { route, body: Value::Object(body).to_string().into_bytes(), asked }
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {

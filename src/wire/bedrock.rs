@@ -12,8 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{Framing, HttpRequest, Reading, Route, StreamDecoder, Wire, classify, event_stream, fit, malformed};
-use crate::digest::Digest;
+use super::{Encoded, Framing, Reading, Route, StreamDecoder, Wire, classify, event_stream, fit, malformed};
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, Request, Retry, Stop, Usage};
 use crate::provider::Target;
 use crate::text;
@@ -23,7 +22,7 @@ use crate::text;
 pub struct Bedrock;
 
 impl Wire for Bedrock {
-    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
+    fn encode_body(&self, request: &Request, target: &Target) -> Encoded {
         let mut body = Map::new();
         encode::messages(request, &mut body);
         encode::params(request, &mut body);
@@ -33,18 +32,18 @@ impl Wire for Bedrock {
             super::percent_encoded(&request.model),
             if request.stream { "converse-stream" } else { "converse" }
         );
-        let digest = self.digest(&path, &body);
+        let asked = self.asked(&path, &body);
         super::merge(&mut body, &target.extra_body);
         let route = Route { path: path.into(), headers: Vec::new() };
-        HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
+        Encoded { route, body: Value::Object(body).to_string().into_bytes(), asked }
     }
 
     /// The path names the model, and so is part of what is asked; how the answer comes is not.
-    fn digest(&self, path: &str, body: &Map<String, Value>) -> Digest {
+    fn asked(&self, path: &str, body: &Map<String, Value>) -> Vec<u8> {
         let model = path.strip_prefix("/model/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
         let mut asked = body.clone();
         asked.insert("modelId".into(), model.into());
-        super::request_digest(&asked)
+        super::canonical(&asked)
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {

@@ -9,8 +9,7 @@ mod fault;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::{HttpRequest, Route, StreamDecoder, Wire, fit};
-use crate::digest::Digest;
+use super::{Encoded, Route, StreamDecoder, Wire, fit};
 use crate::exchange::{Failure, Message, Outcome, OutputMode, Request, Role};
 use crate::provider::{Dialect, Target};
 
@@ -54,13 +53,13 @@ const PREFIX_FIELDS: &[&str] = &["systemInstruction", "tools", "toolConfig", "to
 impl Wire for Gemini {
     /// With a stored prefix the body holds only what comes after it, and the digest is still that
     /// of the whole request.
-    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
+    fn encode_body(&self, request: &Request, target: &Target) -> Encoded {
         let model = model_path(&request.model, target.dialect);
         let (method, query) =
             if request.stream { ("streamGenerateContent", "?alt=sse") } else { ("generateContent", "") };
         let path = format!("/{model}:{method}{query}");
         let mut body = encode_whole(request);
-        let digest = self.digest(&path, &body);
+        let asked = self.asked(&path, &body);
         let stored = request.cache.as_ref().and_then(|cache| cache.stored.as_ref());
         if let (Some(name), Some(length)) = (stored, cached::prefix_messages(request)) {
             body.retain(|key, _| !PREFIX_FIELDS.contains(&key.as_str()));
@@ -69,16 +68,16 @@ impl Wire for Gemini {
         }
         super::merge(&mut body, &target.extra_body);
         let route = Route { path: path.into(), headers: Vec::new() };
-        HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
+        Encoded { route, body: Value::Object(body).to_string().into_bytes(), asked }
     }
 
     /// The path names the model, and the way of answering, which is left out. A request that leans
     /// on a stored prefix does not say what that prefix is: its digest here is not the one it was
     /// sent under, so such a request cannot be looked up by what is received.
-    fn digest(&self, path: &str, body: &Map<String, Value>) -> Digest {
+    fn asked(&self, path: &str, body: &Map<String, Value>) -> Vec<u8> {
         let mut asked = body.clone();
         asked.insert("model".into(), model_of(path).into());
-        super::request_digest(&asked)
+        super::canonical(&asked)
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {

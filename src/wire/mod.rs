@@ -13,6 +13,7 @@ pub mod event_stream;
 pub mod fit;
 pub mod gemini;
 pub mod imported;
+pub mod mould;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod sse;
@@ -36,6 +37,17 @@ pub struct HttpRequest {
     pub body: Bytes,
     /// Digest of what is asked: the body without stream flags and the endpoint's extra fields.
     pub digest: Digest,
+}
+
+/// A request as a wire makes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// Where it goes, and what goes with it.
+    pub route: Route,
+    /// The JSON body.
+    pub body: Vec<u8>,
+    /// What is asked, in the form that its digest is of.
+    pub asked: Vec<u8>,
 }
 
 /// Where a request goes below the provider's base address.
@@ -79,10 +91,10 @@ pub trait Frames: Send {
     fn feed(&mut self, bytes: &[u8], event: &mut dyn FnMut(&str));
 }
 
-/// The digest by which the response cache and a recording know a request (DESIGN.md 13.4): the
-/// compact JSON of the body without its stream flags, its top-level keys sorted. Nested keys stay
+/// The form of a body whose digest the response cache and a recording know a request by (DESIGN.md 13.4):
+/// the compact JSON of the body without its stream flags, its top-level keys sorted. Nested keys stay
 /// in the order in which they are sent, since a schema's key order changes what a model writes.
-pub fn request_digest(body: &serde_json::Map<String, serde_json::Value>) -> Digest {
+pub fn canonical(body: &serde_json::Map<String, serde_json::Value>) -> Vec<u8> {
     let mut fields: Vec<_> =
         body.iter().filter(|(key, _)| !matches!(key.as_str(), "stream" | "stream_options")).collect();
     fields.sort_unstable_by_key(|(key, _)| *key);
@@ -95,7 +107,7 @@ pub fn request_digest(body: &serde_json::Map<String, serde_json::Value>) -> Dige
         let _ = serde_json::to_writer(&mut canonical, value);
     }
     canonical.extend_from_slice(if canonical.is_empty() { b"{}" } else { b"}" });
-    Digest::of(&canonical)
+    canonical
 }
 
 pub use crate::exchange::Reading;
@@ -120,14 +132,26 @@ pub trait StreamDecoder: Send {
 
 /// A protocol. Pure: the same bytes always give the same outcome.
 pub trait Wire: Send + Sync {
-    /// The request as HTTP, as the endpoint wants it.
-    fn encode(&self, request: &Request, target: &Target) -> HttpRequest;
+    /// The request as the endpoint wants it. What a message says goes into a JSON text as it is, and
+    /// decides nothing: [`mould`] leans on that.
+    fn encode_body(&self, request: &Request, target: &Target) -> Encoded;
+
+    /// The request as HTTP.
+    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
+        let Encoded { route, body, asked } = self.encode_body(request, target);
+        HttpRequest { route, body: body.into(), digest: Digest::of(&asked) }
+    }
+
+    /// What a body asks, in the form that its digest is of. A path that names the model or the way of
+    /// answering is part of it, where the body does not.
+    fn asked(&self, path: &str, body: &serde_json::Map<String, serde_json::Value>) -> Vec<u8> {
+        let _ = path;
+        canonical(body)
+    }
 
     /// The digest of what a received request asks: the one that `encode` gave when it was sent.
-    /// A path that names the model or the way of answering is part of it, where the body does not.
     fn digest(&self, path: &str, body: &serde_json::Map<String, serde_json::Value>) -> Digest {
-        let _ = path;
-        request_digest(body)
+        Digest::of(&self.asked(path, body))
     }
 
     /// Whether a request asks for a stream: one that does not is silent until its whole answer is there.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::{HttpRequest, Reading, StreamDecoder, Wire, classify, fit, malformed};
+use super::{Encoded, Reading, StreamDecoder, Wire, classify, fit, malformed};
 use crate::exchange::{Completion, Failure, FailureKind, Outcome, OutputMode, Request, Retry, Stop, Usage};
 use crate::provider::Target;
 use response::{Piece, Response, Text, TextOr, UsageWire};
@@ -21,18 +21,18 @@ use think::Content;
 pub struct OpenaiChat;
 
 impl Wire for OpenaiChat {
-    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
+    fn encode_body(&self, request: &Request, target: &Target) -> Encoded {
         let mut body = Map::new();
         body.insert("model".into(), request.model.clone().into());
         body.insert("messages".into(), json!(request.messages));
         dialect::encode_params(request, target, &mut body);
         encode_output(&request.output, dialect::is_strict(target, &request.model), &mut body);
         dialect::encode_cache(request, target, &mut body);
-        let digest = super::request_digest(&body);
+        let asked = super::canonical(&body);
         super::merge(&mut body, &target.extra_body);
         dialect::encode_stream(request, target, &mut body);
         let route = dialect::route(target, &request.model);
-        HttpRequest { route, body: Value::Object(body).to_string().into(), digest }
+        Encoded { route, body: Value::Object(body).to_string().into_bytes(), asked }
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {

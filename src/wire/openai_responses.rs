@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::openai_chat::{CountedInside, cached_inside, dialect};
-use super::{HttpRequest, Reading, Route, StreamDecoder, Wire, classify, fit, malformed, set_in};
+use super::{Encoded, Reading, Route, StreamDecoder, Wire, classify, fit, malformed, set_in};
 use crate::exchange::{Completion, Failure, Message, Outcome, OutputMode, Request, Role, Stop, Usage};
 use crate::provider::{Dialect, Target};
 
@@ -15,7 +15,7 @@ use crate::provider::{Dialect, Target};
 pub struct OpenaiResponses;
 
 impl Wire for OpenaiResponses {
-    fn encode(&self, request: &Request, target: &Target) -> HttpRequest {
+    fn encode_body(&self, request: &Request, target: &Target) -> Encoded {
         let mut body = Map::new();
         body.insert("model".into(), request.model.clone().into());
         encode_input(request, &mut body);
@@ -26,7 +26,7 @@ impl Wire for OpenaiResponses {
         if let Some(ask) = &request.cache {
             body.insert("prompt_cache_key".into(), ask.key.clone().into());
         }
-        let digest = super::request_digest(&body);
+        let asked = super::canonical(&body);
         super::merge(&mut body, &target.extra_body);
         if request.stream {
             body.insert("stream".into(), true.into());
@@ -34,7 +34,7 @@ impl Wire for OpenaiResponses {
                 body.insert("stream_options".into(), json!({"include_obfuscation": false}));
             }
         }
-        HttpRequest { route: Route::fixed("/responses"), body: Value::Object(body).to_string().into(), digest }
+        Encoded { route: Route::fixed("/responses"), body: Value::Object(body).to_string().into_bytes(), asked }
     }
 
     fn decode(&self, body: &[u8]) -> Outcome {
