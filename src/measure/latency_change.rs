@@ -97,14 +97,17 @@ fn change(a: &[(u32, f32)], b: &[(u32, f32)], clusters: &[u32], q: f64, draw: Dr
         times.iter().copied().filter(|(index, _)| both[*index as usize]).collect()
     };
     let (a, b) = (within(a), within(b));
-    let mut counts = vec![0_u32; clusters.len()];
-    let mut difference = |drawn: &[usize]| {
-        counts.fill(0);
-        drawn.iter().for_each(|index| counts[kept[*index] as usize] += 1);
-        let (a, b) = (quantile(&a, &counts, q)?, quantile(&b, &counts, q)?);
-        Some(b - a).filter(|change| change.is_finite())
+    let difference = || {
+        let mut counts = vec![0_u32; clusters.len()];
+        let (a, b, kept) = (&a, &b, &kept);
+        move |drawn: &[usize]| {
+            counts.fill(0);
+            drawn.iter().for_each(|index| counts[kept[*index] as usize] += 1);
+            let (a, b) = (quantile(a, &counts, q)?, quantile(b, &counts, q)?);
+            Some(b - a).filter(|change| change.is_finite())
+        }
     };
-    let point = difference(&(0..kept.len()).collect::<Vec<_>>())?;
+    let point = difference()(&(0..kept.len()).collect::<Vec<_>>())?;
     let groups = group_indices(&kept.iter().map(|index| clusters[*index as usize]).collect::<Vec<_>>());
     let Interval { low, high } = bootstrap_statistic(&groups, draw.seed, RESAMPLES, draw.alpha, difference)?;
     Some(Estimate {

@@ -277,8 +277,11 @@ impl Prepared {
     }
 
     fn cast(&self, conversation: Conversation, stream: bool) -> HttpRequest {
-        let shape = Shape::of(&conversation, stream);
         let (wire, target) = (wire::wire(self.wire), &self.target);
+        if !Mould::takes(&conversation.messages) {
+            return wire.encode(&self.request(conversation, stream), target);
+        }
+        let shape = Shape::of(&conversation, stream);
         match self.moulds.get(&shape) {
             Known::Mould(mould) => mould.cast(&conversation.messages),
             Known::None => wire.encode(&self.request(conversation, stream), target),

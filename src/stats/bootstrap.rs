@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use statrs::function::gamma::ln_gamma;
 
 use super::rng::Rng;
-use super::{Interval, is_open_unit};
+use super::{Interval, is_open_unit, lanes};
 
 /// Indices of the examples of each cluster, in order of the cluster number.
 pub fn group_indices(clusters: &[u32]) -> Vec<Vec<usize>> {
@@ -21,30 +21,48 @@ pub fn group_indices(clusters: &[u32]) -> Vec<Vec<usize>> {
 
 /// Percentile interval at 1 − alpha of `f` over `resamples` draws of whole groups with replacement.
 ///
-/// `f` gets the example indices of one draw and returns `None` where it is undefined. `None` below two
-/// groups, for unusable `alpha`, or when over half of the draws are undefined. Equal seeds give equal
-/// intervals in every version.
-pub fn bootstrap_statistic(
+/// `make` gives a statistic for each thread, so that it may have room of its own; it gets the example
+/// indices of one draw and returns `None` where it is undefined. `None` below two groups, for unusable
+/// `alpha`, or when over half of the draws are undefined. Equal seeds give equal intervals in every
+/// version, on any number of cores.
+pub fn bootstrap_statistic<F: FnMut(&[usize]) -> Option<f64>>(
     groups: &[Vec<usize>],
     seed: u64,
     resamples: u32,
     alpha: f64,
-    mut f: impl FnMut(&[usize]) -> Option<f64>,
+    make: impl Fn() -> F + Sync,
 ) -> Option<Interval> {
     if groups.len() < 2 || resamples == 0 || !is_open_unit(alpha) {
         return None;
     }
-    let mut rng = Rng::new(seed);
-    let mut drawn = Vec::new();
-    let mut results = Vec::new();
-    for _ in 0..resamples {
-        drawn.clear();
-        for _ in 0..groups.len() {
-            drawn.extend_from_slice(&groups[rng.below(groups.len())]);
+    let units = groups.iter().map(Vec::len).sum::<usize>().saturating_mul(resamples as usize);
+    let results = resampled(seed, resamples, units, || {
+        let (mut statistic, mut drawn) = (make(), Vec::new());
+        move |rng: &mut Rng| {
+            drawn.clear();
+            for _ in 0..groups.len() {
+                drawn.extend_from_slice(&groups[rng.below(groups.len())]);
+            }
+            statistic(&drawn)
         }
-        results.extend(f(&drawn).filter(|value| !value.is_nan()));
-    }
+    });
     percentiles(results, resamples, alpha)
+}
+
+/// What `resamples` draws give, where they give a number; `units` is what all of them cost.
+fn resampled<F: FnMut(&mut Rng) -> Option<f64>>(
+    seed: u64,
+    resamples: u32,
+    units: usize,
+    make: impl Fn() -> F + Sync,
+) -> Vec<f64> {
+    let lanes = lanes::lanes(units);
+    let each = lanes::each(lanes, |lane| {
+        let (mut rng, mut draw) = (lanes::stream(seed, lane), make());
+        let draws = lanes::share(resamples as usize, lane, lanes);
+        (0..draws).filter_map(|_| draw(&mut rng).filter(|value| !value.is_nan())).collect::<Vec<f64>>()
+    });
+    each.concat()
 }
 
 fn percentiles(mut results: Vec<f64>, resamples: u32, alpha: f64) -> Option<Interval> {
@@ -113,40 +131,45 @@ impl Tallied {
     }
 }
 
-/// Beyond so many examples without clusters, each kind's count is drawn from a Poisson distribution
-/// instead of example by example: what it costs then depends on the kinds alone.
-const MANY: usize = 50_000;
+/// Drawing a Poisson number costs as much as drawing some examples: where there are more examples a kind,
+/// and clusters are none, each kind's count is drawn instead. What it costs then depends on the kinds alone.
+const EXAMPLES_A_KIND: usize = 24;
+
+/// Below so many examples an interval is never by Poisson numbers.
+const MANY: usize = 2_000;
 
 /// [`bootstrap_statistic`] of a statistic of the counts of each kind.
 ///
-/// Up to 50,000 examples, and where there are clusters, the very same interval. Beyond, the Poisson
-/// bootstrap (Chamandy, Muralidharan, Najmi & Naidu, "Estimating uncertainty for massive data streams",
-/// 2012), whose draws vary in size: for statistics that do not change when all counts are scaled.
-pub fn bootstrap_counts(
+/// Up to 2,000 examples, with few examples of a kind, and where there are clusters, the very same interval.
+/// Else the Poisson bootstrap (Chamandy, Muralidharan, Najmi & Naidu, "Estimating uncertainty for massive data
+/// streams", 2012), whose draws vary in size: for statistics that do not change when all counts are scaled.
+pub fn bootstrap_counts<F: FnMut(&[u64]) -> Option<f64>>(
     of: &Tallied,
     seed: u64,
     resamples: u32,
     alpha: f64,
-    mut f: impl FnMut(&[u64]) -> Option<f64>,
+    make: impl Fn() -> F + Sync,
 ) -> Option<Interval> {
     if of.groups() < 2 || resamples == 0 || !is_open_unit(alpha) {
         return None;
     }
-    let mut rng = Rng::new(seed);
-    let mut tally = vec![0; of.distinct];
-    let scaled = (of.is_single() && of.kinds.len() > MANY).then(|| of.counts());
-    let mut results = Vec::new();
-    for _ in 0..resamples {
-        match &scaled {
-            Some(counts) => {
-                for (drawn, count) in tally.iter_mut().zip(counts) {
-                    *drawn = poisson(&mut rng, *count as f64);
+    let is_many = of.kinds.len() > MANY && of.kinds.len() / EXAMPLES_A_KIND > of.distinct;
+    let scaled = (of.is_single() && is_many).then(|| of.counts());
+    let a_draw = scaled.as_ref().map_or(of.kinds.len(), |counts| counts.len() * EXAMPLES_A_KIND);
+    let results = resampled(seed, resamples, a_draw.saturating_mul(resamples as usize), || {
+        let (mut statistic, mut tally, scaled) = (make(), vec![0; of.distinct], &scaled);
+        move |rng: &mut Rng| {
+            match scaled {
+                Some(counts) => {
+                    for (drawn, count) in tally.iter_mut().zip(counts) {
+                        *drawn = poisson(rng, *count as f64);
+                    }
                 }
+                None => of.draw(rng, &mut tally),
             }
-            None => of.draw(&mut rng, &mut tally),
+            statistic(&tally)
         }
-        results.extend(f(&tally).filter(|value| !value.is_nan()));
-    }
+    });
     percentiles(results, resamples, alpha)
 }
 
@@ -192,8 +215,8 @@ mod tests {
         let groups = group_indices(&clusters);
         let values: Vec<f64> = (0..200).map(|i| f64::from(i % 10)).collect();
         let mean = |drawn: &[usize]| Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64);
-        let got = bootstrap_statistic(&groups, 1, 1999, 0.05, mean).unwrap();
-        assert_eq!(bootstrap_statistic(&groups, 1, 1999, 0.05, mean), Some(got));
+        let got = bootstrap_statistic(&groups, 1, 1999, 0.05, || mean).unwrap();
+        assert_eq!(bootstrap_statistic(&groups, 1, 1999, 0.05, || mean), Some(got));
         let half = 1.96 * (8.25_f64 / 200.0).sqrt();
         assert!((got.low - (4.5 - half)).abs() < 0.08, "{got:?}");
         assert!((got.high - (4.5 + half)).abs() < 0.08, "{got:?}");
@@ -215,8 +238,8 @@ mod tests {
                 Some(ones as f64 / drawn.len() as f64)
             };
             assert_eq!(
-                bootstrap_counts(&tallied, 3, 999, 0.05, share),
-                bootstrap_statistic(&groups, 3, 999, 0.05, by_index)
+                bootstrap_counts(&tallied, 3, 999, 0.05, || share),
+                bootstrap_statistic(&groups, 3, 999, 0.05, || by_index)
             );
         }
     }
@@ -226,11 +249,11 @@ mod tests {
         let n = 200_000;
         let groups: Vec<Vec<usize>> = (0..n).map(|index| vec![index]).collect();
         let tallied = Tallied::new(&groups, |index| u32::from(index % 5 == 0), 2);
-        let got = bootstrap_counts(&tallied, 1, 1999, 0.05, share).unwrap();
+        let got = bootstrap_counts(&tallied, 1, 1999, 0.05, || share).unwrap();
         let half = 1.96 * (0.16_f64 / n as f64).sqrt();
         assert!((got.low - (0.2 - half)).abs() < 0.06 * half, "{got:?}");
         assert!((got.high - (0.2 + half)).abs() < 0.06 * half, "{got:?}");
-        assert_eq!(bootstrap_counts(&tallied, 1, 1999, 0.05, share), Some(got));
+        assert_eq!(bootstrap_counts(&tallied, 1, 1999, 0.05, || share), Some(got));
     }
 
     #[test]
@@ -249,10 +272,10 @@ mod tests {
     #[test]
     fn nothing_to_resample() {
         let one = group_indices(&[3, 3]);
-        assert_eq!(bootstrap_statistic(&one, 1, 99, 0.05, |_| Some(1.0)), None);
+        assert_eq!(bootstrap_statistic(&one, 1, 99, 0.05, || |_: &[usize]| Some(1.0)), None);
         let two = group_indices(&[3, 4]);
-        assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, |_| None), None);
-        assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(f64::NAN)), None);
-        assert!(bootstrap_statistic(&two, 1, 99, 0.05, |_| Some(1.0)).is_some());
+        assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, || |_: &[usize]| None), None);
+        assert_eq!(bootstrap_statistic(&two, 1, 99, 0.05, || |_: &[usize]| Some(f64::NAN)), None);
+        assert!(bootstrap_statistic(&two, 1, 99, 0.05, || |_: &[usize]| Some(1.0)).is_some());
     }
 }

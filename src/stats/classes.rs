@@ -123,6 +123,27 @@ fn kinds(pairs: &[Pair], classes: usize) -> (Vec<u32>, Vec<Pair>) {
     (kinds.collect(), distinct)
 }
 
+/// Macro-F1 of the counts of each kind of pair.
+fn macro_f1_of(distinct: &[Pair], classes: usize) -> impl FnMut(&[u64]) -> Option<f64> {
+    // Twice the true positives, and examples plus answers, a class.
+    let (mut right, mut seen) = (vec![0_u64; classes], vec![0_u64; classes]);
+    move |counts| {
+        right.fill(0);
+        seen.fill(0);
+        for (&(expected, answer), &count) in distinct.iter().zip(counts) {
+            seen[expected] += count;
+            if let Some(answer) = answer {
+                seen[answer] += count;
+                right[expected] += if answer == expected { 2 * count } else { 0 };
+            }
+        }
+        let present = right.iter().zip(&seen).filter(|(_, seen)| **seen > 0);
+        let (sum, count) =
+            present.fold((0.0, 0_u32), |(sum, count), (right, seen)| (sum + *right as f64 / *seen as f64, count + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    }
+}
+
 /// Macro-F1 with a cluster-bootstrap interval (METHODS.md 13), for display.
 ///
 /// One cluster gives [0, 1], no pairs give no point.
@@ -137,26 +158,10 @@ pub fn macro_f1_estimate(
 ) -> Result<Estimate, StatsError> {
     check_lengths(&vec![0.0; pairs.len()], clusters)?;
     let point = ConfusionMatrix::from_pairs(pairs, classes)?.macro_f1();
-    // Twice the true positives, and examples plus answers, a class.
-    let mut right = vec![0_u64; classes];
-    let mut seen = vec![0_u64; classes];
     let (kinds, distinct) = kinds(pairs, classes);
     let tallied = Tallied::new(&group_indices(clusters), |index| kinds[index], distinct.len());
-    let interval = bootstrap_counts(&tallied, plan.seed, plan.resamples, plan.alpha, |counts| {
-        right.fill(0);
-        seen.fill(0);
-        for (&(expected, answer), &count) in distinct.iter().zip(counts) {
-            seen[expected] += count;
-            if let Some(answer) = answer {
-                seen[answer] += count;
-                right[expected] += if answer == expected { 2 * count } else { 0 };
-            }
-        }
-        let present = right.iter().zip(&seen).filter(|(_, seen)| **seen > 0);
-        let (sum, count) =
-            present.fold((0.0, 0_u32), |(sum, count), (right, seen)| (sum + *right as f64 / *seen as f64, count + 1));
-        (count > 0).then(|| sum / f64::from(count))
-    });
+    let interval =
+        bootstrap_counts(&tallied, plan.seed, plan.resamples, plan.alpha, || macro_f1_of(&distinct, classes));
     let found = interval.unwrap_or(Interval::UNIT);
     Ok(Estimate {
         point,

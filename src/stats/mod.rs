@@ -27,6 +27,7 @@ pub mod cost;
 pub mod curve;
 pub mod equivalence;
 pub mod labels;
+mod lanes;
 pub mod paired;
 pub mod power;
 pub mod ppi;

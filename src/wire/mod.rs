@@ -133,7 +133,7 @@ pub trait StreamDecoder: Send {
 /// A protocol. Pure: the same bytes always give the same outcome.
 pub trait Wire: Send + Sync {
     /// The request as the endpoint wants it. What a message says goes into a JSON text as it is, and
-    /// decides nothing: [`mould`] leans on that.
+    /// decides nothing unless it is empty: [`mould`] leans on that.
     fn encode_body(&self, request: &Request, target: &Target) -> Encoded;
 
     /// The request as HTTP.

@@ -1,9 +1,8 @@
 //! Sign-flip test over clusters (METHODS.md 2.4): exact up to 20 clusters that differ, and at any
 //! number when all differ by the same amount; else Monte Carlo with a recorded seed.
 
-use crate::stats::RESAMPLES;
-use crate::stats::rng::Rng;
 use crate::stats::special::binomial_cdf;
+use crate::stats::{RESAMPLES, lanes};
 
 const TOLERANCE: f64 = 1e-12;
 const EXACT_UP_TO: usize = 20;
@@ -79,21 +78,33 @@ fn equal_sizes(sums: &[f64], side: Side) -> f64 {
     }
 }
 
+/// Sums of one block.
+const BLOCK: usize = 64;
+
 /// Blocks of 64 sums outside, sign vectors inside: a block's 256 sums of eight are looked up, not added
-/// again for each vector, so that a million clusters take seconds.
+/// again for each vector, so that a million clusters take seconds. Blocks are dealt out to lanes.
 fn monte_carlo(sums: &[f64], seed: u64, counts: impl Fn(f64) -> bool) -> f64 {
-    let mut rng = Rng::new(seed);
-    let mut totals = vec![0.0; RESAMPLES as usize];
-    for block in sums.chunks(64) {
-        let tables: Vec<[f64; 256]> = block.chunks(8).map(signed_sums).collect();
-        for total in &mut totals {
-            let bits = rng.next_u64().to_le_bytes();
-            *total += tables.iter().zip(bits).map(|(table, byte)| table[usize::from(byte)]).sum::<f64>();
+    let lanes = lanes::lanes(sums.len().div_ceil(BLOCK) * RESAMPLES as usize * LOOKUPS);
+    let each = lanes::each(lanes, |lane| {
+        let mut rng = lanes::stream(seed, lane);
+        let mut totals = vec![0.0; RESAMPLES as usize];
+        for block in sums.chunks(BLOCK).skip(lane).step_by(lanes) {
+            let tables: Vec<[f64; 256]> = block.chunks(8).map(signed_sums).collect();
+            for total in &mut totals {
+                let bits = rng.next_u64().to_le_bytes();
+                *total += tables.iter().zip(bits).map(|(table, byte)| table[usize::from(byte)]).sum::<f64>();
+            }
         }
-    }
-    let hits = totals.into_iter().filter(|&total| counts(total)).count() as u32;
+        totals
+    });
+    // Lane by lane, so that the rounding does not show how many threads there were.
+    let totals = (0..RESAMPLES as usize).map(|vector| each.iter().map(|totals| totals[vector]).sum());
+    let hits = totals.filter(|&total: &f64| counts(total)).count() as u32;
     f64::from(hits + 1) / f64::from(RESAMPLES + 1)
 }
+
+/// What a vector of signs costs a block, in random draws.
+const LOOKUPS: usize = 8;
 
 /// The sum of up to eight numbers for every choice of signs; a set bit is a minus.
 fn signed_sums(numbers: &[f64]) -> [f64; 256] {
