@@ -134,16 +134,19 @@ impl Store {
     }
 
     fn check_examples(&self, found: &mut Checked) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare("SELECT document, digest FROM example")?;
+        let mut statement = self.connection.prepare("SELECT document, digest, id FROM example")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             found.examples += 1;
             let document = row.get_ref(0)?.as_str().map_err(|error| read::unreadable(0, error))?;
             match serde_json::from_str::<Example>(document) {
                 Err(error) => found.fault("example", format!("a document is no example: {error}")),
-                Ok(example) if Digest::of(document.as_bytes()) != read::digest(row, 1)? => {
+                Ok(example)
+                    if Digest::of(document.as_bytes()) != read::digest(row, 1)?
+                        || row.get_ref(2)?.as_str() != Ok(&*example.id.0) =>
+                {
                     let id = crate::text::one_line(&example.id.0, 60);
-                    found.fault("example", format!("`{id}` is not the one whose digest it stands under"));
+                    found.fault("example", format!("`{id}` is not the one whose name and digest it stands under"));
                 }
                 Ok(_) => {}
             }

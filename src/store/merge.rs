@@ -81,7 +81,7 @@ impl Store {
             .connection
             .prepare(
                 "SELECT t.variant, t.example_id, t.repeat, t.example, t.exchange, t.reused, t.settled, e.document
-                 FROM trial t JOIN example e ON e.digest = t.example
+                 FROM trial t JOIN example e ON e.id = t.example_id AND e.digest = t.example
                  WHERE t.run = ?1 ORDER BY t.variant, t.example_id, t.repeat",
             )
             .map_err(unread)?;
@@ -103,8 +103,8 @@ impl Store {
             let exchange = self.copy_exchange(shard.store, exchange)?;
             let copy = || -> rusqlite::Result<()> {
                 self.connection
-                    .prepare_cached("INSERT OR IGNORE INTO example (digest, document) VALUES (?1, ?2)")?
-                    .execute(params![example, document])?;
+                    .prepare_cached("INSERT OR IGNORE INTO example (id, digest, document) VALUES (?1, ?2, ?3)")?
+                    .execute(params![place.example_id, example, document])?;
                 self.connection
                     .prepare_cached(
                         "INSERT OR REPLACE INTO trial

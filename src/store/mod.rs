@@ -40,6 +40,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/002_second.sql"),
     include_str!("migrations/003_delivery.sql"),
     include_str!("migrations/004_packed.sql"),
+    include_str!("migrations/005_ordered.sql"),
 ];
 
 /// Marks a file as a store of this program ("ceil").
@@ -343,6 +344,13 @@ impl Store {
 
     /// Applies what is missing in one transaction; another process may have been quicker.
     fn migrate(&mut self) -> rusqlite::Result<()> {
+        // A table that others refer to can be replaced only so (<https://www.sqlite.org/lang_altertable.html>, 7).
+        self.connection.pragma_update(None, "foreign_keys", false)?;
+        self.migrate_at_once()?;
+        self.connection.pragma_update(None, "foreign_keys", true)
+    }
+
+    fn migrate_at_once(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         for migration in MIGRATIONS.iter().skip(version as usize) {
@@ -423,8 +431,22 @@ mod tests {
                 rusqlite::params![key.as_bytes().as_slice()],
             )
             .unwrap();
+        connection
+            .execute_batch(
+                r#"INSERT INTO run VALUES (3, 's-1', 's', 'f', x'00', 1, 2, 'finished', '{}', '0');
+                   INSERT INTO example VALUES (x'01', '{"id":"one"}'), (x'02', '{"id":"two"}');
+                   INSERT INTO trial VALUES (3, 'v', 'one', 0, x'01', 7, 0, 1), (3, 'v', 'two', 0, x'02', 7, 1, 1);"#,
+            )
+            .unwrap();
         drop(connection);
         let store = Store::open(&path).unwrap();
+        let trials = "SELECT group_concat(e.document || t.reused) FROM trial t
+                      JOIN example e ON e.id = t.example_id AND e.digest = t.example";
+        let trials: String = store.connection.query_row(trials, [], |row| row.get(0)).unwrap();
+        assert_eq!(trials, r#"{"id":"one"}0,{"id":"two"}1"#);
+        let faults: i64 =
+            store.connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(faults, 0);
         let cached = store.cached(&key).unwrap().unwrap();
         assert_eq!((cached.row, cached.exchange.delivery.as_str()), (7, "direct"));
         assert_eq!(store.unfinished_batches().unwrap(), []);

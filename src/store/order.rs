@@ -39,7 +39,8 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn each_example(&self, run: i64, mut each: impl FnMut(Example, Digest)) -> Result<(), StoreError> {
-        let sql = "SELECT document, digest FROM example WHERE digest IN (SELECT example FROM trial WHERE run = ?1)";
+        let sql = "SELECT document, digest FROM example
+                   WHERE (id, digest) IN (SELECT example_id, example FROM trial WHERE run = ?1)";
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![run])?;

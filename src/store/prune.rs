@@ -147,7 +147,7 @@ impl Store {
             "DELETE FROM trial WHERE run IN (SELECT id FROM temp.doomed);
              DELETE FROM batch WHERE run IN (SELECT id FROM temp.doomed);
              DELETE FROM run WHERE id IN (SELECT id FROM temp.doomed);
-             DELETE FROM example WHERE digest NOT IN (SELECT example FROM trial);
+             DELETE FROM example WHERE (id, digest) NOT IN (SELECT example_id, example FROM trial);
              DELETE FROM dictionary WHERE id NOT IN
                  (SELECT request_dictionary FROM exchange WHERE request_dictionary IS NOT NULL
                   UNION SELECT body_dictionary FROM exchange WHERE body_dictionary IS NOT NULL);",

@@ -305,7 +305,7 @@ pub(super) fn exchanges_sql() -> String {
 fn trials_sql(clause: &str) -> String {
     format!(
         "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
-         FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.digest = t.example
+         FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.id = t.example_id AND e.digest = t.example
          WHERE {clause} ORDER BY t.variant, t.example_id, t.repeat"
     )
 }

@@ -53,7 +53,7 @@ impl Store {
         let used = "SELECT exchange FROM trial WHERE run = ?1";
         let trials = sum(&format!("SELECT coalesce(sum({TRIAL_ROW}), 0) FROM trial t WHERE t.run = ?1"))?;
         let examples = sum("SELECT coalesce(sum(length(CAST(document AS BLOB)) + 32), 0) FROM example
-                            WHERE digest IN (SELECT example FROM trial WHERE run = ?1)")?;
+                            WHERE (id, digest) IN (SELECT example_id, example FROM trial WHERE run = ?1)")?;
         let dictionaries = sum(&format!(
             "SELECT coalesce(sum(length(bytes)), 0) FROM dictionary WHERE id IN
              (SELECT request_dictionary FROM exchange WHERE id IN ({used})

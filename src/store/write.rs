@@ -55,9 +55,7 @@ impl Writer {
     /// When the store cannot be opened a second time.
     pub fn start(store: &Store, run: i64) -> Result<(Self, mpsc::UnboundedReceiver<Committed>), StoreError> {
         let connection = Store::open_existing(store.path())?.connection;
-        let tune = |name, value: i64| connection.pragma_update(None, name, value).map_err(|error| store.sqlite(error));
-        tune("wal_autocheckpoint", 8192)?;
-        tune("cache_size", -8192)?;
+        tune(&connection).map_err(|error| store.sqlite(error))?;
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (committed, acknowledgements) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {
@@ -126,6 +124,20 @@ impl Store {
     }
 }
 
+/// Pages of the log after which they go into the database: few go more than once (32 MiB).
+const LOG_PAGES: i64 = 8192;
+
+/// What the writer's connection keeps of the database, in KiB: the pages that keys fall on.
+const CACHE_KIB: i64 = 8192;
+
+/// Sets up a connection for one task: many small commits of rows that refer to each other as they must,
+/// since they are made here (`store check` looks all the same).
+fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "foreign_keys", false)
+}
+
 fn write_all(
     mut connection: Connection,
     run: i64,
@@ -152,8 +164,8 @@ fn write_trial(connection: &Connection, run: i64, write: &Write, packer: &mut Pa
     let document = serde_json::to_string(&**example).unwrap_or_default();
     let digest = Digest::of(document.as_bytes());
     connection
-        .prepare_cached("INSERT OR IGNORE INTO example (digest, document) VALUES (?1, ?2)")?
-        .execute(params![digest.as_bytes().as_slice(), document])?;
+        .prepare_cached("INSERT OR IGNORE INTO example (id, digest, document) VALUES (?1, ?2, ?3)")?
+        .execute(params![example.id.0, digest.as_bytes().as_slice(), document])?;
     let exchange = match write.exchange_row {
         Some(row) => row,
         // The twin of a request of this run: its exchange was written before. The index has answers only.
