@@ -5,6 +5,8 @@ use crate::cli::assemble;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::prompt;
+use crate::replay::Recording;
 use crate::suite::Example;
 use crate::suite::check::data::{self, DataCount};
 use crate::suite::examples::{Row, RowFault};
@@ -18,8 +20,29 @@ pub(super) struct Counted {
     pub(super) data: Digest,
 }
 
-/// What no recording knows of an example: a variant's place, and how many repeats.
-type Unknown = Vec<(usize, u64)>;
+/// The variants that a recording is to answer.
+struct Recorded<'a> {
+    recording: Option<&'a Recording>,
+    variants: Vec<(usize, &'a prompt::Prepared)>,
+    repeats: u32,
+}
+
+impl Recorded<'_> {
+    /// What the recording does not know of an example: a variant's place, and how many repeats.
+    fn unknown(&self, example: &Example) -> Result<Vec<(usize, u64)>, Error> {
+        let Some(recording) = self.recording else { return Ok(Vec::new()) };
+        let mut unknown = Vec::new();
+        for (place, prepared) in &self.variants {
+            let digest = prepared.encode(example)?.digest;
+            let repeats = 0..self.repeats;
+            let count = repeats.filter(|&repeat| !recording.knows(prepared.wire(), &digest, repeat)).count() as u64;
+            if count > 0 {
+                unknown.push((*place, count));
+            }
+        }
+        Ok(unknown)
+    }
+}
 
 impl Prepared<'_> {
     /// Counts the examples, and the trials that are to be left out because no recording knows
@@ -35,10 +58,11 @@ impl Prepared<'_> {
         count.digest = self.retrieval.with_documents(count.digest);
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         let shard = self.part.shard;
+        let recorded = self.recorded();
         let work = |row: Result<Row, RowFault>| {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
             let in_shard = shard.is_none_or(|shard| shard.has(&example));
-            let unknown = if in_shard { self.unknown(&example)? } else { Vec::new() };
+            let unknown = if in_shard { recorded.unknown(&example)? } else { Vec::new() };
             Ok::<_, Error>((data::document(&example), in_shard, unknown, example.id))
         };
         let mut fault = None;
@@ -62,22 +86,13 @@ impl Prepared<'_> {
         Ok(Counted { examples: count.examples, unknown: total, data: count.digest })
     }
 
-    /// The trials of an example that are to come from the recording, and that it does not know.
-    fn unknown(&self, example: &Example) -> Result<Unknown, Error> {
-        let Some(recording) = &self.assembly.recording else { return Ok(Vec::new()) };
-        let mut unknown = Vec::new();
-        for (place, prepared) in self.assembly.prepared.iter().enumerate() {
-            if !self.assembly.is_replayed(place) {
-                continue;
-            }
-            let digest = prepared.encode(example)?.digest;
-            let repeats = 0..self.suite.repeats;
-            let count = repeats.filter(|&repeat| !recording.knows(prepared.wire(), &digest, repeat)).count() as u64;
-            if count > 0 {
-                unknown.push((place, count));
-            }
+    fn recorded(&self) -> Recorded<'_> {
+        let replayed = (0..self.suite.variants.len()).filter(|&place| self.assembly.is_replayed(place));
+        Recorded {
+            recording: self.assembly.recording.as_deref(),
+            variants: replayed.map(|place| (place, &*self.assembly.prepared[place])).collect(),
+            repeats: self.suite.repeats,
         }
-        Ok(unknown)
     }
 
     fn not_recorded(&self, total: u64, unknown: &[(u64, Option<String>)]) -> Error {
