@@ -53,6 +53,8 @@ pub(crate) struct Note {
 #[derive(Debug, Default)]
 struct Ledger {
     requests: AtomicU64,
+    /// All that requests waited, in nanoseconds.
+    waited: AtomicU64,
     first_request: Mutex<Option<Instant>>,
     first_has_come: Condvar,
     notes: Mutex<HashMap<usize, Note>>,
@@ -99,6 +101,11 @@ impl Server {
         self.ledger.requests.load(Ordering::Relaxed)
     }
 
+    /// What it took for a request on average: timers are late.
+    pub(crate) fn mean_wait(&self) -> Duration {
+        Duration::from_nanos(self.ledger.waited.load(Ordering::Relaxed) / self.requests().max(1))
+    }
+
     /// Waits for the first request, and says when it had come.
     pub(crate) fn first_request(&self) -> Instant {
         let mut first = self.ledger.first_request.lock().unwrap();
@@ -140,6 +147,7 @@ impl Answering {
         }
         if !self.manner.after.is_zero() {
             tokio::time::sleep(self.manner.after).await;
+            self.ledger.waited.fetch_add(received.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }
         let kind = if self.manner.streams { "text/event-stream" } else { "application/json" };
         let body = match self.manner.drawn {
