@@ -7,7 +7,6 @@
 #![expect(clippy::disallowed_methods, reason = "it writes the suite that it measures with")]
 
 #[path = "performance/answers.rs"]
-#[expect(dead_code, reason = "the server sends the parts of a stream one by one")]
 mod answers;
 #[path = "performance/suite.rs"]
 mod suite;

@@ -64,7 +64,7 @@ impl Arguments {
         let is_there = |flag: &str| words.iter().any(|word| word == flag);
         let sizes: Vec<usize> = after("--size").iter().map(|size| size.parse().unwrap()).collect();
         let only = after("--only");
-        for unknown in only.iter().filter(|only| !PARTS.iter().any(|(name, _)| name == only)) {
+        if let Some(unknown) = only.iter().find(|only| !PARTS.iter().any(|(name, _)| name == only)) {
             panic!("there is no part {unknown}");
         }
         Self {

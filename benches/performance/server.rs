@@ -146,7 +146,7 @@ impl Answering {
             self.ledger.first_has_come.notify_all();
         }
         if !self.manner.after.is_zero() {
-            tokio::time::sleep(self.manner.after).await;
+            wait(received + self.manner.after).await;
             self.ledger.waited.fetch_add(received.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }
         let kind = if self.manner.streams { "text/event-stream" } else { "application/json" };
@@ -157,6 +157,14 @@ impl Answering {
         let mut response = Response::new(body);
         response.headers_mut().insert("content-type", kind.parse().unwrap());
         response
+    }
+}
+
+/// Waits until then, and not a millisecond longer, as a timer of the runtime does.
+async fn wait(until: Instant) {
+    tokio::time::sleep_until((until - Duration::from_millis(1)).into()).await;
+    while Instant::now() < until {
+        tokio::task::yield_now().await;
     }
 }
 

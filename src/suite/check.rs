@@ -229,7 +229,7 @@ impl<'a> Split<'a> {
         let expected = &row.example.expected;
         let id = &row.example.id;
         let primary = self.suite.scorers.first()?;
-        let Some(value) = expected.pointer(&primary.expected_at) else {
+        let Some(value) = value_at(expected, &primary.expected_at) else {
             let message = format!("`expected` of `{id}` has nothing at `{}`", primary.expected_at);
             return Some(row_error("suite/bad-expected", row, self.source, message));
         };
@@ -257,6 +257,14 @@ impl<'a> Split<'a> {
         let place = if violation.path.is_empty() { "the top".to_owned() } else { format!("`{}`", violation.path) };
         let message = format!("the schema rejects `expected` of `{id}` at {place}: {}", violation.message);
         Some(row_error("suite/bad-expected", row, self.source, message))
+    }
+}
+
+/// The value at a JSON Pointer; the key of an object, as most are, without the copies that unescaping makes.
+fn value_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    match pointer.strip_prefix('/').filter(|key| !key.contains(['/', '~'])) {
+        Some(key) if value.is_object() => value.get(key),
+        _ => value.pointer(pointer),
     }
 }
 

@@ -48,14 +48,16 @@ impl Prepared<'_> {
     /// Counts the examples, and the trials that are to be left out because no recording knows
     /// them. Without --recorded-only such a trial is a fault, and all of them are named at once.
     pub(super) fn count(&self) -> Result<Counted, Error> {
-        if let Some(counted) = self.counted.filter(|_| self.assembly.recording.is_none()) {
-            return Ok(Counted { examples: counted.examples, unknown: 0, data: counted.digest });
+        if let Some(count) = self.counted.clone().filter(|_| self.assembly.recording.is_none()) {
+            return Ok(Counted { examples: count.examples(), unknown: 0, data: count.digest() });
         }
         let mut count = DataCount::default();
         for row in &assemble::pool(self.suite)? {
             count.add_pool(&data::document(row));
         }
-        count.digest = self.retrieval.with_documents(count.digest);
+        if let Some(documents) = self.retrieval.documents() {
+            count.add_part(b"documents", documents.as_bytes());
+        }
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         let shard = self.part.shard;
         let recorded = self.recorded();
@@ -83,7 +85,7 @@ impl Prepared<'_> {
         if total > 0 && !self.args.recorded_only {
             return Err(self.not_recorded(total, &unknown));
         }
-        Ok(Counted { examples: count.examples, unknown: total, data: count.digest })
+        Ok(Counted { examples: count.examples(), unknown: total, data: count.digest() })
     }
 
     fn recorded(&self) -> Recorded<'_> {
