@@ -18,12 +18,9 @@ impl Digest {
     /// The digest of several parts; each part's length is hashed with it, so that moving a byte
     /// from one part to the next changes the digest.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hasher = Sha256::new();
-        for part in parts {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        Self(hasher.finalize().into())
+        let mut all = Parts::default();
+        parts.into_iter().for_each(|part| all.add(part));
+        all.digest()
     }
 
     /// The digest of everything that a reader gives.
@@ -68,6 +65,23 @@ impl Digest {
         let mut first = [0; 8];
         first.copy_from_slice(&self.0[..8]);
         u64::from_be_bytes(first)
+    }
+}
+
+/// Parts that come one after the other; their digest is that of [`Digest::of_parts`].
+#[derive(Debug, Clone, Default)]
+pub struct Parts(Sha256);
+
+impl Parts {
+    /// Adds a part.
+    pub fn add(&mut self, part: &[u8]) {
+        self.0.update((part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    /// The digest of those that came.
+    pub fn digest(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

@@ -13,7 +13,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`stats`] | numbers in, estimates out; knows nothing of the rest |
-//! | [`units`], [`digest`], [`text`], [`diagnostic`], [`document`] | exact money, digests, untrusted text, faults with their place, TOML files as written |
+//! | [`units`], [`digest`], [`text`], [`diagnostic`], [`document`], `pipeline` | exact money, digests, untrusted text, faults with their place, TOML files as written, work on all cores |
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
 //! | [`init`] | labelled data to the files of a suite |
@@ -39,6 +39,7 @@ pub mod gate;
 pub mod import;
 pub mod init;
 pub mod measure;
+mod pipeline;
 pub mod plan;
 pub mod probe;
 pub mod prompt;

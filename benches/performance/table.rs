@@ -33,3 +33,14 @@ pub(crate) fn write(part: &str, tables: &[Table]) {
 pub(crate) fn verdict(met: bool) -> String {
     if met { "met" } else { "**missed**" }.to_owned()
 }
+
+/// The middle of some figures, which are sorted by it.
+pub(crate) fn median(figures: &mut [f64]) -> f64 {
+    quantile(figures, 0.5)
+}
+
+/// The smallest figure that this share of all does not exceed; sorts them.
+pub(crate) fn quantile(figures: &mut [f64], share: f64) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[((figures.len() as f64 * share).ceil() as usize).clamp(1, figures.len()) - 1]
+}

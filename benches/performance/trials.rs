@@ -1,8 +1,8 @@
 //! What a trial costs, at several sizes, beside a load generator on the same server.
 
 use std::path::Path;
-use std::time::Duration;
 
+use crate::budgets::{Budget, Budgets};
 use crate::child::{self, CEILING, Took};
 use crate::server::{Manner, Server};
 use crate::table::{Table, verdict};
@@ -17,12 +17,12 @@ const MOST_STREAMED_US: f64 = 90.0;
 /// The least share of the load generator's throughput.
 const LEAST_SHARE: f64 = 0.3;
 
-pub(crate) fn measure(arguments: &Arguments) -> Vec<Table> {
+pub(crate) fn measure(arguments: &Arguments, budgets: &mut Budgets) -> Vec<Table> {
     let mut rows = Vec::new();
     for streams in [false, true] {
-        let server = Server::start(Manner { streams, after: Duration::ZERO });
+        let server = Server::start(Manner { streams, ..Manner::default() });
         for &size in &arguments.sizes {
-            rows.push(one(&server, size, streams));
+            rows.push(one(&server, size, streams, budgets));
             eprintln!("{}", rows[rows.len() - 1].join(" | "));
         }
     }
@@ -45,7 +45,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Vec<Table> {
     }]
 }
 
-fn one(server: &Server, size: usize, streams: bool) -> Vec<String> {
+fn one(server: &Server, size: usize, streams: bool, budgets: &mut Budgets) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     suite::write(folder.path(), size, 1, &server.base_url(), CONCURRENCY);
     let before = server.requests();
@@ -55,11 +55,16 @@ fn one(server: &Server, size: usize, streams: bool) -> Vec<String> {
     let generator = generator(server, size.max(20_000), folder.path());
     let a_second = size as f64 / took.wall.as_secs_f64();
     let cpu_us = 1e6 * took.cpu_s / size as f64;
-    let most = if streams { MOST_STREAMED_US } else { MOST_WHOLE_US };
+    let (most, budget) = match streams {
+        true => (MOST_STREAMED_US, Budget::StreamedTrial),
+        false => (MOST_WHOLE_US, Budget::WholeTrial),
+    };
+    budgets.at_most(budget, cpu_us, most, format!("{cpu_us:.0} µs"));
     let (generated, share, met) = match &generator {
         Some((requests, took)) => {
             let generated = *requests as f64 / took.wall.as_secs_f64();
             let share = a_second / generated;
+            budgets.at_least(Budget::Throughput, share, LEAST_SHARE, format!("{share:.2}"));
             (format!("{generated:.0}"), format!("{share:.2}"), verdict(share >= LEAST_SHARE))
         }
         None => ("not installed".into(), "unknown".into(), "not measured".into()),

@@ -59,7 +59,10 @@ pub(super) fn load_options(selection: &SelectionArgs) -> LoadOptions {
 /// Loads a suite and checks its data: every fault at once, or the suite with its warnings.
 pub(super) fn load_checked(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Error> {
     let mut loaded = crate::suite::load::load(folder, providers, options)?;
-    let found = crate::suite::check::check(&loaded.suite, Some(&template_faults));
+    let (found, count) = crate::suite::check::check_and_count(&loaded.suite, Some(&template_faults));
+    // Documents go into the digest between pool and examples, and kept shots in place of the pool.
+    let plain = loaded.suite.documents.is_none() && loaded.suite.kept_shots.is_none();
+    loaded.count = plain.then_some(count);
     loaded.warnings.extend(found);
     if loaded.warnings.errors() == 0 {
         loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);

@@ -22,7 +22,6 @@ mod measuring;
 mod merge;
 mod output;
 pub mod part;
-mod pipeline;
 mod plan;
 mod preflight;
 mod printer;
@@ -46,6 +45,8 @@ use args::OutputArgs;
 use exit::Exit;
 use keys::KeyArgs;
 use printer::Printer;
+
+use crate::pipeline;
 
 /// Has prompting hit its ceiling on your task, or is a cheaper step than a fine-tune left?
 ///

@@ -168,11 +168,9 @@ impl Retrieval {
         self.retrievers.get(variant).cloned().flatten()
     }
 
-    /// The digest of some data with that of what is retrieved, where anything is.
-    pub(super) fn with_documents(&self, data: Digest) -> Digest {
-        self.digest.map_or(data, |documents| {
-            Digest::of_parts([data.as_bytes().as_slice(), b"documents".as_slice(), documents.as_bytes()])
-        })
+    /// The digest of the documents, where some are retrieved: with others other requests are made.
+    pub(super) fn documents(&self) -> Option<Digest> {
+        self.digest
     }
 
     /// What was found of the documents that an example names, with the variant's k; `None` where it

@@ -38,6 +38,7 @@ use crate::run::stored::StoredPrefixes;
 use crate::run::{Job, RunError, Summary, drive};
 use crate::store::{RunRow, RunState, Store, Writer};
 use crate::suite::Suite;
+use crate::suite::check::data::DataCount;
 use crate::units::Usd;
 
 /// Flags of `ceiling run`.
@@ -152,7 +153,8 @@ fn run_suite(args: &RunArgs, folder: &Path, printer: Printer, interrupts: &Inter
     if args.stop_when_decided {
         stopping::check(args, &suite)?;
     }
-    asking::with_prepared((args, &part), (&suite, &providers), printer, interrupts, async |prepared| {
+    let counted = loaded.count;
+    asking::with_prepared((args, &part), (&suite, &providers, counted), printer, interrupts, async |prepared| {
         let asked = prepared.ask().await?;
         if asked.aborted {
             return Ok(Ended { exit: prepared.exit(&asked.row, &asked.summary), report: None });
@@ -166,6 +168,8 @@ struct Prepared<'a> {
     args: &'a RunArgs,
     part: &'a Part,
     suite: &'a Suite,
+    /// What its data come to, where they have been counted.
+    counted: Option<DataCount>,
     assembly: &'a Assembly,
     grader: &'a Grader,
     store: &'a Store,

@@ -1,6 +1,7 @@
 //! The transport over HTTP; the only file that names `reqwest` and that sends keys.
 
 mod arriving;
+mod leaving;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use secrecy::{ExposeSecret, SecretString};
 
 use self::arriving::{Body, Patience, ms_since, now, recorded_times};
+use self::leaving::{Departure, Leaving};
 use super::attempt::{Arrived, BoxFuture, Call, Transport};
 use super::batch::BatchDoor;
 use super::redact::Secrets;
@@ -113,6 +115,10 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
     if spec.replay {
         builder = builder.no_proxy();
     }
+    if is_plain_loopback(&spec.base_url) {
+        // Nobody has to prove who it is: reading a system's certificates takes longer than a request.
+        builder = builder.tls_certs_only([]);
+    }
     let client = builder.build().map_err(|error| TransportError::Client(chain(&error)))?;
     #[cfg(feature = "sigv4")]
     let signer = signer(&spec)?;
@@ -128,6 +134,18 @@ fn endpoint(spec: HttpEndpoint) -> Result<Endpoint, TransportError> {
         replay: spec.replay,
         secrets: secrets(&spec),
     })
+}
+
+/// Whether an address is this machine's, without TLS.
+fn is_plain_loopback(base_url: &str) -> bool {
+    let Ok(url) = url::Url::parse(base_url) else { return false };
+    let is_loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && is_loopback
 }
 
 /// Everything that a server could echo and that nobody is to see.
@@ -282,11 +300,12 @@ impl Endpoint {
     }
 
     async fn send(&self, call: Call) -> Arrived {
+        let departure = Departure::default();
         let mut request = self
             .client
             .post(format!("{}{}", self.base_url, call.route.path))
             .headers(self.headers_with(&call.route))
-            .body(call.body.clone());
+            .body(reqwest::Body::wrap(Leaving::new(call.body.clone(), departure.clone())));
         if self.replay {
             request = request.header(REPEAT, call.repeat);
         }
@@ -296,7 +315,9 @@ impl Endpoint {
         let mut body = Body::new(start, wire::wire(self.wire).framing());
         let received = tokio::time::timeout(self.timeout, self.exchange(request, &call, &mut body)).await;
         let total_ms = ms_since(start);
-        let timing = Timing { event_ms: std::mem::take(&mut body.event_ms), total_ms };
+        let timing = departure.timing(start, Timing { event_ms: std::mem::take(&mut body.event_ms), total_ms });
+        // What has come on other connections gets its times before this answer is read.
+        tokio::task::yield_now().await;
         match wire::wire(self.wire).framing() {
             Framing::Sse => drop(self.secrets.redact(&mut body.bytes)),
             Framing::EventStream => event_stream::amend(&mut body.bytes, &mut |part| self.secrets.redact(part)),

@@ -3,14 +3,17 @@
 //! Data is streamed; what is kept is a few words an example. Of each class of fault the first
 //! [`SHOWN`] are reported, then how many more there are.
 
+pub mod data;
 pub mod facts;
 mod named;
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
-use super::examples::{ExampleSource, Row};
+use super::examples::{ExampleSource, Row, RowFault};
 use super::leakage::Pool;
 use super::schema::label_text;
 use super::{Prompt, Suite, prompt_file};
@@ -18,6 +21,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::digest::Digest;
 use crate::provider::load::Providers;
 use crate::provider::{AWS_VARIABLES, KeySource, Service};
+use data::DataCount;
 pub use prompt_file::Part;
 
 /// How many faults of one class are reported one by one.
@@ -44,49 +48,71 @@ pub type TemplateCheck<'a> = &'a dyn Fn(&Prompt, &Suite, &[Value]) -> Vec<Templa
 /// Reads all examples of test, dev and pool, and reports what is wrong with them; tries each
 /// prompt on the first inputs if it is told how.
 pub fn check(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> Diagnostics {
+    check_and_count(suite, check_template).0
+}
+
+/// The same, with what the data come to: whoever needs both reads them once.
+pub fn check_and_count(suite: &Suite, check_template: Option<TemplateCheck<'_>>) -> (Diagnostics, DataCount) {
     let mut tally = Tally::default();
+    let mut count = DataCount::default();
     let mut pool = Pool::default();
     if let Some(source) = &suite.pool {
-        let rows = Split { suite, name: "pool", source }.check(&mut tally, |row| pool.add(row, source));
+        let rows = Split::new(suite, "pool", source).check(
+            &mut tally,
+            |row, _| row,
+            |row| {
+                count.add_pool(&data::document(&row.example));
+                pool.add(&row, source);
+            },
+        );
         pool.close();
         check_pool_size(suite, rows, &mut tally);
     }
-    let mut named = named::Named::read(suite, &mut tally);
+    let named = named::Named::read(suite, &mut tally);
     if let Some(source) = &suite.dev {
-        Split { suite, name: "dev", source }
-            .check(&mut tally, |row| tally_leak(&pool, row, source).into_iter().chain(named.unknown(row, source)));
+        let also = |row: Row, faults: &mut Vec<_>| {
+            faults.extend(pool.leak(&row, source));
+            faults.extend(named.unknown(&row, source));
+        };
+        Split::new(suite, "dev", source).check(&mut tally, also, |()| ());
     }
-    let mut inputs = Vec::new();
     // Every shard finds the same faults, and one may well have no example of its own.
     let source = &suite.examples.all_shards();
-    let rows = Split { suite, name: "test", source }.check(&mut tally, |row| {
-        if inputs.len() < SAMPLE_INPUTS {
-            inputs.push(row.example.input.clone());
-        }
-        named.count(row);
-        tally_leak(&pool, row, source).into_iter().chain(named.unknown(row, source)).collect::<Vec<_>>()
+    let shard = suite.examples.spec().shard;
+    let mut naming = 0;
+    let also = |row: Row, faults: &mut Vec<_>| {
+        faults.extend(pool.leak(&row, source));
+        faults.extend(named.unknown(&row, source));
+        let in_shard = shard.is_none_or(|shard| shard.has(&row.example));
+        (data::document(&row.example), in_shard, !row.example.documents.is_empty())
+    };
+    let rows = Split::new(suite, "test", source).check(&mut tally, also, |(document, in_shard, names_documents)| {
+        count.add(&document, in_shard);
+        naming += u64::from(names_documents);
     });
-    named.check_oracle(suite, rows, &mut tally);
+    named::Named::check_oracle(suite, (naming, rows), &mut tally);
     if rows == 0 {
-        let file = source.files().first().unwrap_or(&suite.file);
-        let fault = |message: &str| Diagnostic::error("suite/no-examples", file, message);
-        tally.add(match source.read_all().next() {
-            None => fault("there are no examples"),
-            Some(_) => fault("none of the examples is wanted").help("see --limit, --examples, --tag and [data] sample"),
-        });
+        tally.add(no_examples(suite, source));
     }
     if let Some(check_template) = check_template {
+        let inputs: Vec<Value> =
+            source.read().filter_map(Result::ok).map(|row| row.example.input).take(SAMPLE_INPUTS).collect();
         for prompt in &suite.prompts {
             for fault in check_template(prompt, suite, &inputs) {
                 tally.add(template_fault(suite, prompt, &fault));
             }
         }
     }
-    tally.finish()
+    (tally.finish(), count)
 }
 
-fn tally_leak(pool: &Pool, row: &Row, source: &ExampleSource) -> Vec<Diagnostic> {
-    pool.leak(row, source).into_iter().collect()
+fn no_examples(suite: &Suite, source: &ExampleSource) -> Diagnostic {
+    let file = source.files().first().unwrap_or(&suite.file);
+    let fault = |message: &str| Diagnostic::error("suite/no-examples", file, message);
+    match source.read_all().next() {
+        None => fault("there are no examples"),
+        Some(_) => fault("none of the examples is wanted").help("see --limit, --examples, --tag and [data] sample"),
+    }
 }
 
 /// Places a fault of a template in its file.
@@ -130,39 +156,65 @@ struct Split<'a> {
     suite: &'a Suite,
     name: &'static str,
     source: &'a ExampleSource,
+    labels: HashSet<&'a str>,
 }
 
-impl Split<'_> {
-    /// Checks every row and passes it to `also`; answers how many examples there are.
-    fn check<T: IntoIterator<Item = Diagnostic>>(&self, tally: &mut Tally, mut also: impl FnMut(&Row) -> T) -> u64 {
-        let mut ids: HashMap<u128, (usize, u64)> = HashMap::new();
-        let mut rows = 0;
-        for row in self.source.read() {
-            let row = match row {
-                Ok(row) => row,
-                Err(fault) => {
-                    tally.add(*fault);
-                    continue;
-                }
-            };
-            rows += 1;
-            match ids.entry(key(row.example.id.0.as_bytes())) {
-                std::collections::hash_map::Entry::Vacant(free) => {
-                    free.insert((row.file, row.line));
-                }
-                std::collections::hash_map::Entry::Occupied(taken) => {
-                    let (file, line) = *taken.get();
-                    tally.add(self.duplicate(&row, file, line));
-                }
+/// What the check of a row found.
+struct CheckedRow<T> {
+    id: u64,
+    faults: Vec<Diagnostic>,
+    also: T,
+}
+
+impl<'a> Split<'a> {
+    fn new(suite: &'a Suite, name: &'static str, source: &'a ExampleSource) -> Self {
+        Self { suite, name, source, labels: suite.labels.iter().map(String::as_str).collect() }
+    }
+
+    /// Checks every row, on all cores; `also` may find more, and what it makes of a row goes to `take`, in order.
+    /// Answers how many examples there are.
+    fn check<T: Send>(
+        &self,
+        tally: &mut Tally,
+        also: impl Fn(Row, &mut Vec<Diagnostic>) -> T + Sync,
+        mut take: impl FnMut(T),
+    ) -> u64 {
+        let mut ids = Vec::new();
+        let work = |row: Result<Row, RowFault>| {
+            let row = row?;
+            let id = id_key(&row);
+            let mut faults = Vec::from_iter(self.expected_fault(&row));
+            let also = also(row, &mut faults);
+            Ok::<_, RowFault>(CheckedRow { id, faults, also })
+        };
+        self.source.each(work, |row| match row {
+            Err(fault) => tally.add(*fault),
+            Ok(row) => {
+                ids.push(row.id);
+                row.faults.into_iter().for_each(|fault| tally.add(fault));
+                take(row.also);
             }
-            if let Some(fault) = self.expected_fault(&row) {
-                tally.add(fault);
-            }
-            for fault in also(&row) {
-                tally.add(fault);
+        });
+        let rows = ids.len() as u64;
+        self.check_ids(ids, tally);
+        rows
+    }
+
+    /// Reports ids that stand there twice. Only where two keys are the same the data are read again, for the ids
+    /// themselves.
+    fn check_ids(&self, mut keys: Vec<u64>, tally: &mut Tally) {
+        keys.sort_unstable();
+        let twice: HashSet<u64> = keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        if twice.is_empty() {
+            return;
+        }
+        let mut first: HashMap<String, (usize, u64)> = HashMap::new();
+        for row in self.source.read().flatten().filter(|row| twice.contains(&id_key(row))) {
+            match first.get(&row.example.id.0) {
+                Some(&(file, line)) => tally.add(self.duplicate(&row, file, line)),
+                None => drop(first.insert(row.example.id.0, (row.file, row.line))),
             }
         }
-        rows
     }
 
     fn duplicate(&self, row: &Row, file: usize, line: u64) -> Diagnostic {
@@ -177,19 +229,21 @@ impl Split<'_> {
         let expected = &row.example.expected;
         let id = &row.example.id;
         let primary = self.suite.scorers.first()?;
-        let Some(value) = expected.pointer(&primary.expected_at) else {
+        let Some(value) = value_at(expected, &primary.expected_at) else {
             let message = format!("`expected` of `{id}` has nothing at `{}`", primary.expected_at);
             return Some(row_error("suite/bad-expected", row, self.source, message));
         };
-        let labels = &self.suite.labels;
-        let label = label_text(value);
-        if !labels.is_empty() && !labels.contains(&label) {
+        let label = match value {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            other => Cow::Owned(label_text(other)),
+        };
+        if !self.labels.is_empty() && !self.labels.contains(&*label) {
             let message = format!(
                 "`{id}` expects `{}`, which the schema's enum does not have",
                 crate::text::one_line(&label, 80)
             );
             let fault = row_error("suite/unknown-label", row, self.source, message);
-            return Some(fault.suggest(&label, labels.iter().map(String::as_str)));
+            return Some(fault.suggest(&label, self.suite.labels.iter().map(String::as_str)));
         }
         // Where `expected` has another form than the answer, the schema says nothing about it.
         if self.suite.scorers.iter().any(|scorer| scorer.at != scorer.expected_at) {
@@ -204,6 +258,21 @@ impl Split<'_> {
         let message = format!("the schema rejects `expected` of `{id}` at {place}: {}", violation.message);
         Some(row_error("suite/bad-expected", row, self.source, message))
     }
+}
+
+/// The value at a JSON Pointer; the key of an object, as most are, without the copies that unescaping makes.
+fn value_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    match pointer.strip_prefix('/').filter(|key| !key.contains(['/', '~'])) {
+        Some(key) if value.is_object() => value.get(key),
+        _ => value.pointer(pointer),
+    }
+}
+
+/// A number for an id; two ids seldom have the same.
+fn id_key(row: &Row) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    row.example.id.0.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// "line " in front of a bare line number, nothing in front of `file:line`.

@@ -5,6 +5,7 @@
 //! `A` then stands for `{"code": "A"}`. A CSV cell that is itself a JSON object or array is read
 //! as JSON. Rows without an id are named after their file and row: `reports-17`.
 
+mod blocks;
 mod csv_rows;
 pub(in crate::suite) mod lines;
 pub(in crate::suite) mod row;
@@ -137,13 +138,27 @@ impl ExampleSource {
     /// The selected examples from the start. With a sample, the files are read twice on the first
     /// call to find which examples are in it; rows with faults are never in a sample.
     pub fn read(&self) -> ExampleReader {
-        let selection = self.inner.spec.sample.as_ref().map(|sample| {
-            self.inner
-                .selection
-                .get_or_init(|| sample.select(|| self.read_all().filter_map(Result::ok).map(|row| row.example)));
-            self.clone()
-        });
-        ExampleReader { rows: self.read_all(), selection, left: self.inner.spec.limit.unwrap_or(u64::MAX) }
+        self.select();
+        ExampleReader { rows: self.read_all(), left: self.inner.spec.limit.unwrap_or(u64::MAX) }
+    }
+
+    /// Finds out which examples are in the sample, if there is one.
+    fn select(&self) {
+        if let Some(sample) = &self.inner.spec.sample {
+            let read = || self.read_all().filter_map(Result::ok).map(|row| row.example);
+            self.inner.selection.get_or_init(|| sample.select(read));
+        }
+    }
+
+    /// Whether an example is selected, limit and shard set aside.
+    fn wants(&self, example: &Example) -> bool {
+        let spec = self.spec();
+        let sampled = match (self.inner.selection.get(), &spec.sample) {
+            (Some(selection), Some(sample)) => selection.has(sample, example),
+            _ => true,
+        };
+        let tagged = |(name, value): &(String, String)| example.tags.get(name) == Some(value);
+        sampled && spec.only.as_ref().is_none_or(|ids| ids.contains(&example.id.0)) && spec.tags.iter().all(tagged)
     }
 
     /// Every row of the files, sample, ids and limit set aside.
@@ -156,21 +171,7 @@ impl ExampleSource {
 #[derive(Debug)]
 pub struct ExampleReader {
     rows: RowReader,
-    /// Set when there is a sample to ask.
-    selection: Option<ExampleSource>,
     left: u64,
-}
-
-impl ExampleReader {
-    fn wants(&self, example: &Example) -> bool {
-        let spec = self.rows.source.spec();
-        let sampled = match (&self.selection, &spec.sample) {
-            (Some(source), Some(sample)) => source.inner.selection.get().is_none_or(|s| s.has(sample, example)),
-            _ => true,
-        };
-        let tagged = |(name, value): &(String, String)| example.tags.get(name) == Some(value);
-        sampled && spec.only.as_ref().is_none_or(|ids| ids.contains(&example.id.0)) && spec.tags.iter().all(tagged)
-    }
 }
 
 impl Iterator for ExampleReader {
@@ -179,7 +180,7 @@ impl Iterator for ExampleReader {
     fn next(&mut self) -> Option<Self::Item> {
         while self.left > 0 {
             match self.rows.next()? {
-                Ok(row) if !self.wants(&row.example) => {}
+                Ok(row) if !self.rows.source.wants(&row.example) => {}
                 Ok(row) => {
                     self.left -= 1;
                     if self.rows.source.spec().shard.is_none_or(|shard| shard.has(&row.example)) {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use super::check::data::DataCount;
 use super::examples::{RowFault, Shard};
 use super::raw::{FAMILY, RawSuite};
 use super::{Example, Suite, build};
@@ -55,6 +56,8 @@ pub struct Loaded {
     pub suite: Suite,
     /// Warnings only.
     pub warnings: Diagnostics,
+    /// What the data come to, where they were read and nothing else goes into their digest.
+    pub count: Option<DataCount>,
 }
 
 /// Reads a suite's folder: suite.toml, schema and prompts whole; that data files are there.
@@ -81,7 +84,7 @@ pub fn load(folder: &Path, providers: &Providers, options: &LoadOptions) -> Resu
     let suite = build::build(raw, folder, providers, options, &mut faults);
     let warnings = faults.into_inner().into_result()?;
     match suite {
-        Some(suite) => Ok(Loaded { suite, warnings }),
+        Some(suite) => Ok(Loaded { suite, warnings, count: None }),
         None => Err(Diagnostic::error("suite/missing-key", file, "the suite is incomplete").into()),
     }
 }

@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("digest", &[]),
     ("text", &[]),
+    ("pipeline", &[]),
     ("diagnostic", &["text"]),
     ("document", &["diagnostic", "text"]),
     // Layer 2, in this order.
@@ -41,7 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Layer 6 may import everything.
 ];
 
-const LAYER1: &[&str] = &["units", "digest", "text", "diagnostic", "document"];
+const LAYER1: &[&str] = &["units", "digest", "text", "pipeline", "diagnostic", "document"];
 const LAYER2: &[&str] = &["exchange", "provider", "variant", "suite", "trial"];
 const LAYER3: &[&str] = &["wire", "prompt", "plan", "score", "measure", "import"];
 

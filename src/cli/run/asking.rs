@@ -18,6 +18,7 @@ use crate::measure::grade::Grader;
 use crate::provider::load::Providers;
 use crate::store::{RunRow, Store};
 use crate::suite::Suite;
+use crate::suite::check::data::DataCount;
 use crate::trial::Purpose;
 
 /// What a run came to, before anything is made of it.
@@ -95,7 +96,7 @@ pub(in crate::cli) fn ask(
     printer: Printer,
     interrupts: &Interrupts,
 ) -> Result<Answered, Error> {
-    with_prepared((args, &Part::default()), (suite, providers), printer, interrupts, async |prepared| {
+    with_prepared((args, &Part::default()), (suite, providers, None), printer, interrupts, async |prepared| {
         let asked = prepared.ask().await?;
         let exit = prepared.exit(&asked.row, &asked.summary);
         Ok(Answered { run: asked.row, exit, left_out: asked.left_out, before: asked.summary.before })
@@ -105,7 +106,7 @@ pub(in crate::cli) fn ask(
 /// Puts together what a run of a loaded and checked suite needs, and does something with it.
 pub(super) fn with_prepared<R>(
     (args, part): (&RunArgs, &Part),
-    (suite, providers): (&Suite, &Providers),
+    (suite, providers, counted): (&Suite, &Providers, Option<DataCount>),
     printer: Printer,
     interrupts: &Interrupts,
     then: impl AsyncFnOnce(&Prepared<'_>) -> Result<R, Error>,
@@ -125,6 +126,7 @@ pub(super) fn with_prepared<R>(
             args,
             part,
             suite,
+            counted,
             assembly: &assembly,
             grader: &grader,
             store: &store,

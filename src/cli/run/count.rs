@@ -5,7 +5,11 @@ use crate::cli::assemble;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::prompt;
+use crate::replay::Recording;
 use crate::suite::Example;
+use crate::suite::check::data::{self, DataCount};
+use crate::suite::examples::{Row, RowFault};
 
 /// What the examples of a suite come to before anything is sent.
 pub(super) struct Counted {
@@ -16,44 +20,81 @@ pub(super) struct Counted {
     pub(super) data: Digest,
 }
 
+/// The variants that a recording is to answer.
+struct Recorded<'a> {
+    recording: Option<&'a Recording>,
+    variants: Vec<(usize, &'a prompt::Prepared)>,
+    repeats: u32,
+}
+
+impl Recorded<'_> {
+    /// What the recording does not know of an example: a variant's place, and how many repeats.
+    fn unknown(&self, example: &Example) -> Result<Vec<(usize, u64)>, Error> {
+        let Some(recording) = self.recording else { return Ok(Vec::new()) };
+        let mut unknown = Vec::new();
+        for (place, prepared) in &self.variants {
+            let digest = prepared.encode(example)?.digest;
+            let repeats = 0..self.repeats;
+            let count = repeats.filter(|&repeat| !recording.knows(prepared.wire(), &digest, repeat)).count() as u64;
+            if count > 0 {
+                unknown.push((*place, count));
+            }
+        }
+        Ok(unknown)
+    }
+}
+
 impl Prepared<'_> {
     /// Counts the examples, and the trials that are to be left out because no recording knows
     /// them. Without --recorded-only such a trial is a fault, and all of them are named at once.
     pub(super) fn count(&self) -> Result<Counted, Error> {
-        let mut examples = 0;
-        let mut data = Digest::of(b"");
-        for row in &assemble::pool(self.suite)? {
-            data = with_row(data, b"pool", row);
+        if let Some(count) = self.counted.clone().filter(|_| self.assembly.recording.is_none()) {
+            return Ok(Counted { examples: count.examples(), unknown: 0, data: count.digest() });
         }
-        data = self.retrieval.with_documents(data);
+        let mut count = DataCount::default();
+        for row in &assemble::pool(self.suite)? {
+            count.add_pool(&data::document(row));
+        }
+        if let Some(documents) = self.retrieval.documents() {
+            count.add_part(b"documents", documents.as_bytes());
+        }
         let mut unknown: Vec<(u64, Option<String>)> = vec![(0, None); self.suite.variants.len()];
         let shard = self.part.shard;
-        for row in self.suite.examples.all_shards().read() {
+        let recorded = self.recorded();
+        let work = |row: Result<Row, RowFault>| {
             let example = row.map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.example;
-            data = with_row(data, b"examples", &example);
-            if shard.is_some_and(|shard| !shard.has(&example)) {
-                continue;
-            }
-            examples += 1;
-            let Some(recording) = &self.assembly.recording else { continue };
-            for (place, prepared) in self.assembly.prepared.iter().enumerate() {
-                if !self.assembly.is_replayed(place) {
-                    continue;
-                }
-                let digest = prepared.encode(&example)?.digest;
-                for repeat in 0..self.suite.repeats {
-                    if !recording.knows(prepared.wire(), &digest, repeat) {
-                        unknown[place].0 += 1;
-                        unknown[place].1.get_or_insert_with(|| example.id.0.clone());
-                    }
+            let in_shard = shard.is_none_or(|shard| shard.has(&example));
+            let unknown = if in_shard { recorded.unknown(&example)? } else { Vec::new() };
+            Ok::<_, Error>((data::document(&example), in_shard, unknown, example.id))
+        };
+        let mut fault = None;
+        self.suite.examples.all_shards().each(work, |counted| match counted {
+            Err(error) => drop(fault.get_or_insert(error)),
+            Ok((document, in_shard, more, id)) => {
+                count.add(&document, in_shard);
+                for (place, repeats) in more {
+                    unknown[place].0 += repeats;
+                    unknown[place].1.get_or_insert_with(|| id.0.clone());
                 }
             }
+        });
+        if let Some(error) = fault {
+            return Err(error);
         }
         let total = unknown.iter().map(|(count, _)| count).sum();
         if total > 0 && !self.args.recorded_only {
             return Err(self.not_recorded(total, &unknown));
         }
-        Ok(Counted { examples, unknown: total, data })
+        Ok(Counted { examples: count.examples(), unknown: total, data: count.digest() })
+    }
+
+    fn recorded(&self) -> Recorded<'_> {
+        let replayed = (0..self.suite.variants.len()).filter(|&place| self.assembly.is_replayed(place));
+        Recorded {
+            recording: self.assembly.recording.as_deref(),
+            variants: replayed.map(|place| (place, &*self.assembly.prepared[place])).collect(),
+            repeats: self.suite.repeats,
+        }
     }
 
     fn not_recorded(&self, total: u64, unknown: &[(u64, Option<String>)]) -> Error {
@@ -66,10 +107,4 @@ impl Prepared<'_> {
             "--recorded-only leaves them out; --provider FROM=TO asks a live server (then `ceiling record` records it)",
         )
     }
-}
-
-/// Adds a row to the digest of those before it.
-fn with_row(before: Digest, kind: &[u8], example: &Example) -> Digest {
-    let document = serde_json::to_vec(example).unwrap_or_default();
-    Digest::of_parts([before.as_bytes().as_slice(), kind, &document])
 }

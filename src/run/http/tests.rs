@@ -60,6 +60,38 @@ fn call(route: Route) -> Call {
 }
 
 #[tokio::test]
+async fn a_request_says_how_long_it_is() {
+    let (base_url, heads) = server(answer("200 OK", b"{}"));
+    transport(WireKind::OpenaiChat, base_url, &[]).send(call(Route::fixed("/c"))).await;
+    let head = heads.recv().unwrap();
+    assert!(head.contains("content-length: 2\r\n") && !head.contains("transfer-encoding"), "{head}");
+}
+
+#[test]
+fn times_begin_when_a_request_goes() {
+    let departure = Departure::default();
+    let times = |total_ms: f64| Timing { event_ms: vec![1e9], total_ms };
+    let start = now().1;
+    assert_eq!(departure.timing(start, times(5.0)), times(5.0), "a request that never went");
+    let mut leaving = Leaving::new("{}".into(), departure.clone());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(hyper::body::Body::poll_frame(std::pin::Pin::new(&mut leaving), &mut context).is_ready());
+    let earlier = start.checked_sub(Duration::from_secs(1)).unwrap();
+    let told = departure.timing(earlier, times(1.0));
+    assert!(told.total_ms == 0.0 && told.event_ms[0] < 1e9 - 999.0, "{told:?}");
+}
+
+#[test]
+fn certificates_are_read_for_whoever_must_show_one() {
+    for address in ["http://127.0.0.1:8080/v1", "http://localhost", "http://[::1]:1"] {
+        assert!(is_plain_loopback(address), "{address}");
+    }
+    for address in ["https://127.0.0.1/v1", "http://10.0.0.7:8000/v1", "http://localhost.example.com", "127.0.0.1"] {
+        assert!(!is_plain_loopback(address), "{address}");
+    }
+}
+
+#[tokio::test]
 async fn an_echo_within_a_binary_stream_leaves_it_readable() {
     let event = |name: &str, payload: serde_json::Value| {
         message(&[(":event-type", name), (":message-type", "event")], payload.to_string().as_bytes())

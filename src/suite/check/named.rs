@@ -10,13 +10,12 @@ use crate::diagnostic::Diagnostic;
 /// With more documents than this, no nearest id is looked for.
 const MOST_COMPARED: usize = 2_000;
 
-/// The ids of the suite's documents, with how many examples name some.
+/// The ids of the suite's documents.
 #[derive(Debug, Default)]
 pub(super) struct Named {
     has_documents: bool,
     /// File and line of each.
     ids: BTreeMap<String, (usize, u64)>,
-    naming: u64,
 }
 
 impl Named {
@@ -53,10 +52,6 @@ impl Named {
         named
     }
 
-    pub(super) fn count(&mut self, row: &Row) {
-        self.naming += u64::from(!row.example.documents.is_empty());
-    }
-
     /// A document that an example names and that is not there.
     pub(super) fn unknown(&self, row: &Row, source: &ExampleSource) -> Option<Diagnostic> {
         let id = row.example.documents.iter().find(|id| self.has_documents && !self.ids.contains_key(*id))?;
@@ -66,19 +61,19 @@ impl Named {
         Some(if near { fault.suggest(id, self.ids.keys().map(String::as_str)) } else { fault })
     }
 
-    /// An oracle needs examples that name their documents.
-    pub(super) fn check_oracle(&self, suite: &Suite, examples: u64, tally: &mut Tally) {
+    /// An oracle needs examples that name their documents: so many of so many do.
+    pub(super) fn check_oracle(suite: &Suite, (naming, examples): (u64, u64), tally: &mut Tally) {
         let is_oracle = |retrieve: &crate::variant::Retrieve| retrieve.is_oracle();
         let oracle = suite.variants.iter().find(|variant| variant.retrieve.as_ref().is_some_and(is_oracle));
-        let Some(oracle) = oracle.filter(|_| self.naming < examples) else { return };
+        let Some(oracle) = oracle.filter(|_| naming < examples) else { return };
         let name = &oracle.id;
         let spec = suite.examples.spec();
         let is_part = spec.limit.is_some() || spec.only.is_some();
-        let fault = if self.naming == 0 && !is_part {
+        let fault = if naming == 0 && !is_part {
             let message = format!("variant `{name}` is given the right documents, and no example names any");
             Diagnostic::error("suite/no-right-documents", &suite.file, message)
         } else {
-            let without = examples - self.naming;
+            let without = examples - naming;
             let message = format!("{without} of {examples} examples name no document, so `{name}` gets none for them");
             Diagnostic::error("suite/no-right-documents", &suite.file, message).as_warning()
         };

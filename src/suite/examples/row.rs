@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Example, ExampleFiles, RowFault, Wrap};
@@ -34,6 +35,28 @@ impl RowPlace<'_> {
 /// The value at a key, or at a JSON Pointer.
 fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     if name.starts_with('/') { value.pointer(name) } else { value.get(name) }
+}
+
+/// A row as most are: usual names, texts where a text is meant.
+#[derive(Deserialize)]
+struct Plain {
+    id: String,
+    input: Value,
+    expected: Value,
+    cluster: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// Reads a line of a .jsonl file at once, without the tree of it; `None` for one that is to be looked at more closely,
+/// whether it has a fault or not.
+pub(super) fn plain_example(text: &[u8], spec: &ExampleFiles) -> Option<Example> {
+    if spec.documents || !spec.map.is_default() {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    let Plain { id, input, expected, cluster, tags } = serde_json::from_str(text).ok()?;
+    let id = (!id.is_empty()).then_some(ExampleId(id))?;
+    Some(Example { id, input, expected, cluster, tags: tags.unwrap_or_default(), documents: Vec::new() })
 }
 
 /// Reads a line of a .jsonl file.

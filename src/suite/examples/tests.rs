@@ -102,3 +102,65 @@ fn limit_and_ids_choose_after_the_sample() {
     assert_eq!(ids, ["e3"]);
     assert_eq!(source.read_all().count(), 9);
 }
+
+/// Rows and faults as text, one way and the other.
+fn both_ways(source: &ExampleSource) -> [Vec<String>; 2] {
+    let mut on_all_cores = Vec::new();
+    source.each(|row| format!("{row:?}"), |row| on_all_cores.push(row));
+    [source.read().map(|row| format!("{row:?}")).collect(), on_all_cores]
+}
+
+#[test]
+fn all_cores_read_what_one_reads() {
+    let pad = "x".repeat(300);
+    let rows = (0..6_000).map(|n| match n % 1_000 {
+        500 => "not JSON\n".to_owned(),
+        501 => "\n".to_owned(),
+        502 => format!("{{\"id\": {n}, \"input\": \"{pad}\", \"expected\": [1]}}\n"),
+        503 => "{\"id\": \"\", \"input\": 1, \"expected\": 2}\n".to_owned(),
+        504 => "{\"id\": \"t\", \"input\": 1, \"expected\": 2, \"tags\": {\"a\": true}}\r\n".to_owned(),
+        _ => format!("{{\"id\": \"e{n}\", \"input\": \"{pad}\", \"expected\": {{\"label\": {}}}}}\n", n % 7),
+    });
+    let lines: String = rows.collect();
+    let csv: String = (0..5_000).map(|n| if n == 4_000 { "short\n".into() } else { format!("{pad}{n},x\n") }).collect();
+    let csv = format!("input,expected\n{csv}");
+    let shard = Some("2/3".parse().unwrap());
+    let sample = Some(Sample { n: 90, seed: 7, stratify: None });
+    let plain = ExampleFiles::default;
+    let specs = [
+        plain(),
+        ExampleFiles { limit: Some(0), ..plain() },
+        ExampleFiles { limit: Some(3_700), ..plain() },
+        ExampleFiles { limit: Some(3_700), shard, ..plain() },
+        ExampleFiles { sample, shard, ..plain() },
+        ExampleFiles { tags: vec![("a".into(), "true".into())], ..plain() },
+    ];
+    for spec in specs {
+        for (name, text) in [("rows.jsonl", &lines), ("rows.csv", &csv), ("none.csv", &String::new())] {
+            let (_folder, source) = source(name, text, spec.clone());
+            let [one, all] = both_ways(&source);
+            assert!(one == all, "{name} {spec:?}: {} and {} rows", one.len(), all.len());
+        }
+    }
+    let gone = ExampleSource::of_file("/nowhere/rows.jsonl");
+    let [one, all] = both_ways(&gone);
+    assert_eq!((one.len(), &one), (1, &all));
+}
+
+#[test]
+fn what_is_read_at_once_is_what_its_tree_says() {
+    let place = |text| row::RowPlace { path: Path::new("r.jsonl"), line: 1, row: 1, text };
+    for text in [
+        r#"{"id":"a","input":{"b":[1,2.50]},"expected":"x"}"#,
+        r#"{"id":"a","input":null,"expected":null,"cluster":"c","tags":{"t":"u"},"documents":["d"],"more":{"x":1}}"#,
+        r#"{"id":"\u00e9","input":"\ud83d\ude00","expected":{"z":1,"a":2},"tags":null,"cluster":null}"#,
+        r#"{"id":1,"input":"i","expected":"x","tags":{"t":1}}"#,
+        r#"{"id":"a","id":"b","input":"i","expected":"x"}"#,
+    ] {
+        let value = serde_json::from_str(text).unwrap();
+        let slowly = row::example_of(&value, &place(text), &ExampleFiles::default()).unwrap();
+        if let Some(at_once) = row::plain_example(text.as_bytes(), &ExampleFiles::default()) {
+            assert_eq!(at_once, slowly, "{text}");
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Scope};
 
-/// Items that go to a thread at a time, and the bytes after which fewer do: handing one over costs
-/// more than grading it.
+/// Items that go to a thread at a time: handing one over costs more than grading it.
 const BATCH: usize = 128;
-const BATCH_BYTES: usize = 1 << 20;
+/// The bytes after which fewer items go.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// Batches under way a thread: enough that none waits, few enough that memory does not grow.
 const AHEAD: usize = 3;
 
@@ -17,7 +17,7 @@ const AHEAD: usize = 3;
 ///
 /// # Errors
 /// What `read` or `take` says.
-pub(super) fn in_order<T: Send, R: Send, E>(
+pub(crate) fn in_order<T: Send, R: Send, E>(
     read: impl FnOnce(&mut dyn FnMut(T, usize) -> Result<(), E>) -> Result<(), E>,
     work: impl Fn(T) -> R + Sync,
     mut take: impl FnMut(R) -> Result<(), E>,
