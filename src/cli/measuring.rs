@@ -1,7 +1,7 @@
 //! A run in the store to measurements: grade every trial, ask scoring processes where a scorer
 //! wants one, and add up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::{GradedTrial, Grader};
+use crate::measure::places::Places;
 use crate::measure::stopping::Observed;
 use crate::run::assist;
 use crate::score::Grade;
@@ -34,7 +35,7 @@ pub(super) fn measure(
         ask_processes(store, run, suite, grader)?;
     }
     let variants = places(suite);
-    let mut examples: HashMap<Digest, u32> = HashMap::new();
+    let mut examples = Places::default();
     let mut accumulator = Accumulator::new(suite, grader);
     let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
     let all = |hand: Hand<'_>| store.each_trial(run, None, hand);
@@ -46,10 +47,7 @@ pub(super) fn measure(
                 Some(place) => place,
                 None => return Ok(()),
             },
-            None => {
-                let next = examples.len() as u32;
-                *examples.entry(trial.example_digest).or_insert(next)
-            }
+            None => examples.place(&trial.example_digest),
         };
         let facts = ExchangeFacts::of(&trial.exchange, trial.reused);
         if let Some((k, found)) = retrieval.found(variant, &trial.example) {
@@ -62,6 +60,7 @@ pub(super) fn measure(
         accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
         Ok(())
     })?;
+    drop(examples);
     Ok(match early {
         Some(early) => accumulator.finish_early(comparable, early.into_early()),
         None => accumulator.finish(comparable),
