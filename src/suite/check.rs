@@ -6,7 +6,8 @@
 pub mod facts;
 mod named;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -135,7 +136,8 @@ struct Split<'a> {
 impl Split<'_> {
     /// Checks every row and passes it to `also`; answers how many examples there are.
     fn check<T: IntoIterator<Item = Diagnostic>>(&self, tally: &mut Tally, mut also: impl FnMut(&Row) -> T) -> u64 {
-        let mut ids: HashMap<u128, (usize, u64)> = HashMap::new();
+        // Eight bytes an example. Where two are alike, the rows are read once more.
+        let mut ids: Vec<u64> = Vec::new();
         let mut rows = 0;
         for row in self.source.read() {
             let row = match row {
@@ -146,15 +148,7 @@ impl Split<'_> {
                 }
             };
             rows += 1;
-            match ids.entry(key(row.example.id.0.as_bytes())) {
-                std::collections::hash_map::Entry::Vacant(free) => {
-                    free.insert((row.file, row.line));
-                }
-                std::collections::hash_map::Entry::Occupied(taken) => {
-                    let (file, line) = *taken.get();
-                    tally.add(self.duplicate(&row, file, line));
-                }
-            }
+            ids.push(short_key(&row));
             if let Some(fault) = self.expected_fault(&row) {
                 tally.add(fault);
             }
@@ -162,7 +156,28 @@ impl Split<'_> {
                 tally.add(fault);
             }
         }
+        self.find_duplicates(ids, tally);
         rows
+    }
+
+    /// Reports each row whose id an earlier one has, given a short key of every row's.
+    fn find_duplicates(&self, mut keys: Vec<u64>, tally: &mut Tally) {
+        keys.sort_unstable();
+        let alike: HashSet<u64> = keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        drop(keys);
+        if alike.is_empty() {
+            return;
+        }
+        let mut ids: HashMap<u128, (usize, u64)> = HashMap::new();
+        for row in self.source.read().filter_map(Result::ok).filter(|row| alike.contains(&short_key(row))) {
+            match ids.entry(key(row.example.id.0.as_bytes())) {
+                Entry::Vacant(free) => drop(free.insert((row.file, row.line))),
+                Entry::Occupied(taken) => {
+                    let (file, line) = *taken.get();
+                    tally.add(self.duplicate(&row, file, line));
+                }
+            }
+        }
     }
 
     fn duplicate(&self, row: &Row, file: usize, line: u64) -> Diagnostic {
@@ -219,8 +234,12 @@ pub(super) fn row_error(code: &'static str, row: &Row, source: &ExampleSource, m
 
 /// Half of a digest: enough to tell millions of texts apart.
 pub(super) fn key(text: &[u8]) -> u128 {
-    let digest = Digest::of(text);
-    digest.as_bytes().iter().take(16).fold(0, |key, &byte| key << 8 | u128::from(byte))
+    Digest::of(text).prefix_u128()
+}
+
+/// A quarter of the digest of a row's id: alike only where the ids are, or by a rare chance.
+fn short_key(row: &Row) -> u64 {
+    Digest::of(row.example.id.0.as_bytes()).prefix_u64()
 }
 
 /// Faults, at most [`SHOWN`] of each code.

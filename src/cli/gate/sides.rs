@@ -1,7 +1,5 @@
 //! A variant of a run as a side of the gate.
 
-use std::collections::HashMap;
-
 use crate::cli::measuring::{self, Hand};
 use crate::error::Error;
 use crate::gate::baseline::place;
@@ -48,7 +46,8 @@ impl GradedRun<'_> {
         let mut gate = GateSide { checks_validity, ..GateSide::default() };
         let mut facts = Side::new(checks_validity, suite.repeats);
         let mut spent = Usd::ZERO;
-        let mut places: HashMap<String, usize> = HashMap::new();
+        // Trials come in the order of their examples' ids.
+        let (mut places, mut last) = (0_usize, String::new());
         let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
         let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, hand);
         measuring::each_graded(
@@ -61,9 +60,11 @@ impl GradedRun<'_> {
                     spent += graded.cost.unwrap_or_default();
                 }
                 gate.add(&trial.example, &graded, &trial.exchange, trial.reused);
-                let next = places.len();
-                let place = *places.entry(trial.example.id.0.clone()).or_insert(next);
-                facts.add(place, &trial.exchange, &graded, trial.reused, price.as_ref());
+                if places == 0 || last != trial.example.id.0 {
+                    places += 1;
+                    last.clone_from(&trial.example.id.0);
+                }
+                facts.add(places - 1, &trial.exchange, &graded, trial.reused, price.as_ref());
                 Ok(())
             },
         )?;
@@ -73,7 +74,7 @@ impl GradedRun<'_> {
     }
 
     fn why_no_times(&self, gate: &GateSide, facts: &Side) -> Option<String> {
-        let timed = gate.examples.values().any(|example| !example.calls.ttft_ms.is_empty());
+        let timed = gate.examples.whole().timed() > 0;
         let why = match facts.provenance() {
             RunProvenance::Recorded if !self.comparable => "the recording does not declare its times comparable",
             RunProvenance::Imported if !self.comparable => {
