@@ -233,11 +233,7 @@ impl Baseline {
 }
 
 /// A list with one line a row, so that a diff shows rows.
-fn add_one_a_line<T: Serialize>(
-    to: &mut dyn Write,
-    rows: impl Iterator<Item = T>,
-    indent: &str,
-) -> io::Result<()> {
+fn add_one_a_line<T: Serialize>(to: &mut dyn Write, rows: impl Iterator<Item = T>, indent: &str) -> io::Result<()> {
     to.write_all(b"[")?;
     for (place, row) in rows.enumerate() {
         let comma = if place == 0 { "" } else { "," };

@@ -174,7 +174,7 @@ pub struct AskedExample {
 
 impl AskedExample {
     /// An example without calls.
-    fn of(example: &Example) -> Self {
+    pub fn of(example: &Example) -> Self {
         Self { asked: asked_digest(example), cluster: example.cluster.clone(), calls: Calls::default() }
     }
 }
@@ -203,11 +203,10 @@ pub struct GateSide {
 }
 
 impl GateSide {
-    /// Adds a graded trial.
-    pub fn add(&mut self, example: &Example, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
+    /// Adds a graded trial of the example with this id; `asked` is the example without calls.
+    pub fn add(&mut self, id: &str, asked: AskedExample, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
         self.reused += u64::from(reused);
-        let id = example.id.0.as_str();
-        self.examples.update(id, || AskedExample::of(example), |calls| calls.add(graded, exchange, reused));
+        self.examples.update(id, || asked, |calls| calls.add(graded, exchange, reused));
     }
 
     /// Makes the calls missing that an example was to have and has not, where the run could not finish.

@@ -86,7 +86,8 @@ impl PartialEq for AskedExamples {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (self.whole(), other.whole());
         one.len() == other.len()
-            && (0..one.len()).all(|place| one.id(place) == other.id(place) && one.example(place) == other.example(place))
+            && (0..one.len())
+                .all(|place| one.id(place) == other.id(place) && one.example(place) == other.example(place))
     }
 }
 
@@ -234,7 +235,10 @@ impl Packed {
             asked: self.asked(place).into_owned(),
             cluster: self.cluster(place).map(str::to_owned),
             calls: Calls {
-                cost_picousd: self.costs[calls.clone()].iter().map(|cost| Some(*cost).filter(|c| *c != NO_COST)).collect(),
+                cost_picousd: self.costs[calls.clone()]
+                    .iter()
+                    .map(|cost| Some(*cost).filter(|c| *c != NO_COST))
+                    .collect(),
                 score: self.scores[calls.clone()].iter().map(number).collect(),
                 ttft_ms: self.ttft_ms[range(&self.timed_ends, place)].iter().map(number).collect(),
                 valid: self.valid[calls].iter().map(|valid| is_valid(*valid)).collect(),
@@ -319,7 +323,11 @@ mod tests {
     }
 
     fn any_example() -> impl Strategy<Value = (String, AskedExample)> {
-        let asked = prop_oneof![Just("a".to_owned()), Just("0123456789abcdef0123456789abcdef".to_owned()), Just("0".repeat(32))];
+        let asked = prop_oneof![
+            Just("a".to_owned()),
+            Just("0123456789abcdef0123456789abcdef".to_owned()),
+            Just("0".repeat(32))
+        ];
         ("[a-d]{0,2}", asked, prop::option::of("[xy]"), any_calls())
             .prop_map(|(id, asked, cluster, calls)| (id, AskedExample { asked, cluster, calls }))
     }

@@ -1,9 +1,9 @@
 //! A variant of a run as a side of the gate.
 
-use crate::cli::measuring::{self, Hand};
+use crate::cli::measuring;
 use crate::error::Error;
 use crate::gate::baseline::place;
-use crate::gate::calls::GateSide;
+use crate::gate::calls::{AskedExample, GateSide};
 use crate::measure::RunProvenance;
 use crate::measure::grade::Grader;
 use crate::measure::side::{Metric, Side};
@@ -49,17 +49,16 @@ impl GradedRun<'_> {
         // Trials come in the order of their examples' ids.
         let (mut places, mut last) = (0_usize, String::new());
         let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
-        let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, hand);
         measuring::each_graded(
-            store,
-            grader,
-            of_variant,
+            (store, grader),
+            (run.id, Some(variant)),
             |_| Some(number),
-            |_, trial, graded| {
+            |trial, _| AskedExample::of(&trial.example),
+            |_, trial, graded, asked| {
                 if !trial.reused && trial.exchange.provenance == Provenance::Live {
                     spent += graded.cost.unwrap_or_default();
                 }
-                gate.add(&trial.example, &graded, &trial.exchange, trial.reused);
+                gate.add(&trial.example.id.0, asked, &graded, &trial.exchange, trial.reused);
                 if places == 0 || last != trial.example.id.0 {
                     places += 1;
                     last.clone_from(&trial.example.id.0);

@@ -3,17 +3,17 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value;
-
 use super::Reporting;
 use crate::cli::early::EarlyRun;
-use crate::cli::{measuring, pipeline, retrieval};
+use crate::cli::measuring::{self, Waiting};
+use crate::cli::reporting::MeasuredRun;
+use crate::cli::{pipeline, retrieval};
 use crate::error::Error;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::report::html;
 use crate::report::html::examples::{Fault, PackedExample, Packer, TrialView};
 use crate::run::RunError;
-use crate::store::StoredTrial;
+use crate::store::{Damaged, RawTrial, StoredTrial};
 use crate::trial::{Delivery, Exchange, Provenance, Received};
 use crate::variant::VariantId;
 
@@ -39,7 +39,7 @@ pub(in crate::cli) fn write(
     let comparable = measured.measurements.latency_comparable;
     let early = EarlyRun::of(reporting.store, measured.run.id, whole, comparable)?;
     let places = measuring::places(&measured.suite);
-    let place = |trial: &StoredTrial| {
+    let place = |trial: &RawTrial| {
         let place = names.iter().position(|name| name.as_str() == trial.variant)?;
         let own = *places.get(trial.variant.as_str())?;
         // What no figure rests on is no part of the page either.
@@ -48,22 +48,33 @@ pub(in crate::cli) fn write(
     };
     // Nothing depends on who sees it first: what comes too late for the page is left out again.
     let wants_bodies = AtomicBool::new(packer.wants_bodies());
+    let damaged = |damaged| reporting.store.damaged(damaged);
     let read = |hand: &mut dyn FnMut(Vec<Shown>, usize) -> Result<(), Unwritten>| {
-        reporting.store.trials_by_example(measured.run.id, |trials| {
+        reporting.store.raw_by_example(measured.run.id, |trials| {
             let mut shown = Vec::with_capacity(trials.len());
+            let mut bytes = 0;
             for trial in trials {
                 let Some((place, own)) = place(&trial) else { continue };
-                let replies = measuring::replies(reporting.store, &measured.grader, own, &trial)?;
-                let documents = measured.retrieval.shown(own, &trial.example);
-                shown.push(Shown { place, own, trial, replies, documents });
+                bytes += trial.bytes();
+                let trial = if measured.grader.wants_command() {
+                    let trial = trial.read().map_err(damaged)?;
+                    let replies = measuring::replies(reporting.store, &measured.grader, own, &trial)?;
+                    Waiting::Read(Box::new(trial), replies)
+                } else {
+                    Waiting::Raw(trial)
+                };
+                shown.push(Shown { place, own, trial });
             }
-            let bytes = shown.iter().map(|shown| measuring::body_bytes(&shown.trial)).sum();
             if shown.is_empty() { Ok(()) } else { hand(shown, bytes) }
         })
     };
-    let work = |shown: Vec<Shown>| packed(&measured.grader, shown, names.len(), wants_bodies.load(Ordering::Relaxed));
+    let work = |shown: Vec<Shown>| packed(measured, shown, names.len(), wants_bodies.load(Ordering::Relaxed));
     pipeline::in_order(read, work, |packed| {
-        let Some(packed) = packed.map_err(bug)? else { return Ok(()) };
+        let packed = packed.map_err(|error| match error {
+            Unpacked::Damaged(error) => damaged(error).into(),
+            Unpacked::Bug(error) => bug(error),
+        })?;
+        let Some(packed) = packed else { return Ok(()) };
         to.put(&packer.add(packed))?;
         wants_bodies.store(packer.wants_bodies(), Ordering::Relaxed);
         Ok(())
@@ -79,21 +90,32 @@ struct Shown {
     place: usize,
     /// The same in the suite.
     own: usize,
-    trial: StoredTrial,
-    replies: Option<Value>,
-    documents: Option<retrieval::Retrieved>,
+    trial: Waiting,
+}
+
+/// Why an example is not on the page.
+enum Unpacked {
+    Damaged(Damaged),
+    Bug(serde_json::Error),
 }
 
 /// An example by its trials; `None` without any.
 fn packed(
-    grader: &Grader,
+    measured: &MeasuredRun,
     shown: Vec<Shown>,
     variants: usize,
     with_bodies: bool,
-) -> serde_json::Result<Option<PackedExample>> {
+) -> Result<Option<PackedExample>, Unpacked> {
+    let grader = &measured.grader;
     let mut views = Vec::with_capacity(shown.len());
     let (mut example, mut class) = (None, None);
-    for Shown { place, own, trial, replies, documents } in shown {
+    for Shown { place, own, trial } in shown {
+        let (trial, replies) = match trial {
+            Waiting::Raw(trial) if with_bodies => (trial.read().map_err(Unpacked::Damaged)?, None),
+            Waiting::Raw(trial) => (trial.read_answer().map_err(Unpacked::Damaged)?, None),
+            Waiting::Read(trial, replies) => (*trial, replies),
+        };
+        let documents = measured.retrieval.shown(own, &trial.example);
         let graded = grader.grade(own, &trial.example, &trial.exchange, replies.as_ref());
         class = class.or_else(|| graded.expected_label.clone());
         let mut view = view(grader, (place, own), &trial, graded, documents);
@@ -104,7 +126,8 @@ fn packed(
         views.push(view);
         example.get_or_insert(asked);
     }
-    example.map(|example| PackedExample::new(&example, class, (&views, variants), with_bodies)).transpose()
+    let packed = |example| PackedExample::new(&example, class, (&views, variants), with_bodies);
+    example.map(packed).transpose().map_err(Unpacked::Bug)
 }
 
 /// Why a page was not written whole.
