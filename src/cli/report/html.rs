@@ -9,13 +9,15 @@ use crate::cli::measuring::{self, Waiting};
 use crate::cli::reporting::MeasuredRun;
 use crate::cli::{pipeline, retrieval};
 use crate::error::Error;
-use crate::measure::grade::{GradedTrial, Grader};
+use crate::measure::grade::GradedTrial;
 use crate::report::html;
-use crate::report::html::examples::{Fault, PackedExample, Packer, TrialView};
+use crate::report::html::examples::{Fault, PackedExample, Packer, Piece, TrialView};
 use crate::run::RunError;
+use crate::score::answer::Answer;
 use crate::store::{Damaged, RawTrial, StoredTrial};
 use crate::trial::{Delivery, Exchange, Provenance, Received};
 use crate::variant::VariantId;
+use crate::wire::Reading;
 
 /// Writes the page, and says how long it is; of requests and responses it holds so many bytes, compressed. `home` is
 /// where a served page finds the list of runs.
@@ -69,17 +71,25 @@ pub(in crate::cli) fn write(
         })
     };
     let work = |shown: Vec<Shown>| packed(measured, shown, names.len(), wants_bodies.load(Ordering::Relaxed));
-    pipeline::in_order(read, work, |packed| {
-        let packed = packed.map_err(|error| match error {
-            Unpacked::Damaged(error) => damaged(error).into(),
-            Unpacked::Bug(error) => bug(error),
+    // Chunks are compressed while the next examples are read and graded.
+    let pieces = |hand: &mut dyn FnMut(Piece, usize) -> Result<(), Unwritten>| {
+        let mut put = |piece: Piece| {
+            let bytes = piece.bytes();
+            hand(piece, bytes)
+        };
+        pipeline::in_order(read, work, |packed: Result<Option<PackedExample>, Unpacked>| {
+            let packed = packed.map_err(|error| match error {
+                Unpacked::Damaged(error) => damaged(error).into(),
+                Unpacked::Bug(error) => bug(error),
+            })?;
+            let Some(packed) = packed else { return Ok(()) };
+            packer.add(packed).into_iter().try_for_each(&mut put)?;
+            wants_bodies.store(packer.wants_bodies(), Ordering::Relaxed);
+            Ok(())
         })?;
-        let Some(packed) = packed else { return Ok(()) };
-        to.put(&packer.add(packed))?;
-        wants_bodies.store(packer.wants_bodies(), Ordering::Relaxed);
-        Ok(())
-    })?;
-    to.put(&packer.finish().map_err(bug)?)?;
+        packer.finish().map_err(bug)?.into_iter().try_for_each(put)
+    };
+    pipeline::in_order(pieces, Piece::render, |element| to.put(&element))?;
     to.put(&page.closing)?;
     Ok(to.bytes)
 }
@@ -116,9 +126,11 @@ fn packed(
             Waiting::Read(trial, replies) => (*trial, replies),
         };
         let documents = measured.retrieval.shown(own, &trial.example);
-        let graded = grader.grade(own, &trial.example, &trial.exchange, replies.as_ref());
+        let reading = grader.read(own, &trial.exchange);
+        let exchange = (&trial.exchange, reading.as_ref());
+        let (graded, judged) = grader.grade_and_judge(own, &trial.example, exchange, replies.as_ref());
         class = class.or_else(|| graded.expected_label.clone());
-        let mut view = view(grader, (place, own), &trial, graded, documents);
+        let mut view = view(place, &trial, (reading.as_ref(), graded, judged), documents);
         let StoredTrial { example: asked, exchange, .. } = trial;
         if with_bodies {
             view.bodies = bodies(exchange);
@@ -161,17 +173,15 @@ impl Counted<'_> {
     }
 }
 
-/// A trial as the page shows it; `place` is its variant's among those measured, `own` in the suite.
+/// A trial as the page shows it; `place` is its variant's among those measured.
 fn view(
-    grader: &Grader,
-    (place, own): (usize, usize),
+    place: usize,
     trial: &StoredTrial,
-    graded: GradedTrial,
+    (reading, graded, judged): (Option<&Reading>, GradedTrial, Option<Answer>),
     documents: Option<retrieval::Retrieved>,
 ) -> TrialView {
     let exchange = &trial.exchange;
-    let reading = grader.read(own, exchange);
-    let outcome = reading.as_ref().map(|reading| &reading.outcome);
+    let outcome = reading.map(|reading| &reading.outcome);
     let completion = outcome.and_then(|outcome| outcome.completion());
     let source = match exchange.provenance {
         Provenance::Live => "measured",
@@ -180,7 +190,6 @@ fn view(
     };
     let stored = if trial.reused && exchange.provenance == Provenance::Live { ", from the store" } else { "" };
     let batch = exchange.delivery == Delivery::Batch;
-    let judged = grader.judged(own, exchange);
     let text = completion.map_or("", |completion| completion.text.as_str());
     let attempt = |attempt: &crate::trial::Attempt| {
         format!("{} after {:.0} ms: {}", attempt.kind.as_str(), attempt.took_ms, attempt.message)

@@ -171,8 +171,10 @@ fn trials(
     };
     let work = |(place, waiting): (usize, Waiting)| {
         let (trial, replies) = waiting.read()?;
-        let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-        let outcome = grader.read(place, &trial.exchange).map(|reading| reading.outcome);
+        let reading = grader.read(place, &trial.exchange);
+        let exchange = (&trial.exchange, reading.as_ref());
+        let (graded, _) = grader.grade_and_judge(place, &trial.example, exchange, replies.as_ref());
+        let outcome = reading.map(|reading| reading.outcome);
         let round = round(&trial.variant);
         let StoredTrial { variant, repeat, example, exchange, reused, .. } = trial;
         let checks_validity = grader.checks_validity(place);
