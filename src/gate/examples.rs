@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::calls::{AskedExample, Calls};
 
@@ -13,7 +14,8 @@ const NO_COST: i64 = i64::MIN;
 /// The examples that a variant was asked, by their ids.
 #[derive(Debug, Clone, Default)]
 pub struct AskedExamples {
-    packed: Packed,
+    /// Shared with whoever holds the same side.
+    packed: Arc<Packed>,
     /// Those that came out of order, or were changed after others had come: they stand for the packed ones of
     /// their ids.
     apart: BTreeMap<String, AskedExample>,
@@ -24,7 +26,7 @@ impl AskedExamples {
     pub fn insert(&mut self, id: impl AsRef<str>, example: AskedExample) {
         let id = id.as_ref();
         if self.packed.last_id().is_none_or(|last| last < id) && self.apart.is_empty() {
-            self.packed.push(id, &example);
+            Arc::make_mut(&mut self.packed).push(id, &example);
         } else {
             self.apart.insert(id.to_owned(), example);
         }
@@ -33,10 +35,11 @@ impl AskedExamples {
     /// Changes the calls of an example; where there is none of this id, `new` makes it.
     pub fn update(&mut self, id: &str, new: impl FnOnce() -> AskedExample, change: impl FnOnce(&mut Calls)) {
         if self.apart.is_empty() && self.packed.last_id().is_none_or(|last| last <= id) {
-            let mut example = if self.packed.last_id() == Some(id) { self.packed.pop() } else { None };
+            let packed = Arc::make_mut(&mut self.packed);
+            let mut example = if packed.last_id() == Some(id) { packed.pop() } else { None };
             let example = example.get_or_insert_with(new);
             change(&mut example.calls);
-            return self.packed.push(id, example);
+            return packed.push(id, example);
         }
         let packed = &self.packed;
         let known = || packed.find(id).map(|place| packed.example(place));
