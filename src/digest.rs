@@ -66,6 +66,13 @@ impl Digest {
         first.copy_from_slice(&self.0[..8]);
         u64::from_be_bytes(first)
     }
+
+    /// The first 128 bits: enough to tell millions of texts apart, in half the room.
+    pub fn prefix_u128(&self) -> u128 {
+        let mut first = [0; 16];
+        first.copy_from_slice(&self.0[..16]);
+        u128::from_be_bytes(first)
+    }
 }
 
 /// Parts that come one after the other; their digest is that of [`Digest::of_parts`].

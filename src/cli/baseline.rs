@@ -15,8 +15,8 @@ use super::output::Output;
 use super::printer::Printer;
 use super::reporting;
 use crate::error::Error;
-use crate::gate::baseline::{Baseline, FORMAT, FrozenExample, FrozenVariant, lines};
-use crate::gate::calls::CallsByVariant;
+use crate::gate::baseline::{Baseline, FORMAT, FrozenVariant, lines};
+use crate::gate::frozen::FrozenExamples;
 use crate::measure::MOST_MISSING;
 use crate::store::Store;
 use crate::suite::Suite;
@@ -60,7 +60,7 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
         place: args.place.as_deref(),
     };
     let mut frozen = BTreeMap::new();
-    let mut examples: BTreeMap<String, FrozenExample> = BTreeMap::new();
+    let mut examples = FrozenExamples::default();
     let keeping = Keeping::new(&store, &measured)?;
     for name in wanted(&args.variant, suite)? {
         let read = graded.side(&name)?;
@@ -79,15 +79,7 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
             served_models: read.facts.served_models().into_iter().map(str::to_owned).collect(),
             why_no_times: read.gate.why_no_times.clone(),
         };
-        for (id, example) in read.gate.examples {
-            let row = examples.entry(id).or_insert_with_key(|id| FrozenExample {
-                asked: example.asked,
-                cluster: example.cluster,
-                id: id.clone(),
-                of: CallsByVariant::default(),
-            });
-            row.of.insert(&name, example.calls);
-        }
+        examples.freeze(&name, read.gate.examples);
         frozen.insert(name, facts);
     }
     let kept = || suite.variants.iter().filter(|variant| frozen.contains_key(variant.id.as_str()));
@@ -98,7 +90,7 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
     let baseline = Baseline {
         ceiling_baseline: FORMAT,
         documents: if retrieves { rows_digest::documents(suite)? } else { None },
-        examples: examples.into_values().collect(),
+        examples,
         files: suite.texts.iter().map(|(path, text)| (path.clone(), lines(text))).collect(),
         place: args.place.clone(),
         pool: if leans_on_pool { keeping.pool() } else { None },
@@ -109,7 +101,9 @@ pub(super) fn baseline(args: &BaselineArgs, printer: Printer) -> Result<Exit, Er
         variants: frozen,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Output::put(&args.output, &baseline.render(), &args.store.store)?;
+    let mut output = Output::open(Some(&args.output), &args.store.store)?;
+    let written = baseline.write(&mut output);
+    output.close(written)?;
     let names: Vec<&str> = baseline.variants.keys().map(String::as_str).collect();
     let (examples, file) = (baseline.examples.len(), args.output.display());
     printer.text(&format!("{examples} examples of {} in {file}\n", names.join(", ")));

@@ -1,7 +1,7 @@
 //! A run in the store to measurements: grade every trial, ask scoring processes where a scorer
 //! wants one, and add up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -13,10 +13,11 @@ use crate::error::Error;
 use crate::measure::Measurements;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::{GradedTrial, Grader};
+use crate::measure::places::Places;
 use crate::measure::stopping::Observed;
 use crate::run::assist;
 use crate::score::Grade;
-use crate::store::{Store, StoreError, StoredTrial};
+use crate::store::{Bodies, Damaged, RawTrial, Store, StoreError, StoredTrial};
 use crate::suite::Suite;
 
 /// Questions that one scoring process is asked at a time.
@@ -34,22 +35,19 @@ pub(super) fn measure(
         ask_processes(store, run, suite, grader)?;
     }
     let variants = places(suite);
-    let mut examples: HashMap<Digest, u32> = HashMap::new();
+    let mut examples = Places::default();
     let mut accumulator = Accumulator::new(suite, grader);
     let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
-    let all = |hand: Hand<'_>| store.each_trial(run, None, hand);
-    let place = |trial: &StoredTrial| variants.get(trial.variant.as_str()).copied();
-    each_graded(store, grader, all, place, |variant, trial, graded| {
+    let place = |variant: &str| variants.get(variant).copied();
+    let nothing = |_: &StoredTrial, _: &GradedTrial| ();
+    each_graded((store, grader), (run, None), place, nothing, |variant, trial, graded, ()| {
         let index = match &early {
             // What comes after a gap is no part of a run that may have stopped early.
             Some(early) => match early.place(variant, &trial.example_digest) {
                 Some(place) => place,
                 None => return Ok(()),
             },
-            None => {
-                let next = examples.len() as u32;
-                *examples.entry(trial.example_digest).or_insert(next)
-            }
+            None => examples.place(&trial.example_digest),
         };
         let facts = ExchangeFacts::of(&trial.exchange, trial.reused);
         if let Some((k, found)) = retrieval.found(variant, &trial.example) {
@@ -62,48 +60,69 @@ pub(super) fn measure(
         accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
         Ok(())
     })?;
+    drop(examples);
     Ok(match early {
         Some(early) => accumulator.finish_early(comparable, early.into_early()),
         None => accumulator.finish(comparable),
     })
 }
 
-/// Takes a trial that was read.
-pub(super) type Hand<'a> = &'a mut dyn FnMut(StoredTrial) -> Result<(), Error>;
-
-/// Grades what `read` hands over on all cores; `each` gets it in the order in which it was read, without the bodies of
-/// request and response. `place` says which variant of the suite a trial is of; others are left out.
-///
-/// # Errors
-/// What the store, `read` or `each` says.
-pub(super) fn each_graded(
-    store: &Store,
-    grader: &Grader,
-    read: impl FnOnce(Hand<'_>) -> Result<(), Error>,
-    place: impl Fn(&StoredTrial) -> Option<usize>,
-    mut each: impl FnMut(usize, StoredTrial, GradedTrial) -> Result<(), Error>,
-) -> Result<(), Error> {
-    pipeline::in_order(
-        |hand| {
-            read(&mut |trial| {
-                let Some(place) = place(&trial) else { return Ok(()) };
-                let replies = replies(store, grader, place, &trial)?;
-                let bytes = body_bytes(&trial);
-                hand((place, trial, replies), bytes)
-            })
-        },
-        |(place, mut trial, replies)| {
-            let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-            trial.exchange.let_bodies_go();
-            (place, trial, graded)
-        },
-        |(place, trial, graded)| each(place, trial, graded),
-    )
+/// A trial on its way to be graded.
+pub(super) enum Waiting {
+    Raw(RawTrial),
+    /// With the replies of scoring processes, which the store has.
+    Read(Box<StoredTrial>, Option<Value>),
 }
 
-/// How long a trial's request and response are.
-pub(super) fn body_bytes(trial: &StoredTrial) -> usize {
-    trial.exchange.request_body.len() + trial.exchange.received.body().len()
+impl Waiting {
+    /// The trial, with the replies.
+    pub(super) fn read(self) -> Result<(StoredTrial, Option<Value>), Damaged> {
+        match self {
+            Self::Raw(trial) => Ok((trial.read()?, None)),
+            Self::Read(trial, replies) => Ok((*trial, replies)),
+        }
+    }
+}
+
+/// Grades the trials of a run, or of one variant of it, on all cores; `each` gets them variant by variant in the order of
+/// their examples' ids, without the bodies of request and response. `place` says which variant of the suite a name is of;
+/// others are left out. `prepare` is called where they are graded.
+///
+/// # Errors
+/// What the store or `each` says.
+pub(super) fn each_graded<P: Send>(
+    (store, grader): (&Store, &Grader),
+    of: (i64, Option<&str>),
+    place: impl Fn(&str) -> Option<usize>,
+    prepare: impl Fn(&StoredTrial, &GradedTrial) -> P + Sync,
+    mut each: impl FnMut(usize, StoredTrial, GradedTrial, P) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let damaged = |damaged| store.damaged(damaged);
+    pipeline::in_order(
+        |hand| {
+            store.each_raw(of, Bodies::Answer, |trial| {
+                let Some(place) = place(&trial.variant) else { return Ok(()) };
+                let bytes = trial.bytes();
+                if !grader.wants_command() {
+                    return hand((place, Waiting::Raw(trial)), bytes);
+                }
+                let trial = trial.read().map_err(damaged)?;
+                let replies = replies(store, grader, place, &trial)?;
+                hand((place, Waiting::Read(Box::new(trial), replies)), bytes)
+            })
+        },
+        |(place, waiting)| {
+            let (mut trial, replies) = waiting.read()?;
+            let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
+            trial.exchange.let_bodies_go();
+            let prepared = prepare(&trial, &graded);
+            Ok((place, trial, graded, prepared))
+        },
+        |graded: Result<_, Damaged>| {
+            let (place, trial, graded, prepared) = graded.map_err(damaged)?;
+            each(place, trial, graded, prepared)
+        },
+    )
 }
 
 /// The place of each variant's name.

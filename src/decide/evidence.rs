@@ -196,8 +196,14 @@ impl<'a> Evidence<'a> {
         let Rates::ByExample(scores) = self.rates(place, metric) else {
             return (Vec::new(), Vec::new());
         };
-        let scores = scores.iter().zip(self.setting.clusters);
-        scores.filter_map(|(score, &cluster)| Some((rate(*score)?, cluster))).unzip()
+        let (mut known, mut clusters) = (Vec::with_capacity(scores.len()), Vec::with_capacity(scores.len()));
+        for (score, &cluster) in scores.iter().zip(self.setting.clusters) {
+            if let Some(score) = rate(score) {
+                known.push(score);
+                clusters.push(cluster);
+            }
+        }
+        (known, clusters)
     }
 
     /// Means and one-sided bounds, each end at 1 − alpha.
@@ -241,8 +247,8 @@ impl<'a> Evidence<'a> {
     pub(super) fn pair(&self, a: usize, b: usize, metric: Metric, alpha: f64) -> Pair {
         match (self.rates(a, metric), self.rates(b, metric)) {
             (Rates::ByExample(first), Rates::ByExample(second)) => {
-                let scores = first.iter().zip(second).zip(self.setting.clusters);
-                let both = scores.filter_map(|((a, b), &cluster)| Some((rate(*b)? - rate(*a)?, cluster)));
+                let scores = first.iter().zip(second.iter()).zip(self.setting.clusters);
+                let both = scores.filter_map(|((a, b), &cluster)| Some((rate(b)? - rate(a)?, cluster)));
                 let (values, clusters): (Vec<f64>, Vec<u32>) = both.unzip();
                 let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
                 match self.setting.anytime {

@@ -16,7 +16,7 @@ use super::subject::{Counts, Rates, Setting, Source as Origin, Subject, Times};
 use super::{Derivation, SuiteFacts, Verdict, evidence::Evidence};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{Document, Family, json};
-use crate::measure::Latency;
+use crate::measure::{Latency, Scores};
 use crate::stats::cost::CacheShares;
 use crate::stats::quantile::quantile_estimate;
 use crate::stats::{Estimate, Method};
@@ -88,7 +88,7 @@ struct GivenVariant {
 #[derive(Debug, Clone)]
 enum GivenRate {
     Unknown,
-    ByExample(Vec<Option<f32>>),
+    ByExample(Scores),
     Counts { right: f64, n: u64, n_eff: f64 },
 }
 
@@ -195,7 +195,7 @@ fn subject(given: &GivenVariant) -> Subject<'_> {
         in_flight: 0,
         per_request: given.per_request,
         cost_note: None,
-        costs: &[],
+        costs: None,
         caching: given.caching,
     }
 }

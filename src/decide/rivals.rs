@@ -4,6 +4,7 @@ use super::evidence::{Evidence, Metric};
 use super::ladder::TriggerState;
 use super::subject::Rates;
 use super::{prose, triggers};
+use crate::measure::Costs;
 use crate::stats::cluster::mean_with_t;
 use crate::stats::paired::paired_difference;
 use crate::stats::proportion::clopper_pearson_one_sided;
@@ -221,9 +222,9 @@ fn paired_money(
     let mut values = Vec::new();
     let mut clusters = Vec::new();
     for (place, &cluster) in evidence.setting.clusters.iter().enumerate() {
-        let cost = |of: &[Option<f64>]| of.get(place).copied().flatten();
+        let cost = |of: Option<&Costs>| of?.get(place);
         let score = |of: Rates<'_>| match of {
-            Rates::ByExample(scores) => scores.get(place).copied().flatten().map(f64::from),
+            Rates::ByExample(scores) => scores.get(place).map(f64::from),
             Rates::Unknown | Rates::Counts(_) => None,
         };
         let (Some(a), Some(b)) = (cost(first.costs), cost(second.costs)) else {

@@ -2,7 +2,7 @@
 //! of figures that were measured elsewhere.
 
 use crate::measure::anytime::Anytime;
-use crate::measure::{Latency, Measurements, RunProvenance, TimedTrial, VariantMeasurements};
+use crate::measure::{Costs, Latency, Measurements, RunProvenance, Scores, TimedTrial, VariantMeasurements};
 use crate::stats::Estimate;
 use crate::stats::cost::CacheShares;
 use crate::variant::{Retrieve, Variant};
@@ -13,7 +13,7 @@ pub(super) enum Rates<'a> {
     /// Nothing.
     Unknown,
     /// A score an example, in the order of the examples; `None` is missing.
-    ByExample(&'a [Option<f32>]),
+    ByExample(&'a Scores),
     /// Counts alone: which examples were right is not known.
     Counts(Counts),
 }
@@ -34,7 +34,7 @@ impl Rates<'_> {
     pub(super) fn is_known(&self) -> bool {
         match self {
             Self::Unknown => false,
-            Self::ByExample(scores) => scores.iter().any(Option::is_some),
+            Self::ByExample(scores) => scores.is_known(),
             Self::Counts(counts) => counts.n > 0,
         }
     }
@@ -107,8 +107,8 @@ pub(super) struct Subject<'a> {
     /// USD a request.
     pub(super) per_request: Option<Estimate>,
     pub(super) cost_note: Option<&'a str>,
-    /// USD by example, in the order of the examples; empty where it is not known.
-    pub(super) costs: &'a [Option<f64>],
+    /// USD by example, in the order of the examples, where it is known.
+    pub(super) costs: Option<&'a Costs>,
     pub(super) caching: Option<CacheShares>,
 }
 
@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
             in_flight: measured.in_flight,
             per_request: measured.cost.per_request,
             cost_note: measured.cost.note.as_deref(),
-            costs: &measured.cost.by_example,
+            costs: Some(&measured.cost.by_example),
             caching: measured.cost.caching,
         }
     }

@@ -34,7 +34,7 @@ fn tuned(name: &str, method: TuningMethod, right: usize, n: usize) -> VariantMea
 
 fn costing(mut measured: VariantMeasurements, usd: f64) -> VariantMeasurements {
     let n = measured.scores.len();
-    measured.cost.by_example = vec![Some(usd); n];
+    measured.cost.by_example = vec![Some(usd); n].into();
     measured.cost.per_request =
         Some(Estimate { point: Some(usd), low: usd, high: usd, level: 0.95, n: n as u64, method: Method::StudentT });
     measured
@@ -265,7 +265,7 @@ fn a_variant_with_schema_and_documents_is_no_rung_of_its_own() {
 fn a_schema_is_tried_passed_or_in_use() {
     let targets = Targets { schema_validity: Some(0.99), ..Targets::default() };
     let mut prompt = variant("prompt", 1, 200, 400);
-    prompt.valid[300..].fill(Some(0.0));
+    prompt.valid.fill(300.., Some(0.0));
     let untried = decide(&facts(&targets), &measurements(vec![prompt.clone()]));
     assert_eq!(untried.rule.to_string(), "L7_schema_untried");
     let mut schema = variant("schema", 1, 200, 400);
@@ -273,7 +273,7 @@ fn a_schema_is_tried_passed_or_in_use() {
     let passed = decide(&facts(&targets), &measurements(vec![prompt.clone(), schema.clone()]));
     assert_eq!(passed.rule.to_string(), "L7_schema_pass", "{:#?}", passed.reasons);
     assert_eq!(passed.phase, Phase::Ship);
-    schema.valid[300..].fill(Some(0.0));
+    schema.valid.fill(300.., Some(0.0));
     let used = decide(&facts(&targets), &measurements(vec![schema]));
     assert_eq!(used.rungs[&Rung::Schema].status, RungStatus::Fail);
     assert_eq!(used.rule.to_string(), "L9_payback_unknown");
@@ -335,7 +335,7 @@ fn missing_answers_and_one_cluster_leave_no_verdict() {
     let targets = accuracy(0.9);
     let mut torn = variant("torn", 1, 490, 500);
     torn.missing = 6;
-    torn.scores[..6].fill(None);
+    torn.scores.fill(..6, None);
     let verdict = decide(&facts(&targets), &measurements(vec![torn]));
     assert_eq!(verdict.rule.to_string(), "L1_no_usable_data");
     let mut one = measurements(vec![variant("one", 1, 490, 500)]);
@@ -415,7 +415,7 @@ fn answers_of_one_minute_go_together_where_there_are_several() {
 fn latency_of_two_variants_is_paired_by_example() {
     let targets = Targets { ttft_p95_ms: Some(50.0), schema_validity: Some(0.99), ..Targets::default() };
     let mut plain = timed("plain", 1_000, 900.0);
-    plain.valid[..40].fill(Some(0.0));
+    plain.valid.fill(..40, Some(0.0));
     let mut schema = timed("schema", 1_000, 900.0);
     schema.variant.structured = Structured::JsonSchema;
     let verdict = decide(&facts(&targets), &measurements(vec![plain.clone(), schema.clone()]));

@@ -4,12 +4,13 @@
 //! Beside what came of every call it holds the texts of suite.toml, schema and prompts, so that the
 //! system of then can be asked again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::calls::{AskedExample, Calls, CallsByVariant, GateSide};
+use super::calls::{CallsByVariant, GateSide};
+use super::frozen::FrozenExamples;
 use crate::digest::Digest;
 use crate::measure::RunProvenance;
 use crate::suite::Example;
@@ -51,7 +52,7 @@ pub struct Baseline {
     /// Digest of the documents, where a variant retrieves from them.
     pub documents: Option<Digest>,
     /// The examples, sorted by id.
-    pub examples: Vec<FrozenExample>,
+    pub examples: FrozenExamples,
     /// suite.toml, schema and prompts as they were, line by line.
     pub files: BTreeMap<String, Vec<String>>,
     /// Where it was measured, in the user's words: times are compared only with those of the same place.
@@ -129,16 +130,12 @@ impl Baseline {
         {
             return Err(BaselineError::Format { found });
         }
-        let mut baseline: Self = serde_json::from_str(text).map_err(|error| {
+        let baseline: Self = serde_json::from_str(text).map_err(|error| {
             let said = error.to_string();
             let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(message, _)| message);
             BaselineError::Form { line: error.line(), column: error.column(), message: one_line(message, 300) }
         })?;
         baseline.check()?;
-        for calls in baseline.examples.iter_mut().flat_map(|example| example.of.values_mut()) {
-            // Costs that are all unknown are not written.
-            calls.cost_picousd.resize(calls.valid.len(), None);
-        }
         Ok(baseline)
     }
 
@@ -154,47 +151,39 @@ impl Baseline {
         if self.examples.is_empty() {
             return wrong("it has no example".to_owned());
         }
-        let mut ids = BTreeSet::new();
-        for example in &self.examples {
-            let id = one_line(&example.id, 80);
-            if !ids.insert(example.id.as_str()) {
-                return wrong(format!("the example `{id}` stands in it twice"));
-            }
-            if example.asked.is_empty() || !example.asked.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return wrong(format!("the example `{id}`: `asked` is no part of a digest"));
-            }
-            for (variant, calls) in example.of.iter() {
-                if !self.variants.contains_key(variant) {
-                    let variant = one_line(variant, 80);
-                    return wrong(format!(
-                        "the example `{id}` has calls of `{variant}`, which is none of its variants"
-                    ));
-                }
-                if let Some(what) = fault(calls) {
-                    return wrong(format!("the example `{id}`, variant `{}`: {what}", one_line(variant, 80)));
-                }
-            }
-        }
-        Ok(())
+        self.examples.check(|variant| self.variants.contains_key(variant)).or_else(wrong)
     }
 
     /// The file's text.
     pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        // Memory takes everything.
+        let _ = self.write(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Writes the file, example by example.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
         let fields = match serde_json::to_value(self.header()) {
             Ok(serde_json::Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),
         };
-        let mut text = String::from("{");
+        to.write_all(b"{")?;
         for (place, (key, value)) in fields.iter().enumerate() {
-            let _ = write!(text, "{}\n  \"{key}\": ", if place == 0 { "" } else { "," });
+            write!(to, "{}\n  \"{key}\": ", if place == 0 { "" } else { "," })?;
             match key.as_str() {
-                "examples" => add_one_a_line(&mut text, &self.examples, ""),
-                "shots" => text.push_str(&self.shot_lines()),
-                _ => text.push_str(&serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ")),
+                "examples" => add_one_a_line(to, self.examples.rows(), "")?,
+                "shots" => self.add_shots(to)?,
+                _ => {
+                    let pretty = serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ");
+                    to.write_all(pretty.as_bytes())?;
+                }
             }
         }
-        text.push_str("\n}\n");
-        text
+        to.write_all(b"\n}\n")
     }
 
     /// Everything but the examples, of which there may be a million.
@@ -202,7 +191,7 @@ impl Baseline {
         Self {
             ceiling_baseline: self.ceiling_baseline,
             documents: self.documents,
-            examples: Vec::new(),
+            examples: FrozenExamples::default(),
             files: self.files.clone(),
             place: self.place.clone(),
             pool: self.pool,
@@ -215,31 +204,26 @@ impl Baseline {
         }
     }
 
-    fn shot_lines(&self) -> String {
-        let of = |(variant, rows): (&String, &Vec<Example>)| {
-            let mut line = format!("\n    {}: ", serde_json::to_string(variant).unwrap_or_default());
-            add_one_a_line(&mut line, rows, "  ");
-            line
-        };
-        format!("{{{}\n  }}", self.shots.iter().map(of).collect::<Vec<_>>().join(","))
+    fn add_shots(&self, to: &mut dyn Write) -> io::Result<()> {
+        to.write_all(b"{")?;
+        for (place, (variant, rows)) in self.shots.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(to, "{comma}\n    {}: ", serde_json::to_string(variant).unwrap_or_default())?;
+            add_one_a_line(to, rows.iter(), "  ")?;
+        }
+        to.write_all(b"\n  }")
     }
 
     /// A variant's side.
     pub fn side(&self, variant: &str) -> Option<GateSide> {
         let facts = self.variants.get(variant)?;
-        let mut side = GateSide {
+        Some(GateSide {
             checks_validity: facts.checks_validity,
             why_no_times: facts.why_no_times.clone(),
             place: place(facts.provenance, self.place.as_deref()),
+            examples: self.examples.of(variant).cloned().unwrap_or_default(),
             ..GateSide::default()
-        };
-        for example in &self.examples {
-            let Some(calls) = example.of.get(variant) else { continue };
-            let asked =
-                AskedExample { asked: example.asked.clone(), cluster: example.cluster.clone(), calls: calls.clone() };
-            side.examples.insert(example.id.clone(), asked);
-        }
-        Some(side)
+        })
     }
 
     /// The frozen texts, whole.
@@ -249,13 +233,13 @@ impl Baseline {
 }
 
 /// A list with one line a row, so that a diff shows rows.
-fn add_one_a_line<T: Serialize>(lines: &mut String, rows: &[T], indent: &str) {
-    lines.push('[');
-    for (place, row) in rows.iter().enumerate() {
+fn add_one_a_line<T: Serialize>(to: &mut dyn Write, rows: impl Iterator<Item = T>, indent: &str) -> io::Result<()> {
+    to.write_all(b"[")?;
+    for (place, row) in rows.enumerate() {
         let comma = if place == 0 { "" } else { "," };
-        let _ = write!(lines, "{comma}\n    {indent}{}", serde_json::to_string(row).unwrap_or_default());
+        write!(to, "{comma}\n    {indent}{}", serde_json::to_string(&row).unwrap_or_default())?;
     }
-    let _ = write!(lines, "\n  {indent}]");
+    write!(to, "\n  {indent}]")
 }
 
 /// Where times were measured: recorded ones are of their recording, wherever it is replayed.
@@ -266,25 +250,4 @@ pub fn place(provenance: RunProvenance, named: Option<&str>) -> Option<String> {
 /// A text as lines that joined give it back.
 pub fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(str::to_owned).collect()
-}
-
-/// What of these calls cannot be.
-fn fault(calls: &Calls) -> Option<&'static str> {
-    let len = calls.valid.len();
-    let missing = |place: usize| calls.valid.get(place).is_none_or(Option::is_none);
-    if calls.score.len() != len || !(calls.cost_picousd.is_empty() || calls.cost_picousd.len() == len) {
-        Some("`score`, `valid` and `cost_picousd` differ in length")
-    } else if len == 0 {
-        Some("it has no call")
-    } else if calls.score.iter().flatten().any(|score| !(0.0..=1.0).contains(score)) {
-        Some("a score is not between 0 and 1")
-    } else if (0..len).any(|place| missing(place) && calls.score[place].is_some()) {
-        Some("a missing call has a score")
-    } else if calls.cost_picousd.iter().flatten().any(|cost| *cost < 0) {
-        Some("a cost is negative")
-    } else if calls.ttft_ms.iter().flatten().any(|ms| !(ms.is_finite() && *ms >= 0.0)) {
-        Some("a time is negative")
-    } else {
-        None
-    }
 }

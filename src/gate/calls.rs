@@ -1,10 +1,9 @@
 //! What a variant did, call by call: scores, validity, cost and first token by example and repeat.
 
-use std::collections::BTreeMap;
-
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::examples::AskedExamples;
 use crate::digest::Digest;
 use crate::measure::grade::{Ending, GradedTrial};
 use crate::suite::Example;
@@ -124,9 +123,9 @@ impl CallsByVariant {
         self.0.iter().map(|(variant, calls)| (&**variant, calls))
     }
 
-    /// The calls of all.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Calls> {
-        self.0.iter_mut().map(|(_, calls)| calls)
+    /// All, by name, for good.
+    pub(super) fn into_all(self) -> impl Iterator<Item = (Box<str>, Calls)> {
+        self.0.into_iter()
     }
 
     fn place(&self, variant: &str) -> Result<usize, usize> {
@@ -173,6 +172,13 @@ pub struct AskedExample {
     pub calls: Calls,
 }
 
+impl AskedExample {
+    /// An example without calls.
+    pub fn of(example: &Example) -> Self {
+        Self { asked: asked_digest(example), cluster: example.cluster.clone(), calls: Calls::default() }
+    }
+}
+
 /// The digest of an example's input and expected answer: two results are paired only where it is equal
 /// (METHODS.md 0.6).
 pub fn asked_digest(example: &Example) -> String {
@@ -185,7 +191,7 @@ pub fn asked_digest(example: &Example) -> String {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GateSide {
     /// By id.
-    pub examples: BTreeMap<String, AskedExample>,
+    pub examples: AskedExamples,
     /// Whether its answers can be invalid at all.
     pub checks_validity: bool,
     /// Why its times may not be compared, if so.
@@ -197,49 +203,51 @@ pub struct GateSide {
 }
 
 impl GateSide {
-    /// Adds a graded trial.
-    pub fn add(&mut self, example: &Example, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
+    /// Adds a graded trial of the example with this id; `asked` is the example without calls.
+    pub fn add(&mut self, id: &str, asked: AskedExample, graded: &GradedTrial, exchange: &Exchange, reused: bool) {
         self.reused += u64::from(reused);
-        self.entry(example).calls.add(graded, exchange, reused);
+        self.examples.update(id, || asked, |calls| calls.add(graded, exchange, reused));
     }
 
     /// Makes the calls missing that an example was to have and has not, where the run could not finish.
     pub fn fill_up(&mut self, example: &Example, calls: usize) {
-        let asked = self.entry(example);
-        for _ in asked.calls.len()..calls {
-            asked.calls.score.push(None);
-            asked.calls.valid.push(None);
-            asked.calls.cost_picousd.push(None);
+        let id = example.id.0.as_str();
+        if self.examples.calls_of(id).is_some_and(|there| there >= calls) {
+            return;
         }
-    }
-
-    fn entry(&mut self, example: &Example) -> &mut AskedExample {
-        self.examples.entry(example.id.0.clone()).or_insert_with(|| AskedExample {
-            asked: asked_digest(example),
-            cluster: example.cluster.clone(),
-            calls: Calls::default(),
-        })
+        let fill = |asked: &mut Calls| {
+            for _ in asked.len()..calls {
+                asked.score.push(None);
+                asked.valid.push(None);
+                asked.cost_picousd.push(None);
+            }
+        };
+        self.examples.update(id, || AskedExample::of(example), fill);
     }
 
     /// Missing calls, and all.
     pub fn missing(&self) -> (u64, u64) {
-        self.examples.values().fold((0, 0), |(missing, all), example| {
-            (missing + example.calls.missing() as u64, all + example.calls.len() as u64)
-        })
+        self.examples.whole().missing()
     }
 
     /// The most calls of one example.
     pub fn repeats(&self) -> usize {
-        self.examples.values().map(|example| example.calls.len()).max().unwrap_or(0)
+        self.examples.whole().repeats()
     }
 
     /// The same side with only some repeats of each example.
     pub fn with_repeats(&self, range: &std::ops::Range<usize>) -> Self {
-        let part =
-            |example: &AskedExample| AskedExample { calls: example.calls.repeats(range.clone()), ..example.clone() };
+        let (whole, mut examples) = (self.examples.whole(), AskedExamples::default());
+        for place in 0..whole.len() {
+            let example = whole.example(place);
+            examples.insert(whole.id(place), AskedExample { calls: example.calls.repeats(range.clone()), ..example });
+        }
         Self {
-            examples: self.examples.iter().map(|(id, example)| (id.clone(), part(example))).collect(),
-            ..self.clone()
+            examples,
+            checks_validity: self.checks_validity,
+            why_no_times: self.why_no_times.clone(),
+            place: self.place.clone(),
+            reused: self.reused,
         }
     }
 }

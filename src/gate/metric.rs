@@ -6,7 +6,8 @@ mod latency;
 
 use serde::Serialize;
 
-use super::common::Both;
+use super::common::Pairs;
+use super::examples::Packed;
 use crate::measure::contrast::{Contrast, PairedScores, Rules, contrast};
 use crate::stats::cluster::cluster_sums;
 use crate::stats::paired::{cluster_signflip_worse, mcnemar_worse};
@@ -112,12 +113,12 @@ impl Evidence {
 const ANY: Interval = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
 /// What the pairs show of a metric, against this margin.
-pub fn evidence(metric: GateMetric, pairs: &[Both<'_>], margin: f64, levels: &GateLevels) -> Evidence {
+pub fn evidence(metric: GateMetric, pairs: &Pairs<'_>, margin: f64, levels: &GateLevels) -> Evidence {
     match metric {
-        GateMetric::Accuracy => rate(&scores(pairs, |calls| calls.score.clone()), margin, levels),
+        GateMetric::Accuracy => rate(&scores(pairs, |side, place, to| to.extend(side.scores(place))), margin, levels),
         GateMetric::Validity => {
-            let valid = |calls: &super::calls::Calls| {
-                calls.valid.iter().map(|valid| valid.map(|valid| f64::from(u8::from(valid)))).collect()
+            let valid = |side: &Packed, place, to: &mut Vec<f64>| {
+                to.extend(side.valid(place).map(|valid| f64::from(u8::from(valid))));
             };
             rate(&scores(pairs, valid), margin, levels)
         }
@@ -127,14 +128,23 @@ pub fn evidence(metric: GateMetric, pairs: &[Both<'_>], margin: f64, levels: &Ga
 }
 
 /// The examples' means on both sides; one without a score on either side is left out of both.
-fn scores(pairs: &[Both<'_>], of: impl Fn(&super::calls::Calls) -> Vec<Option<f64>>) -> PairedScores {
-    let mut found = PairedScores::default();
-    for both in pairs {
-        let known = |calls| of(calls).into_iter().flatten().collect::<Vec<f64>>();
-        let (before, after) = (known(&both.before.calls), known(&both.after.calls));
+fn scores(pairs: &Pairs<'_>, of: impl Fn(&Packed, usize, &mut Vec<f64>)) -> PairedScores {
+    let mut found = with_room(pairs.both.len());
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for both in &pairs.both {
+        before.clear();
+        after.clear();
+        of(&pairs.before, both.before as usize, &mut before);
+        of(&pairs.after, both.after as usize, &mut after);
         push(&mut found, &before, &after, both.cluster);
     }
     found
+}
+
+/// No pair yet, and room for so many.
+fn with_room(count: usize) -> PairedScores {
+    let (a, b, clusters) = (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
+    PairedScores { a, b, clusters, ..PairedScores::default() }
 }
 
 /// Adds an example whose calls have these scores.

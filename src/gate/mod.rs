@@ -4,7 +4,8 @@
 //! | step | where |
 //! |---|---|
 //! | a run frozen in a file | [`baseline`] |
-//! | a variant's calls by example | [`calls`] |
+//! | a variant's calls by example | [`calls`], in columns [`examples`] |
+//! | the same of all variants of a baseline | [`frozen`] |
 //! | the examples that both sides have | [`common`] |
 //! | one metric: difference, bound, p-value | [`metric`] |
 //! | held, regressed or not enough evidence | [`verdict`] |
@@ -14,6 +15,8 @@ pub mod baseline;
 pub mod calibrate;
 pub mod calls;
 pub mod common;
+pub mod examples;
+pub mod frozen;
 pub mod metric;
 pub mod verdict;
 

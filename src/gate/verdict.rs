@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::calls::GateSide;
-use super::common::{Common, common};
+use super::common::{Common, Pairs, common};
 use super::metric::{Evidence, GateLevels, GateMetric, evidence};
 use crate::measure::MOST_MISSING;
 use crate::stats::adjust::holm;
@@ -192,13 +192,14 @@ impl VariantVerdict {
     /// Compares what a variant does now with what it did; nothing is answered before [`settle`].
     pub fn of(variant: &str, before: &GateSide, after: &GateSide, rules: &GateRules, levels: &GateLevels) -> Self {
         let (common, pairs) = common(before, after);
+        let none = Pairs::default();
         let one = |metric: GateMetric| {
             let stated = margin(metric, rules);
             // A metric that is only shown is compared with any margin.
             // Where nothing can be invalid, "all are valid" would be said of what nobody looked at.
             let unchecked = metric == GateMetric::Validity && !(before.checks_validity && after.checks_validity);
-            let pairs = if unchecked { &[] } else { pairs.as_slice() };
-            let found = evidence(metric, pairs, stated.unwrap_or(1e-3), levels);
+            let looked_at = if unchecked { &none } else { &pairs };
+            let found = evidence(metric, looked_at, stated.unwrap_or(1e-3), levels);
             let why_not = why_not_gated(metric, stated, (before, after));
             let mut finding = Finding::of(metric, stated.filter(|_| why_not.is_none()), &found, levels);
             finding.note = why_not.or_else(|| nothing(metric, found.n)).filter(|_| stated.is_some());

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::anytime::Early;
 use super::cache::CacheTally;
+use super::columns::{Answers, Column, Numbers, fixed_point_scale};
 use super::grade::{Ending, EndpointFacts, GradedTrial, Grader};
 use super::money::CostTally;
 use super::reasoning::ReasoningTally;
 use super::retrieval::{Found, RetrievalTally};
 use super::rounds::ExampleIds;
-use super::slices::{CLASS_TAG, SliceBook};
+use super::slices::SliceColumns;
 use super::stopping::is_graded;
 use super::{Measurements, OutcomeCounts, TimedTrial, UsageTotals};
 use crate::exchange::{FailureKind, Usage};
@@ -27,8 +28,6 @@ use crate::variant::Variant;
 const MAX_DISTINCT: usize = 5_000;
 /// An answered class longer than this is outside the classes.
 const MAX_LABEL: usize = 300;
-/// The class of answers that have none.
-pub(super) const NO_CLASS: u32 = u32::MAX;
 
 /// What the accumulator must know of a trial's exchange.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,43 +64,6 @@ impl ExchangeFacts {
     }
 }
 
-/// Units of 1 in a [`Column`]: as fine as the repeats of an example leave room for.
-pub(super) fn fixed_point_scale(repeats: u32) -> f64 {
-    f64::from((u32::MAX / repeats.max(1)).min(1 << 24))
-}
-
-/// Means by example as exact sums of fixed-point numbers.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Column {
-    sums: Vec<u32>,
-    counts: Vec<u16>,
-}
-
-impl Column {
-    pub(super) fn add(&mut self, example: usize, score: f64, scale: f64) {
-        if self.sums.len() <= example {
-            self.sums.resize(example + 1, 0);
-            self.counts.resize(example + 1, 0);
-        }
-        let units = (score.clamp(0.0, 1.0) * scale).round() as u32;
-        self.sums[example] = self.sums[example].saturating_add(units);
-        self.counts[example] = self.counts[example].saturating_add(1);
-    }
-
-    /// The sum of an example's scores and their number.
-    pub(super) fn sum(&self, example: usize, scale: f64) -> (f64, u64) {
-        let sum = self.sums.get(example).copied().unwrap_or(0);
-        let count = self.counts.get(example).copied().unwrap_or(0);
-        (f64::from(sum) / scale, u64::from(count))
-    }
-
-    /// The mean of an example's scores; `None` without any.
-    pub(super) fn mean(&self, example: usize, scale: f64) -> Option<f64> {
-        let (sum, count) = self.sum(example, scale);
-        (count > 0).then(|| (sum / count as f64).min(1.0))
-    }
-}
-
 /// Latencies of fresh trials.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times {
@@ -121,14 +83,14 @@ pub(super) struct Tally {
     /// Trials whose request was a line of a batch.
     pub(super) batched: u64,
     /// Trials by example, missing ones among them.
-    pub(super) trials: Vec<u16>,
+    pub(super) trials: Numbers,
     /// One column a scorer.
     pub(super) scores: Vec<Column>,
     pub(super) unscored: Vec<(u64, Option<String>)>,
     pub(super) strict: Column,
     pub(super) lenient: Column,
-    /// Example and answered class of each trial that is not missing.
-    pub(super) answers: Vec<(u32, u32)>,
+    /// Answered classes of the trials that are not missing.
+    pub(super) answers: Answers,
     pub(super) violations: HashMap<String, u64>,
     pub(super) fields: FieldTable,
     pub(super) ttft: Times,
@@ -149,13 +111,29 @@ pub(super) struct Tally {
     running: (f64, u64),
 }
 
-/// What is known of an example.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    /// Its cluster as first numbered; `None` is its own.
-    pub(super) cluster: Option<u32>,
-    pub(super) class: u32,
-    pub(super) slices: Box<[u32]>,
+/// What is known of the examples.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    /// Clusters as first numbered; an example without one is its own.
+    pub(super) clusters: Numbers,
+    /// 0 where an example has no expected class, else its number plus one.
+    classes: Numbers,
+}
+
+impl Rows {
+    /// Examples.
+    pub(super) fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    pub(super) fn is_known(&self, place: usize) -> bool {
+        self.classes.get(place).is_some()
+    }
+
+    /// The expected class of an example.
+    pub(super) fn class(&self, place: usize) -> Option<u32> {
+        self.classes.get(place)?.checked_sub(1)
+    }
 }
 
 /// What the estimates depend on besides the trials.
@@ -189,10 +167,10 @@ impl Settings {
 pub struct Accumulator {
     pub(super) settings: Settings,
     pub(super) tallies: Vec<Tally>,
-    pub(super) rows: Vec<Option<Row>>,
+    pub(super) rows: Rows,
     pub(super) clusters: HashMap<String, u32>,
     pub(super) classes: HashMap<String, u32>,
-    pub(super) slices: SliceBook,
+    pub(super) slices: SliceColumns,
     /// The examples' names, kept where rounds are compared.
     pub(super) ids: ExampleIds,
     /// Fixed-point units of a score of 1: as fine as `f32`, and exact over all repeats.
@@ -228,10 +206,10 @@ impl Accumulator {
         };
         Self {
             tallies: vec![tally; settings.variants.len()],
-            rows: Vec::new(),
+            rows: Rows::default(),
             clusters: HashMap::new(),
             classes: HashMap::new(),
-            slices: SliceBook::default(),
+            slices: SliceColumns::default(),
             ids: ExampleIds::default(),
             scale: fixed_point_scale(settings.repeats),
             settings,
@@ -276,7 +254,7 @@ impl Accumulator {
         if graded.counts_as_missing {
             return;
         }
-        tally.answers.push((example_index, class));
+        tally.answers.add(example_index, class);
         tally.add_scores(place, &graded.scores, scale);
         tally.strict.add(place, f64::from(u8::from(graded.valid_strict)), scale);
         tally.lenient.add(place, f64::from(u8::from(graded.valid_lenient)), scale);
@@ -302,53 +280,47 @@ impl Accumulator {
 
     /// What the trials show. `latency_comparable` is what the recording declares, if there is one.
     pub fn finish(self, latency_comparable: bool) -> Measurements {
-        super::finish::finish(&self, latency_comparable)
+        super::finish::finish(self, latency_comparable)
     }
 
     /// The same for a run that may have stopped early: figures are by confidence sequence. Examples
     /// must have been numbered in the order in which they were to be asked.
     pub fn finish_early(mut self, latency_comparable: bool, early: Early) -> Measurements {
         self.early = Some(early);
-        super::finish::finish(&self, latency_comparable)
+        super::finish::finish(self, latency_comparable)
     }
 
     fn note_example(&mut self, place: usize, example: &Example, class: Option<&str>) {
-        if self.rows.len() <= place {
-            self.rows.resize(place + 1, None);
-        }
-        if self.rows[place].is_some() {
+        if self.rows.is_known(place) {
             return;
         }
         if self.settings.compares_rounds() {
             self.ids.set(place, &example.id.0);
         }
-        let cluster = example.cluster.as_ref().map(|cluster| {
+        if let Some(cluster) = &example.cluster {
             let next = self.clusters.len() as u32;
-            *self.clusters.entry(cluster.clone()).or_insert(next)
-        });
-        let tags = example.tags.iter().map(|(tag, value)| (tag.as_str(), value.as_str()));
-        let slices = tags
-            .chain(class.map(|class| (CLASS_TAG, class)))
-            .filter_map(|(tag, value)| self.slices.number(tag, value))
-            .collect();
-        let class = class.map_or(NO_CLASS, |class| {
+            let cluster = *self.clusters.entry(cluster.clone()).or_insert(next);
+            self.rows.clusters.set(place, cluster);
+        }
+        self.slices.note(place, example, class);
+        let class = class.map_or(0, |class| {
             let next = self.classes.len() as u32;
-            *self.classes.entry(class.to_owned()).or_insert(next)
+            1 + *self.classes.entry(class.to_owned()).or_insert(next)
         });
-        self.rows[place] = Some(Row { cluster, class, slices });
+        self.rows.classes.set(place, class);
     }
 
-    fn answered_class(&mut self, label: Option<&str>) -> u32 {
-        let Some(label) = label else { return NO_CLASS };
+    fn answered_class(&mut self, label: Option<&str>) -> Option<u32> {
+        let label = label?;
         if let Some(class) = self.classes.get(label) {
-            return *class;
+            return Some(*class);
         }
         let next = self.classes.len() as u32;
         if self.classes.len() >= MAX_DISTINCT || label.len() > MAX_LABEL {
-            return NO_CLASS;
+            return None;
         }
         self.classes.insert(label.to_owned(), next);
-        next
+        Some(next)
     }
 }
 
@@ -370,10 +342,7 @@ impl Tally {
             }
         }
         self.missing += u64::from(graded.counts_as_missing);
-        if self.trials.len() <= place {
-            self.trials.resize(place + 1, 0);
-        }
-        self.trials[place] = self.trials[place].saturating_add(1);
+        self.trials.set(place, self.trials.get(place).map_or(1, |trials| trials + 1));
     }
 
     /// Fresh trials only: a stored answer's times belong to the run that measured them, and a batch's

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::compare::Comparison;
 use super::stopping::{GoalState, Stop, Stopping};
-use super::{Measurements, VariantMeasurements};
+use super::{Measurements, Scores, VariantMeasurements};
 use crate::stats::paired::paired_verdict;
 use crate::stats::sequential::{Outcomes, anytime_mean, anytime_mean_difference, anytime_p};
 use crate::stats::{Estimate, Interval, Method};
@@ -157,7 +157,7 @@ fn tokens_per_request(row: &VariantMeasurements) -> Option<f64> {
 pub(super) fn at_any_stop(
     measured: &Measurements,
     compared: Comparison,
-    (a, b): (&[Option<f32>], &[Option<f32>]),
+    (a, b): (&Scores, &Scores),
     alpha: f64,
 ) -> Comparison {
     let Some(anytime) = &measured.anytime else { return compared };
@@ -170,12 +170,12 @@ pub(super) fn at_any_stop(
 /// B − A on the examples that both have, with its p-value.
 fn difference(
     anytime: &Anytime,
-    (a, b): (&[Option<f32>], &[Option<f32>]),
+    (a, b): (&Scores, &Scores),
     clusters: &[u32],
     repeats: u32,
     alpha: f64,
 ) -> (Estimate, f64) {
-    let pairs = a.iter().zip(b).zip(clusters).filter_map(|((a, b), cluster)| Some(((*a)?, (*b)?, *cluster)));
+    let pairs = a.iter().zip(b.iter()).zip(clusters).filter_map(|((a, b), cluster)| Some((a?, b?, *cluster)));
     let (mut d, mut groups, mut binary) = (Vec::new(), Vec::new(), repeats <= 1 && anytime.largest_cluster <= 1);
     for (a, b, cluster) in pairs {
         binary &= [a, b].iter().all(|score| *score == 0.0 || *score == 1.0);

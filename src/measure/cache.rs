@@ -333,7 +333,7 @@ impl Context<'_> {
     fn times(&self, requests: &[Request], is_in: fn(&Request) -> bool) -> Latency {
         let of_kind = requests.iter().filter(|request| is_in(request) && !request.ttft_ms.is_nan());
         let ms = of_kind.map(|request| request.ttft_ms).collect();
-        latency(&Times { ms, censored: 0 }, self.alpha)
+        latency(Times { ms, censored: 0 }, self.alpha)
     }
 
     /// Why a low hit rate is low, the surest reason first.

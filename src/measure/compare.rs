@@ -1,5 +1,6 @@
 //! Two variants on the same examples: always paired (METHODS.md 2).
 
+use super::Scores;
 use crate::stats::Estimate;
 use crate::stats::cluster::cluster_sums;
 use crate::stats::paired::{PairedVerdict, cluster_signflip, mcnemar, paired_difference, paired_verdict};
@@ -33,21 +34,14 @@ pub struct Comparison {
 }
 
 /// Compares B with A on the examples that both have; all slices run in the same order.
-pub fn compare(
-    a: &[Option<f32>],
-    b: &[Option<f32>],
-    clusters: &[u32],
-    repeats: u32,
-    clustered: bool,
-    alpha: f64,
-) -> Comparison {
+pub fn compare(a: &Scores, b: &Scores, clusters: &[u32], repeats: u32, clustered: bool, alpha: f64) -> Comparison {
     let examples = a.len().max(b.len());
     let (mut differences, mut groups) = (Vec::with_capacity(examples), Vec::with_capacity(examples));
     let mut binary = true;
-    for ((a, b), cluster) in a.iter().zip(b).zip(clusters) {
+    for ((a, b), cluster) in a.iter().zip(b.iter()).zip(clusters) {
         let (Some(a), Some(b)) = (a, b) else { continue };
-        binary &= is_binary(*a) && is_binary(*b);
-        let difference = f64::from(*b) - f64::from(*a);
+        binary &= is_binary(a) && is_binary(b);
+        let difference = f64::from(b) - f64::from(a);
         differences.push(if difference.abs() < NO_DIFFERENCE { 0.0 } else { difference });
         groups.push(*cluster);
     }
@@ -85,7 +79,7 @@ mod tests {
     use super::*;
     use crate::stats::Method;
 
-    fn scores(values: &[f32]) -> Vec<Option<f32>> {
+    fn scores(values: &[f32]) -> Scores {
         values.iter().copied().map(Some).collect()
     }
 
@@ -120,9 +114,10 @@ mod tests {
 
     #[test]
     fn missing_on_either_side_is_dropped_from_both() {
-        let got = compare(&[None, Some(1.0), Some(0.0)], &[Some(1.0), None, Some(1.0)], &[0, 1, 2], 1, false, 0.05);
+        let (a, b) = (vec![None, Some(1.0), Some(0.0)], vec![Some(1.0), None, Some(1.0)]);
+        let got = compare(&a.into(), &b.into(), &[0, 1, 2], 1, false, 0.05);
         assert_eq!((got.n, got.dropped, got.wins), (1, 2, 1));
-        let none = compare(&[], &[], &[], 1, false, 0.05);
+        let none = compare(&scores(&[]), &scores(&[]), &[], 1, false, 0.05);
         assert_eq!((none.p, none.difference.point, none.verdict), (None, None, PairedVerdict::NotEnoughEvidence));
     }
 }

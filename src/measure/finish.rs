@@ -1,18 +1,20 @@
 //! Sums to estimates: every number gets its interval, with clusters and repeats honoured.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::accumulate::{Accumulator, Column, NO_CLASS, Tally, Times};
-use super::cache::{CacheMeasurements, Context};
+use super::accumulate::{Accumulator, Tally, Times};
+use super::cache::{CacheMeasurements, CacheTally, Context};
+use super::columns::{Column, Scores};
 use super::grade::EndpointFacts;
-use super::money;
+use super::money::{self, CostTally};
 use super::{
-    Confusion, Cost, Latency, Measurements, RunProvenance, ScorerMean, Slice, TimedTrial, VariantMeasurements,
+    Confusion, Cost, Latency, Measurements, RunProvenance, ScorerMean, Slice, TimedTrial, UsageTotals,
+    VariantMeasurements,
 };
 use crate::provider::WireKind;
-use crate::stats::classes::{BootstrapPlan, ConfusionMatrix, macro_f1_estimate};
+use crate::stats::classes::{BootstrapPlan, Pairs};
 use crate::stats::cluster::clustered_accuracy;
-use crate::stats::quantile::quantile_estimate;
+use crate::stats::quantile::censored_quantile_estimate;
 use crate::stats::{Estimate, RESAMPLES};
 use crate::variant::{PromptCache, Variant};
 
@@ -34,9 +36,10 @@ pub(super) struct Numbering {
     class_places: HashMap<u32, usize>,
 }
 
-/// What an accumulator's trials show.
-pub(super) fn finish(all: &Accumulator, recording_comparable: bool) -> Measurements {
-    let numbering = number(all);
+/// What an accumulator's trials show. Each variant's columns are let go, or become its measurements, before the next
+/// one's are looked at.
+pub(super) fn finish(mut all: Accumulator, recording_comparable: bool) -> Measurements {
+    let numbering = number(&all);
     let (mut trials, mut recorded, mut imported) = (0, 0, 0);
     for tally in &all.tallies {
         trials += tally.outcomes.total();
@@ -44,8 +47,13 @@ pub(super) fn finish(all: &Accumulator, recording_comparable: bool) -> Measureme
         imported += tally.imported;
     }
     let provenance = RunProvenance::of(trials, recorded, imported);
-    let (places, variants): (Vec<usize>, Vec<VariantMeasurements>) = (0..all.tallies.len())
-        .filter_map(|variant| Some((variant, finish_variant(all, variant, &numbering, recording_comparable)?)))
+    let tallies = std::mem::take(&mut all.tallies);
+    let (places, variants): (Vec<usize>, Vec<VariantMeasurements>) = tallies
+        .into_iter()
+        .enumerate()
+        .filter_map(|(variant, tally)| {
+            Some((variant, finish_variant(&all, (variant, tally), &numbering, recording_comparable)?))
+        })
         .unzip();
     let mut measurements = Measurements {
         anytime: all.early.as_ref().map(|early| early.summary(&variants, &places)),
@@ -70,9 +78,11 @@ fn number(all: &Accumulator) -> Numbering {
     let mut places: BTreeMap<u32, u32> = BTreeMap::new();
     let mut sizes: Vec<u32> = Vec::new();
     let mut clusters = Vec::with_capacity(all.rows.len());
-    for row in &all.rows {
+    let mut expected = BTreeSet::new();
+    for example in 0..all.rows.len() {
+        expected.extend(all.rows.class(example));
         let next = sizes.len() as u32;
-        let place = match row.as_ref().and_then(|row| row.cluster) {
+        let place = match all.rows.clusters.get(example) {
             Some(cluster) => *places.entry(cluster).or_insert(next),
             None => next,
         };
@@ -83,9 +93,8 @@ fn number(all: &Accumulator) -> Numbering {
         clusters.push(place);
     }
     let names: HashMap<u32, &str> = all.classes.iter().map(|(name, number)| (*number, name.as_str())).collect();
-    let mut expected: Vec<&str> = all.rows.iter().flatten().filter_map(|row| names.get(&row.class).copied()).collect();
+    let mut expected: Vec<&str> = expected.iter().filter_map(|class| names.get(class).copied()).collect();
     expected.sort_unstable();
-    expected.dedup();
     let mut classes = all.settings.labels.clone();
     classes.extend(
         expected.into_iter().filter(|name| !all.settings.labels.iter().any(|label| label == name)).map(str::to_owned),
@@ -107,60 +116,94 @@ fn retires(variant: &Variant, endpoint: &EndpointFacts) -> Option<jiff::civil::D
 
 fn finish_variant(
     all: &Accumulator,
-    variant: usize,
+    (variant, mut tally): (usize, Tally),
     numbering: &Numbering,
     recording_comparable: bool,
 ) -> Option<VariantMeasurements> {
-    let (settings, tally) = (&all.settings, all.tallies.get(variant)?);
-    let endpoint = settings.endpoints.get(variant)?;
+    let settings = &all.settings;
+    let (endpoint, of) = (settings.endpoints.get(variant)?, settings.variants.get(variant)?);
     let alpha = settings.statistics.alpha;
     let means = Means { all, numbering };
     let checks_validity = settings.checks_validity.get(variant).copied().unwrap_or(false);
+    let (macro_f1, confusion) = classes(all, &mut tally, numbering);
     let no_column = Column::default();
     let primary = tally.scores.first().unwrap_or(&no_column);
-    let scores = means.vector(primary);
-    let (macro_f1, confusion) = classes(all, tally, numbering);
+    let accuracy = means.estimate_of(0, primary, |_| true);
+    let accuracy_bounds = means.bounds(&tally, primary);
+    let retrieval = super::retrieval::finish(all, &tally, &means, numbering);
+    let slices = slices(all, &means, primary);
+    let scorers = scorers(all, &tally, &means);
     let validity = |column: &Column| checks_validity.then(|| means.estimate(column, |_| true));
+    let (validity_strict, validity_lenient) = (validity(&tally.strict), validity(&tally.lenient));
+    let primary = if tally.scores.is_empty() { no_column } else { tally.scores.swap_remove(0) };
+    let vector = |column| Scores::of_column(column, all.scale, all.rows.len());
+    let scores = vector(primary);
+    // Before the times are put in order: it knows them by their places.
+    let ttft_any = tally.reasoning.times(&tally.ttft).map(|times| latency(times, alpha));
+    let context = Finishing { all, variant: of, endpoint, clusters: &numbering.clusters };
     Some(VariantMeasurements {
-        variant: settings.variants.get(variant)?.clone(),
+        variant: of.clone(),
         round: settings.rounds.get(variant).copied().flatten(),
         self_hosted: endpoint.self_hosted,
-        retires: retires(settings.variants.get(variant)?, endpoint),
+        retires: retires(of, endpoint),
         outcomes: tally.outcomes,
-        failures: failures(tally),
+        failures: failures(&tally),
         missing: tally.missing,
         reused: tally.reused,
         batched: tally.batched,
-        accuracy: means.estimate_of(0, primary, |_| true),
+        accuracy,
         standing: None,
-        accuracy_bounds: means.bounds(tally, primary),
+        accuracy_bounds,
         macro_f1,
         confusion,
         fields: tally.fields.iter().map(|(field, counts)| (field.clone(), *counts)).collect(),
-        validity_strict: validity(&tally.strict),
-        validity_lenient: validity(&tally.lenient),
-        valid: if checks_validity { means.vector(&tally.strict) } else { vec![None; all.rows.len()] },
-        violations: violations(tally),
-        scorers: scorers(all, tally, &means),
-        ttft: if tally.streamed > 0 { latency(&tally.ttft, alpha) } else { Latency::default() },
-        ttft_trials: by_example(&tally.ttft_trials),
-        ttft_any: tally.reasoning.times(&tally.ttft).map(|times| latency(&times, alpha)),
+        validity_strict,
+        validity_lenient,
+        valid: if checks_validity { vector(tally.strict) } else { Scores::none(all.rows.len()) },
+        violations: violations(&tally.violations),
+        scorers,
+        ttft: if tally.streamed > 0 { latency(tally.ttft, alpha) } else { Latency::default() },
+        ttft_trials: by_example(tally.ttft_trials),
+        ttft_any,
         reasoning_hidden: tally.reasoning.hidden,
-        total: latency(&tally.total, alpha),
+        total: latency(tally.total, alpha),
         in_flight: tally.in_flight,
         retries: tally.retries,
         served_as: endpoint.served_as.clone(),
-        served_models: served_models(tally),
-        cache: cache(settings.variants.get(variant)?, tally, endpoint, &numbering.clusters, alpha),
+        served_models: served_models(&tally.served),
+        cache: context.cache(&tally.cache),
         usage: tally.usage,
-        cost: Cost {
-            caching: money::most_of_cache(&tally.usage, endpoint.price.as_ref()),
-            ..tally.cost.finish(endpoint, &scores, &numbering.clusters, recording_comparable, alpha)
-        },
-        slices: slices(all, &means, primary),
-        retrieval: super::retrieval::finish(all, tally, &means, numbering),
+        cost: context.cost(tally.cost, &tally.usage, &scores, recording_comparable),
+        slices,
+        retrieval,
         scores,
     })
+}
+
+/// What the figures of one variant depend on besides its columns.
+struct Finishing<'a> {
+    all: &'a Accumulator,
+    variant: &'a Variant,
+    endpoint: &'a EndpointFacts,
+    clusters: &'a [u32],
+}
+
+impl Finishing<'_> {
+    /// What the prompt cache did, for a variant that asks for it.
+    fn cache(&self, tally: &CacheTally) -> Option<CacheMeasurements> {
+        let PromptCache { lifetime, explicit } = self.variant.cache?;
+        let stores = explicit && self.endpoint.wire == WireKind::Gemini;
+        let alpha = self.all.settings.statistics.alpha;
+        tally.finish(&Context { facts: &self.endpoint.cache, lifetime, stores, clusters: self.clusters, alpha })
+    }
+
+    fn cost(&self, tally: CostTally, usage: &UsageTotals, scores: &Scores, recording_comparable: bool) -> Cost {
+        let alpha = self.all.settings.statistics.alpha;
+        Cost {
+            caching: money::most_of_cache(usage, self.endpoint.price.as_ref()),
+            ..tally.finish(self.endpoint, scores, self.clusters, recording_comparable, alpha)
+        }
+    }
 }
 
 /// Means of columns over the examples.
@@ -170,11 +213,6 @@ pub(super) struct Means<'a> {
 }
 
 impl Means<'_> {
-    fn vector(&self, column: &Column) -> Vec<Option<f32>> {
-        let scale = self.all.scale;
-        (0..self.all.rows.len()).map(|place| column.mean(place, scale).map(|mean| mean as f32)).collect()
-    }
-
     /// The mean over the examples that are in, by METHODS.md 1.1 or 1.3 (DESIGN.md 13.15).
     pub(super) fn estimate(&self, column: &Column, is_in: impl Fn(usize) -> bool) -> Estimate {
         self.estimate_as(column, is_in, false)
@@ -187,7 +225,8 @@ impl Means<'_> {
     }
 
     fn estimate_as(&self, column: &Column, is_in: impl Fn(usize) -> bool, may_be_graded: bool) -> Estimate {
-        let (mut scores, mut clusters, mut calls) = (Vec::new(), Vec::new(), 0);
+        let room = (0..self.all.rows.len()).filter(|place| is_in(*place)).count();
+        let (mut scores, mut clusters, mut calls) = (Vec::with_capacity(room), Vec::with_capacity(room), 0);
         for place in (0..self.all.rows.len()).filter(|place| is_in(*place)) {
             if let Some(mean) = column.mean(place, self.all.scale) {
                 scores.push(mean);
@@ -210,9 +249,9 @@ impl Means<'_> {
             return None;
         }
         let (mut low, mut high, mut examples) = (0.0, 0.0, 0_u64);
-        for (place, trials) in tally.trials.iter().enumerate().filter(|(_, trials)| **trials > 0) {
+        for place in 0..tally.trials.len() {
+            let Some(trials) = tally.trials.get(place).map(u64::from) else { continue };
             let (sum, count) = column.sum(place, self.all.scale);
-            let trials = u64::from(*trials);
             low += sum / trials as f64;
             high += (sum + trials.saturating_sub(count) as f64) / trials as f64;
             examples += 1;
@@ -229,28 +268,15 @@ fn failures(tally: &Tally) -> Vec<(crate::exchange::FailureKind, u64, String)> {
 }
 
 /// The models that answered, most answers first.
-fn served_models(tally: &Tally) -> Vec<(String, u64)> {
-    let mut served: Vec<_> = tally.served.iter().map(|(model, count)| (model.clone(), *count)).collect();
+fn served_models(served: &HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut served: Vec<_> = served.iter().map(|(model, count)| (model.clone(), *count)).collect();
     served.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     served.truncate(MAX_SERVED);
     served
 }
 
-/// What the prompt cache did, for a variant that asks for it.
-fn cache(
-    variant: &Variant,
-    tally: &Tally,
-    endpoint: &EndpointFacts,
-    clusters: &[u32],
-    alpha: f64,
-) -> Option<CacheMeasurements> {
-    let PromptCache { lifetime, explicit } = variant.cache?;
-    let stores = explicit && endpoint.wire == WireKind::Gemini;
-    tally.cache.finish(&Context { facts: &endpoint.cache, lifetime, stores, clusters, alpha })
-}
-
-fn violations(tally: &Tally) -> Vec<(String, u64)> {
-    let mut violations: Vec<_> = tally.violations.iter().map(|(text, count)| (text.clone(), *count)).collect();
+fn violations(counts: &HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut violations: Vec<_> = counts.iter().map(|(text, count)| (text.clone(), *count)).collect();
     violations.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     violations.truncate(MAX_VIOLATIONS);
     violations
@@ -269,9 +295,8 @@ fn scorers(all: &Accumulator, tally: &Tally, means: &Means<'_>) -> Vec<ScorerMea
 }
 
 /// In an order that does not depend on which came first.
-fn by_example(trials: &[TimedTrial]) -> Vec<TimedTrial> {
-    let mut trials = trials.to_vec();
-    trials.sort_by(|a, b| (a.example, a.minute).cmp(&(b.example, b.minute)).then(a.ms.total_cmp(&b.ms)));
+fn by_example(mut trials: Vec<TimedTrial>) -> Vec<TimedTrial> {
+    trials.sort_unstable_by(|a, b| (a.example, a.minute).cmp(&(b.example, b.minute)).then(a.ms.total_cmp(&b.ms)));
     trials
 }
 
@@ -279,51 +304,45 @@ fn by_example(trials: &[TimedTrial]) -> Vec<TimedTrial> {
 const FEWEST_FOR_P99: u64 = 100;
 
 /// Order statistics of the times; a trial without one is above every other.
-pub(super) fn latency(times: &Times, alpha: f64) -> Latency {
-    let mut sorted_ms = times.ms.clone();
-    sorted_ms.sort_by(f64::total_cmp);
-    let mut with_censored = sorted_ms.clone();
-    with_censored.resize(sorted_ms.len() + times.censored as usize, f64::INFINITY);
-    let quantile = |q| (!with_censored.is_empty()).then(|| quantile_estimate(&with_censored, q, alpha));
+pub(super) fn latency(times: Times, alpha: f64) -> Latency {
+    let Times { ms: mut sorted_ms, censored } = times;
+    sorted_ms.sort_unstable_by(f64::total_cmp);
+    let is_there = !sorted_ms.is_empty() || censored > 0;
+    let quantile = |q| is_there.then(|| censored_quantile_estimate(&sorted_ms, censored, q, alpha));
     let p99 = quantile(0.99).filter(|p99| p99.n >= FEWEST_FOR_P99);
     let (p50, p90, p95) = (quantile(0.5), quantile(0.9), quantile(0.95));
-    Latency { censored: times.censored, p50, p90, p95, p99, sorted_ms }
+    Latency { censored, p50, p90, p95, p99, sorted_ms }
 }
 
 /// Macro-F1 and the confusion matrix of a classification.
-fn classes(all: &Accumulator, tally: &Tally, numbering: &Numbering) -> (Option<Estimate>, Option<Confusion>) {
+fn classes(all: &Accumulator, tally: &mut Tally, numbering: &Numbering) -> (Option<Estimate>, Option<Confusion>) {
+    let mut answers = std::mem::take(&mut tally.answers);
     if !all.settings.classifies || numbering.classes.is_empty() || numbering.classes.len() > MAX_CLASSES {
         return (None, None);
     }
-    let place = |class: u32| numbering.class_places.get(&class).copied().filter(|_| class != NO_CLASS);
-    let mut answers = tally.answers.clone();
-    answers.sort_unstable();
-    let (mut pairs, mut clusters) = (Vec::with_capacity(answers.len()), Vec::with_capacity(answers.len()));
-    for (example, answer) in answers {
-        let row = all.rows.get(example as usize).and_then(Option::as_ref);
-        if let Some(expected) = row.and_then(|row| place(row.class)) {
+    let place = |class: Option<u32>| numbering.class_places.get(&class?).copied();
+    let count = numbering.classes.len();
+    let (mut pairs, mut clusters) = (Pairs::new(count), Vec::with_capacity(answers.len()));
+    for (example, answer) in answers.sorted() {
+        if let Some(expected) = place(all.rows.class(example)) {
             pairs.push((expected, place(answer)));
-            clusters.push(numbering.clusters[example as usize]);
+            clusters.push(numbering.clusters[example]);
         }
     }
-    let count = numbering.classes.len();
-    let Ok(matrix) = ConfusionMatrix::from_pairs(&pairs, count) else {
-        return (None, None);
-    };
+    drop(answers);
+    let matrix = pairs.matrix();
     let statistics = all.settings.statistics;
     let plan = BootstrapPlan { seed: statistics.seed, resamples: RESAMPLES, alpha: statistics.alpha };
     let row = |expected| (0..count).map(Some).chain([None]).map(|answer| matrix.count(expected, answer)).collect();
     let confusion = Confusion { classes: numbering.classes.clone(), counts: (0..count).map(row).collect() };
-    (macro_f1_estimate(&pairs, &clusters, count, plan).ok(), Some(confusion))
+    (pairs.macro_f1(&clusters, plan).ok(), Some(confusion))
 }
 
 fn slices(all: &Accumulator, means: &Means<'_>, primary: &Column) -> Vec<Slice> {
-    let within =
-        |number: u32| move |place: usize| all.rows[place].as_ref().is_some_and(|row| row.slices.contains(&number));
     let slice = |(tag, value, number): (&str, &str, u32)| Slice {
         tag: tag.to_owned(),
         value: value.to_owned(),
-        accuracy: means.estimate_of(0, primary, within(number)),
+        accuracy: means.estimate_of(0, primary, |place| all.slices.has(place, (tag, number))),
     };
     all.slices.all().map(slice).collect()
 }

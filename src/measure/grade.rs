@@ -234,9 +234,20 @@ impl Grader {
         exchange: &Exchange,
         replies: Option<&Value>,
     ) -> GradedTrial {
-        match self.read(variant, exchange) {
-            Some(reading) => self.grade_read(variant, example, (exchange, &reading), replies),
-            None => self.ungraded(Ending::Failed(FailureKind::Malformed), example),
+        self.grade_and_judge(variant, example, (exchange, self.read(variant, exchange).as_ref()), replies).0
+    }
+
+    /// The same with the answer as the suite parses it, if there is one; `reading` is what [`Grader::read`] gave.
+    pub fn grade_and_judge(
+        &self,
+        variant: usize,
+        example: &Example,
+        (exchange, reading): (&Exchange, Option<&Reading>),
+        replies: Option<&Value>,
+    ) -> (GradedTrial, Option<Answer>) {
+        match reading {
+            Some(reading) => self.graded(variant, example, (exchange, reading), replies),
+            None => (self.ungraded(Ending::Failed(FailureKind::Malformed), example), None),
         }
     }
 
@@ -245,9 +256,19 @@ impl Grader {
         &self,
         variant: usize,
         example: &Example,
-        (exchange, reading): (&Exchange, &Reading),
+        exchange: (&Exchange, &Reading),
         replies: Option<&Value>,
     ) -> GradedTrial {
+        self.graded(variant, example, exchange, replies).0
+    }
+
+    fn graded(
+        &self,
+        variant: usize,
+        example: &Example,
+        (exchange, reading): (&Exchange, &Reading),
+        replies: Option<&Value>,
+    ) -> (GradedTrial, Option<Answer>) {
         let mut graded = self.ungraded(ending(&reading.outcome), example);
         let imported = exchange.provenance == Provenance::Imported;
         let stated = imported.then(|| Stated::of(&exchange.received)).flatten();
@@ -280,7 +301,7 @@ impl Grader {
         if graded.counts_as_missing {
             let missing = Grade::Unscored("no answer: the trial is missing".to_owned());
             graded.scores = vec![missing; self.scorers.len()];
-            return graded;
+            return (graded, None);
         }
         let answer = self.answer(variant, &reading.outcome);
         if let (Some(answer), Some(completion)) = (&answer, reading.outcome.completion()) {
@@ -291,7 +312,7 @@ impl Grader {
             graded.violation.clone_from(&stated.violation);
         }
         self.score(example, (self.usable(answer.as_ref()), stated.as_ref()), replies, &mut graded);
-        graded
+        (graded, answer)
     }
 
     /// The answer of a trial as the suite parses it; `None` where there is none, or none that parses.

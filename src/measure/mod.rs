@@ -6,6 +6,7 @@
 pub mod accumulate;
 pub mod anytime;
 pub mod cache;
+mod columns;
 pub mod compare;
 pub mod contrast;
 pub mod finish;
@@ -13,6 +14,7 @@ pub mod grade;
 pub mod latency_change;
 pub mod matching;
 pub mod money;
+pub mod places;
 mod reasoning;
 pub mod retrieval;
 pub mod roster;
@@ -31,6 +33,7 @@ use crate::stats::Estimate;
 use crate::stats::cost::CacheShares;
 use crate::units::Usd;
 use crate::variant::{Variant, VariantId};
+pub use columns::{Costs, Scores};
 pub use retrieval::RetrievalMeasurements;
 
 /// How the trials of a variant ended; they add up to examples x repeats.
@@ -146,7 +149,7 @@ pub struct BatchCost {
 }
 
 /// What a variant's requests cost.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Cost {
     /// Mean USD a request with its interval; `None` when unknown.
     pub per_request: Option<Estimate>,
@@ -164,8 +167,8 @@ pub struct Cost {
     /// The most that the prompt cache could take away: the whole prompt read from it, always. `None`
     /// without prices, usage or a price of cached tokens.
     pub caching: Option<CacheShares>,
-    /// USD by example (mean over repeats); `None` where unknown or missing. Empty when unknown.
-    pub by_example: Vec<Option<f64>>,
+    /// USD by example (mean over repeats), where it is known. Empty when unknown.
+    pub by_example: Costs,
 }
 
 /// One slice of the examples.
@@ -224,10 +227,10 @@ pub struct VariantMeasurements {
     /// Trials whose answer came by batch: no part of the latency figures either, and billed at batch
     /// prices.
     pub batched: u64,
-    /// The primary scorer's mean over repeats by example; `None` is missing.
-    pub scores: Vec<Option<f32>>,
+    /// The primary scorer's mean over repeats by example.
+    pub scores: Scores,
     /// The share of schema-valid answers over repeats by example (strict: as `parse` says).
-    pub valid: Vec<Option<f32>>,
+    pub valid: Scores,
     /// The primary scorer's mean.
     pub accuracy: Estimate,
     /// How it stands to the highest accuracy of the run; `None` for one without answers, and for a bound.

@@ -5,7 +5,7 @@
 
 use super::accumulate::ExchangeFacts;
 use super::grade::{Ending, EndpointFacts, GradedTrial};
-use super::{BatchCost, Cost, UsageTotals};
+use super::{BatchCost, Cost, Costs, Scores, UsageTotals};
 use crate::provider::price::request_cost;
 use crate::provider::{GpuCost, Price};
 use crate::stats::cluster::mean_cost;
@@ -32,15 +32,15 @@ const LONGEST_GAP_MS: f64 = 60_000.0;
 #[derive(Debug, Clone, Default)]
 pub(super) struct CostTally {
     /// Sum and number of the known costs by example.
-    by_example: Vec<(Usd, u16)>,
+    by_example: Costs,
     answers: u64,
     unknown: u64,
     spent: Usd,
     /// Fresh answers of a live endpoint, and how many of them have no known cost.
     live: u64,
     live_unknown: u64,
-    /// Fresh exchanges in the order of their examples: when sent, and how long they took, in milliseconds.
-    fresh: Vec<(i64, f32)>,
+    /// When fresh exchanges were under way.
+    fresh: AtWork,
     /// Of the answers of batches whose both costs are known: as billed, as if sent one by one, and
     /// their number.
     batch: (Usd, Usd, u64),
@@ -67,11 +67,7 @@ impl CostTally {
             Ending::Answered | Ending::Truncated => true,
         };
         if let Some(cost) = graded.cost {
-            if self.by_example.len() <= example {
-                self.by_example.resize(example + 1, (Usd::ZERO, 0));
-            }
-            self.by_example[example].0 += cost;
-            self.by_example[example].1 += 1;
+            self.by_example.add(example, cost);
         }
         let unknown = u64::from(answered && graded.cost.is_none());
         self.answers += u64::from(answered);
@@ -93,16 +89,16 @@ impl CostTally {
         self.live_unknown += unknown;
         self.spent += graded.cost.unwrap_or(Usd::ZERO);
         if facts.delivery == Delivery::Direct {
-            self.fresh.push((facts.sent_at_unix_ms, facts.took_ms as f32));
+            self.fresh.add(facts.sent_at_unix_ms, facts.took_ms as f32);
         }
     }
 
     /// Requests a second of the fresh answers, with what it rests on. A replay's clock says nothing,
     /// so a recording counts by its answers' own times, one after another.
     fn throughput(&self, recording_comparable: bool) -> Option<(f64, &'static str)> {
-        if self.fresh.len() > 1 {
-            let at_work = at_work_ms(&self.fresh);
-            return (at_work > 0.0).then(|| (self.fresh.len() as f64 / at_work * 1000.0, "measured"));
+        if self.fresh.exchanges > 1 {
+            let at_work = self.fresh.ms();
+            return (at_work > 0.0).then(|| (self.fresh.exchanges as f64 / at_work * 1000.0, "measured"));
         }
         let usable = recording_comparable && self.recorded > 0 && self.recorded_ms > 0.0;
         usable.then(|| (self.recorded as f64 / self.recorded_ms * 1000.0, "recorded, one request at a time"))
@@ -110,22 +106,22 @@ impl CostTally {
 
     /// The figures. `scores` and `clusters` run by example.
     pub(super) fn finish(
-        &self,
+        self,
         endpoint: &EndpointFacts,
-        scores: &[Option<f32>],
+        scores: &Scores,
         clusters: &[u32],
         recording_comparable: bool,
         alpha: f64,
     ) -> Cost {
         let mut cost = match endpoint.gpu {
             Some(gpu) => self.by_hardware(gpu, scores, recording_comparable),
-            None => self.by_price(endpoint, scores.len()),
+            None => self.by_price(endpoint),
         };
         fill_estimates(&mut cost, scores, clusters, alpha);
         cost
     }
 
-    fn by_price(&self, endpoint: &EndpointFacts, examples: usize) -> Cost {
+    fn by_price(self, endpoint: &EndpointFacts) -> Cost {
         let missing_price = endpoint.price.is_none() && self.stated == 0;
         let too_many = self.unknown as f64 > MAX_UNKNOWN * self.answers as f64;
         let note = if missing_price {
@@ -138,16 +134,12 @@ impl CostTally {
         } else {
             None
         };
-        let mean = |place: usize| {
-            let (sum, count) = self.by_example.get(place).copied().unwrap_or((Usd::ZERO, 0));
-            (count > 0).then(|| sum.as_f64() / f64::from(count))
-        };
         let known = !missing_price && !too_many && !self.by_example.is_empty();
         Cost {
             spent: (self.live_unknown == 0).then_some(self.spent),
             batch: self.batch_cost().filter(|_| known),
             note,
-            by_example: if known { (0..examples).map(mean).collect() } else { Vec::new() },
+            by_example: if known { self.by_example } else { Costs::default() },
             ..Cost::default()
         }
     }
@@ -160,10 +152,10 @@ impl CostTally {
         })
     }
 
-    fn by_hardware(&self, gpu: GpuCost, scores: &[Option<f32>], recording_comparable: bool) -> Cost {
+    fn by_hardware(&self, gpu: GpuCost, scores: &Scores, recording_comparable: bool) -> Cost {
         let nothing_paid = (self.live == 0).then_some(Usd::ZERO);
         let Some((per_second, how)) = self.throughput(recording_comparable) else {
-            let recorded = self.fresh.is_empty() && (self.recorded > 0 || self.answers > 0);
+            let recorded = self.fresh.exchanges == 0 && (self.recorded > 0 || self.answers > 0);
             let why = if recorded { "answers are recorded" } else { "too few fresh answers" };
             return Cost {
                 spent: nothing_paid,
@@ -184,7 +176,7 @@ impl CostTally {
                 "hardware price over throughput ({per_second:.2} requests/s, {how}) at {:.0}% utilisation",
                 gpu.utilisation * 100.0
             )),
-            by_example: scores.iter().map(|score| score.map(|_| usd)).collect(),
+            by_example: Costs::flat(usd, scores),
             ..Cost::default()
         }
     }
@@ -214,45 +206,61 @@ pub(super) fn most_of_cache(usage: &UsageTotals, price: Option<&Price>) -> Optio
     })
 }
 
-/// From the first request to the last end, without the pauses between a run's invocations.
-fn at_work_ms(exchanges: &[(i64, f32)]) -> f64 {
-    let mut sorted = exchanges.to_vec();
-    sorted.sort_unstable_by_key(|&(start, _)| start);
-    let mut sum = 0.0;
-    let mut span: Option<(f64, f64)> = None;
-    for (start, took) in sorted {
-        let (start, end) = (start as f64, start as f64 + f64::from(took));
-        span = match span {
-            Some((first, last)) if start - last <= LONGEST_GAP_MS => Some((first, last.max(end))),
-            earlier => {
-                sum += earlier.map_or(0.0, |(first, last)| last - first);
-                Some((start, end))
-            }
-        };
+/// The times in which requests were under way, without the pauses between a run's invocations.
+#[derive(Debug, Clone, Default)]
+struct AtWork {
+    exchanges: u64,
+    /// From the first request to the last end, in milliseconds since 1970-01-01 UTC; in order, and apart by more
+    /// than a pause.
+    spans: Vec<(f64, f64)>,
+}
+
+impl AtWork {
+    /// Adds an exchange that was sent then, and took so many milliseconds.
+    fn add(&mut self, sent_at_unix_ms: i64, took_ms: f32) {
+        self.exchanges += 1;
+        let (start, end) = (sent_at_unix_ms as f64, sent_at_unix_ms as f64 + f64::from(took_ms));
+        // All that it reaches become one with it.
+        let from = self.spans.partition_point(|(_, last)| start - last > LONGEST_GAP_MS);
+        let to = from + self.spans[from..].partition_point(|(first, _)| first - end <= LONGEST_GAP_MS);
+        if let ([(first, last)], 1) = (&mut self.spans[from..to], to - from) {
+            (*first, *last) = (first.min(start), last.max(end));
+            return;
+        }
+        let reached = &self.spans[from..to];
+        let first = reached.first().map_or(start, |(first, _)| first.min(start));
+        let last = reached.last().map_or(end, |(_, last)| last.max(end));
+        self.spans.splice(from..to, [(first, last)]);
     }
-    sum + span.map_or(0.0, |(first, last)| last - first)
+
+    fn ms(&self) -> f64 {
+        self.spans.iter().map(|(first, last)| last - first).sum()
+    }
 }
 
 /// Mean and cost per correct answer from the costs by example.
-fn fill_estimates(cost: &mut Cost, scores: &[Option<f32>], clusters: &[u32], alpha: f64) {
-    let known: Vec<(f64, u32, Option<f32>)> = cost
-        .by_example
-        .iter()
-        .zip(clusters)
-        .zip(scores)
-        .filter_map(|((usd, cluster), score)| usd.map(|usd| (usd, *cluster, *score)))
-        .collect();
-    let costs: Vec<f64> = known.iter().map(|row| row.0).collect();
-    let groups: Vec<u32> = known.iter().map(|row| row.1).collect();
+fn fill_estimates(cost: &mut Cost, scores: &Scores, clusters: &[u32], alpha: f64) {
+    let known = |place: &usize| cost.by_example.get(*place).is_some();
+    let room = (0..clusters.len()).filter(known).count();
+    let (mut costs, mut groups) = (Vec::with_capacity(room), Vec::with_capacity(room));
+    for (place, cluster) in clusters.iter().enumerate() {
+        if let Some(usd) = cost.by_example.get(place) {
+            costs.push(usd);
+            groups.push(*cluster);
+        }
+    }
     let mean = mean_cost(&costs, &groups, alpha);
     cost.heavy_tail = mean.heavy_tail;
     cost.per_request = mean.cost_estimate(alpha);
-    let scored = known.iter().filter_map(|(usd, cluster, score)| score.map(|score| (*usd, f64::from(score), *cluster)));
-    let (mut costs, mut right, mut groups) = (Vec::new(), Vec::new(), Vec::new());
-    for (usd, score, cluster) in scored {
-        costs.push(usd);
-        right.push(score);
-        groups.push(cluster);
+    costs.clear();
+    groups.clear();
+    let mut right = Vec::with_capacity(room);
+    for (place, cluster) in clusters.iter().enumerate() {
+        if let (Some(usd), Some(score)) = (cost.by_example.get(place), scores.get(place)) {
+            costs.push(usd);
+            right.push(f64::from(score));
+            groups.push(*cluster);
+        }
     }
     let fieller = cost_per_correct_fieller(&costs, &right, &groups, alpha).ok();
     cost.per_correct = fieller.and_then(|found| {
@@ -271,14 +279,47 @@ fn fill_estimates(cost: &mut Cost, scores: &[Option<f32>], clusters: &[u32], alp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn at_work(exchanges: &[(i64, f32)]) -> AtWork {
+        let mut at_work = AtWork::default();
+        exchanges.iter().for_each(|&(sent, took)| at_work.add(sent, took));
+        at_work
+    }
 
     #[test]
     fn the_pause_of_a_resumed_run_is_no_work() {
         let hour = 3_600_000;
         // Two requests at once, then two an hour later, in no order.
         let exchanges = [(hour + 1000, 1000.0), (0, 2000.0), (hour, 500.0), (500, 500.0)];
-        assert_eq!(at_work_ms(&exchanges), 4000.0);
-        assert_eq!(at_work_ms(&[(0, 10.0), (59_000, 10.0)]), 59_010.0);
-        assert_eq!(at_work_ms(&[]), 0.0);
+        assert_eq!(at_work(&exchanges).ms(), 4000.0);
+        assert_eq!(at_work(&[(0, 10.0), (59_000, 10.0)]).ms(), 59_010.0);
+        assert_eq!(at_work(&[]).ms(), 0.0);
+    }
+
+    /// From the first request to the last end, of all exchanges in order.
+    fn swept(exchanges: &[(i64, f32)]) -> Vec<(f64, f64)> {
+        let mut sorted = exchanges.to_vec();
+        sorted.sort_by_key(|&(start, _)| start);
+        let mut spans: Vec<(f64, f64)> = Vec::new();
+        for (start, took) in sorted {
+            let (start, end) = (start as f64, start as f64 + f64::from(took));
+            match spans.last_mut() {
+                Some((_, last)) if start - *last <= LONGEST_GAP_MS => *last = last.max(end),
+                _ => spans.push((start, end)),
+            }
+        }
+        spans
+    }
+
+    proptest! {
+        #[test]
+        fn spans_do_not_depend_on_the_order_of_the_exchanges(
+            exchanges in prop::collection::vec((0..1_500_000_i64, 0.0..90_000.0_f32), 0..40),
+        ) {
+            let found = at_work(&exchanges);
+            prop_assert_eq!(&found.spans, &swept(&exchanges));
+            prop_assert_eq!(found.exchanges, exchanges.len() as u64);
+        }
     }
 }

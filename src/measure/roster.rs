@@ -45,9 +45,12 @@ impl Roster {
     /// The place of an example, a new one where it was not seen before. `class` is the expected
     /// class, for classification.
     pub fn place(&mut self, example: &Example, class: Option<&str>) -> usize {
+        self.place_asked(example, class, Asked::of(example))
+    }
+
+    /// [`Roster::place`], with what tells the example apart made beforehand.
+    pub fn place_asked(&mut self, example: &Example, class: Option<&str>, Asked { prefix, asked }: Asked) -> usize {
         let id = example.id.0.as_str();
-        let prefix = Digest::of(id.as_bytes()).prefix_u64();
-        let asked = asked(example);
         let head = self.by_id.get(&prefix).copied().unwrap_or(END);
         let (mut at, mut first) = (head, None);
         while let Some(place) = self.places.get(at as usize) {
@@ -155,11 +158,22 @@ impl Roster {
     }
 }
 
-/// What was asked, and what is right.
-fn asked(example: &Example) -> u128 {
-    let parts = [example.input.to_string(), example.expected.to_string()];
-    let digest = Digest::of_parts(parts.iter().map(String::as_bytes));
-    digest.as_bytes().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+/// What tells an example from others: part of its id's digest, and of that of what was asked and what is right.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    prefix: u64,
+    asked: u128,
+}
+
+impl Asked {
+    /// Of an example.
+    pub fn of(example: &Example) -> Self {
+        let parts = [example.input.to_string(), example.expected.to_string()];
+        Self {
+            prefix: Digest::of(example.id.0.as_bytes()).prefix_u64(),
+            asked: Digest::of_parts(parts.iter().map(String::as_bytes)).prefix_u128(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ fn of_each_round<'a>(measured: &'a Measurements, endpoint: &EndpointId) -> Vec<&
     let mut rounds: BTreeMap<u32, &VariantMeasurements> = BTreeMap::new();
     for row in &measured.variants {
         let is_in = row.variant.endpoint == *endpoint && row.variant.tuned.is_none();
-        let Some(round) = row.round.filter(|_| is_in && row.scores.iter().any(Option::is_some)) else { continue };
+        let Some(round) = row.round.filter(|_| is_in && row.scores.is_known()) else { continue };
         let kept = rounds.entry(round).or_insert(row);
         if row.variant.interventions().len() < kept.variant.interventions().len() {
             *kept = row;
@@ -171,7 +171,7 @@ fn history(
     };
     // By example: whether each round got it right; only examples that all rounds have.
     let right = |example: usize| {
-        let scores = rows.iter().map(|row| row.scores.get(example).copied().flatten().map(is_right));
+        let scores = rows.iter().map(|row| row.scores.get(example).map(is_right));
         scores.collect::<Option<Vec<bool>>>()
     };
     let (mut examples, mut wrong_at_first) = (0, 0);
@@ -250,7 +250,7 @@ pub(super) fn pair(
 /// Places of the examples that are wrong in A and right in B, and the other way round.
 pub(super) fn fixed_and_broken(a: &VariantMeasurements, b: &VariantMeasurements) -> (Vec<usize>, Vec<usize>) {
     let (mut fixed, mut broken) = (Vec::new(), Vec::new());
-    for (place, (a, b)) in a.scores.iter().zip(&b.scores).enumerate() {
+    for (place, (a, b)) in a.scores.iter().zip(b.scores.iter()).enumerate() {
         match (a.map(is_right), b.map(is_right)) {
             (Some(false), Some(true)) => fixed.push(place),
             (Some(true), Some(false)) => broken.push(place),

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::accumulate::{Column, ExchangeFacts, fixed_point_scale, says_something_of_speed};
+use super::accumulate::{ExchangeFacts, says_something_of_speed};
+use super::columns::{Column, Numbers, Scores, fixed_point_scale};
 use super::grade::{Ending, EndpointFacts, GradedTrial};
 use super::money::CostTally;
 use super::{Cost, RunProvenance};
@@ -60,7 +61,7 @@ pub struct Side {
     score: Column,
     valid: Column,
     checks_validity: bool,
-    trials: Vec<u16>,
+    trials: Numbers,
     /// Parts of digests of an example's requests and of its answers, whatever the order of the repeats:
     /// enough to count how many are alike.
     requests: Vec<u32>,
@@ -83,7 +84,7 @@ impl Side {
             score: Column::default(),
             valid: Column::default(),
             checks_validity,
-            trials: Vec::new(),
+            trials: Numbers::default(),
             requests: Vec::new(),
             answers: Vec::new(),
             first_token: Vec::new(),
@@ -120,12 +121,11 @@ impl Side {
         if let Some(served) = &graded.served_model {
             count(&mut self.served, served);
         }
-        if self.trials.len() <= place {
-            self.trials.resize(place + 1, 0);
+        if self.requests.len() <= place {
             self.requests.resize(place + 1, 0);
             self.answers.resize(place + 1, 0);
         }
-        self.trials[place] = self.trials[place].saturating_add(1);
+        self.trials.set(place, self.trials.get(place).map_or(1, |trials| trials + 1));
         self.requests[place] = self.requests[place].wrapping_add(exchange.request_digest.prefix_u64() as u32);
         self.answers[place] = self.answers[place].wrapping_add(identity(exchange) as u32);
         self.cost.add(place, graded, facts, price);
@@ -160,7 +160,7 @@ impl Side {
 
     /// Whether it was asked the example.
     pub fn asked(&self, place: usize) -> bool {
-        self.trials.get(place).is_some_and(|trials| *trials > 0)
+        self.trials.get(place).is_some()
     }
 
     /// Whether every trial of the example is missing.
@@ -234,9 +234,8 @@ impl Side {
     /// What a request cost, by example. `clusters` runs by place; `comparable` is what a recording
     /// declares of its times.
     pub fn cost(&self, endpoint: &EndpointFacts, clusters: &[u32], comparable: bool, alpha: f64) -> Cost {
-        let score = |place| self.mean(Metric::Accuracy, place).map(|(mean, _)| mean as f32);
-        let scores: Vec<Option<f32>> = (0..clusters.len()).map(score).collect();
-        self.cost.finish(endpoint, &scores, clusters, comparable, alpha)
+        let scores = Scores::of_column(self.score.clone(), self.scale, clusters.len());
+        self.cost.clone().finish(endpoint, &scores, clusters, comparable, alpha)
     }
 }
 

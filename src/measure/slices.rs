@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::columns::Numbers;
+use crate::suite::Example;
+
 /// Values of a tag that are worth a slice each.
 pub const MAX_VALUES: usize = 50;
 
@@ -49,6 +52,46 @@ impl SliceBook {
         self.numbers
             .iter()
             .flat_map(|(tag, values)| values.iter().map(|(value, number)| (tag.as_str(), value.as_str(), *number)))
+    }
+}
+
+/// Which slices each example belongs to, a column a tag.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SliceColumns {
+    book: SliceBook,
+    tags: BTreeMap<String, Numbers>,
+    classes: Numbers,
+}
+
+impl SliceColumns {
+    /// Notes an example's tags and its expected class.
+    pub(super) fn note(&mut self, place: usize, example: &Example, class: Option<&str>) {
+        for (tag, value) in &example.tags {
+            match self.book.number(tag, value) {
+                Some(number) => match self.tags.get_mut(tag) {
+                    Some(column) => column.set(place, number),
+                    None => self.tags.entry(tag.clone()).or_default().set(place, number),
+                },
+                None => drop(self.tags.remove(tag)),
+            }
+        }
+        if let Some(class) = class {
+            match self.book.number(CLASS_TAG, class) {
+                Some(number) => self.classes.set(place, number),
+                None => self.classes = Numbers::default(),
+            }
+        }
+    }
+
+    /// All slices that are left, by tag and value.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, u32)> {
+        self.book.all()
+    }
+
+    /// Whether an example belongs to the slice of this tag and number.
+    pub(super) fn has(&self, place: usize, (tag, number): (&str, u32)) -> bool {
+        let belongs = |column: &Numbers| column.get(place) == Some(number);
+        self.tags.get(tag).is_some_and(belongs) || (tag == CLASS_TAG && belongs(&self.classes))
     }
 }
 

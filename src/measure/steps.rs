@@ -14,7 +14,7 @@ use crate::provider::EndpointId;
 use crate::stats::adjust::holm;
 use crate::stats::cluster::mean_with_t;
 use crate::stats::paired::{PairedVerdict, paired_verdict};
-use crate::stats::quantile::quantile_estimate;
+use crate::stats::quantile::censored_quantile_estimate;
 use crate::stats::{Estimate, Method};
 use crate::variant::{Intervention, RetrieveFrom, Select, Structured, TuningMethod, Variant, VariantId};
 
@@ -57,7 +57,7 @@ pub struct Step {
 /// All steps that were measured, in the variants' order.
 pub(super) fn steps(measured: &Measurements, alpha: f64) -> Vec<Step> {
     let mut steps = Vec::new();
-    for to in measured.variants.iter().filter(|row| row.scores.iter().any(Option::is_some)) {
+    for to in measured.variants.iter().filter(|row| row.scores.is_known()) {
         for from in references(measured, to) {
             steps.push(step(measured, from, to, alpha));
         }
@@ -147,7 +147,7 @@ fn alike_but(a: &Variant, b: &Variant, but: Intervention) -> bool {
 fn references<'a>(measured: &'a Measurements, to: &VariantMeasurements) -> Vec<&'a VariantMeasurements> {
     let own = to.variant.interventions();
     let others = || {
-        let asked = |row: &&VariantMeasurements| row.scores.iter().any(Option::is_some);
+        let asked = |row: &&VariantMeasurements| row.scores.is_known();
         measured.variants.iter().filter(move |row| row.variant.id != to.variant.id).filter(asked)
     };
     // Of equals the one with the same parameters, then the first.
@@ -227,10 +227,10 @@ fn step(measured: &Measurements, from: &VariantMeasurements, to: &VariantMeasure
     let names: Vec<String> = adds.iter().filter_map(|intervention| setting(b, *intervention)).collect();
     let compared = pair(measured, from, to, alpha);
     let (fixed, broken) = fixed_and_broken(from, to);
-    let has_validity = |row: &VariantMeasurements| row.valid.iter().any(Option::is_some);
+    let has_validity = |row: &VariantMeasurements| row.valid.is_known();
     let validity = (has_validity(from) && has_validity(to)).then(|| {
         let (clusters, repeats) = (&measured.clusters, measured.repeats);
-        let pair = (from.valid.as_slice(), to.valid.as_slice());
+        let pair = (&from.valid, &to.valid);
         let compared = super::compare::compare(pair.0, pair.1, clusters, repeats, measured.clustered, alpha);
         super::anytime::at_any_stop(measured, compared, pair, alpha).difference
     });
@@ -274,9 +274,7 @@ fn else_differs(from: &VariantMeasurements, to: &VariantMeasurements) -> Option<
 /// need be, and never too sure.
 fn median_change(from: &Latency, to: &Latency, alpha: f64) -> Option<Estimate> {
     let median = |latency: &Latency| {
-        let mut sorted = latency.sorted_ms.clone();
-        sorted.resize(latency.n() as usize, f64::INFINITY);
-        (!sorted.is_empty()).then(|| quantile_estimate(&sorted, 0.5, alpha / 2.0))
+        (latency.n() > 0).then(|| censored_quantile_estimate(&latency.sorted_ms, latency.censored, 0.5, alpha / 2.0))
     };
     let (from, to) = (median(from)?, median(to)?);
     let point = to.point? - from.point?;
@@ -298,15 +296,16 @@ fn cost_change(
     to: &VariantMeasurements,
     alpha: f64,
 ) -> (Option<Estimate>, Option<f64>) {
-    let pairs = from.cost.by_example.iter().zip(&to.cost.by_example).zip(&measured.clusters);
-    let known: Vec<(f64, f64, u32)> = pairs.filter_map(|((a, b), cluster)| Some(((*a)?, (*b)?, *cluster))).collect();
-    let differences: Vec<f64> = known.iter().map(|(a, b, _)| b - a).collect();
-    let clusters: Vec<u32> = known.iter().map(|row| row.2).collect();
-    let mean = mean_with_t(&differences, &clusters, alpha);
-    let difference = mean.estimate(alpha);
-    let sum = |place: fn(&(f64, f64, u32)) -> f64| known.iter().map(place).sum::<f64>();
-    let before = sum(|row| row.0);
-    (difference, (before > 0.0).then(|| sum(|row| row.1) / before))
+    let (mut differences, mut clusters, mut before, mut after) = (Vec::new(), Vec::new(), 0.0, 0.0);
+    for (place, cluster) in measured.clusters.iter().enumerate() {
+        let (Some(a), Some(b)) = (from.cost.by_example.get(place), to.cost.by_example.get(place)) else { continue };
+        differences.push(b - a);
+        clusters.push(*cluster);
+        before += a;
+        after += b;
+    }
+    let difference = mean_with_t(&differences, &clusters, alpha).estimate(alpha);
+    (difference, (before > 0.0).then(|| after / before))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use super::bootstrap::{Tallied, bootstrap_counts, group_indices};
-use super::cluster::check_lengths;
 use super::{Estimate, Interval, Method, StatsError, is_open_unit};
 
 /// Expected class and answered class.
@@ -109,18 +108,13 @@ pub struct BootstrapPlan {
     pub alpha: f64,
 }
 
-/// The kind of each pair, and the kinds: pairs whose answers outside the classes are one.
-fn kinds(pairs: &[Pair], classes: usize) -> (Vec<u32>, Vec<Pair>) {
-    let mut number_of: HashMap<Pair, u32> = HashMap::new();
-    let mut distinct = Vec::new();
-    let kinds = pairs.iter().map(|&(expected, answer)| {
-        let pair = (expected, answer.filter(|answer| *answer < classes));
-        *number_of.entry(pair).or_insert_with(|| {
-            distinct.push(pair);
-            u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX)
-        })
-    });
-    (kinds.collect(), distinct)
+/// Pairs, each as the number of its kind: answers outside the classes are one.
+#[derive(Debug, Clone)]
+pub struct Pairs {
+    classes: usize,
+    kinds: Vec<u32>,
+    distinct: Vec<Pair>,
+    number_of: HashMap<Pair, u32>,
 }
 
 /// Macro-F1 of the counts of each kind of pair.
@@ -144,9 +138,72 @@ fn macro_f1_of(distinct: &[Pair], classes: usize) -> impl FnMut(&[u64]) -> Optio
     }
 }
 
-/// Macro-F1 with a cluster-bootstrap interval (METHODS.md 13), for display.
-///
-/// One cluster gives [0, 1], no pairs give no point.
+impl Pairs {
+    /// No pair yet of so many classes.
+    pub fn new(classes: usize) -> Self {
+        Self { classes, kinds: Vec::new(), distinct: Vec::new(), number_of: HashMap::new() }
+    }
+
+    /// Adds a pair, whose expected class is one of the classes; any other is left out.
+    pub fn push(&mut self, (expected, answer): Pair) {
+        if expected >= self.classes {
+            return;
+        }
+        let pair = (expected, answer.filter(|answer| *answer < self.classes));
+        let kind = *self.number_of.entry(pair).or_insert_with(|| {
+            self.distinct.push(pair);
+            u32::try_from(self.distinct.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.kinds.push(kind);
+    }
+
+    /// Counts of expected against answered classes.
+    pub fn matrix(&self) -> ConfusionMatrix {
+        let width = self.classes + 1;
+        let places: Vec<usize> =
+            self.distinct.iter().map(|(expected, answer)| expected * width + answer.unwrap_or(self.classes)).collect();
+        let mut counts = vec![0; self.classes * width];
+        for kind in &self.kinds {
+            counts[places[*kind as usize]] += 1;
+        }
+        ConfusionMatrix { classes: self.classes, counts }
+    }
+
+    /// Macro-F1 with a cluster-bootstrap interval (METHODS.md 13), for display; `clusters` has that of each pair.
+    ///
+    /// One cluster gives [0, 1], no pairs give no point.
+    ///
+    /// # Errors
+    /// Lengths that differ.
+    pub fn macro_f1(&self, clusters: &[u32], plan: BootstrapPlan) -> Result<Estimate, StatsError> {
+        let Self { classes, kinds, distinct, .. } = self;
+        if kinds.len() != clusters.len() {
+            return Err(StatsError::Length { what: "clusters", got: clusters.len(), expected: kinds.len() });
+        }
+        let tallied = Tallied::new(&groups(clusters), |index| kinds[index], distinct.len());
+        let interval =
+            bootstrap_counts(&tallied, plan.seed, plan.resamples, plan.alpha, || macro_f1_of(distinct, *classes));
+        let found = interval.unwrap_or(Interval::UNIT);
+        Ok(Estimate {
+            point: self.matrix().macro_f1(),
+            low: found.low,
+            high: found.high,
+            level: if is_open_unit(plan.alpha) { 1.0 - plan.alpha } else { 0.0 },
+            n: kinds.len() as u64,
+            method: if interval.is_some() { Method::Bootstrap } else { Method::None },
+        })
+    }
+}
+
+/// [`group_indices`], without its table where each is its own.
+fn groups(clusters: &[u32]) -> Vec<Vec<usize>> {
+    if clusters.is_sorted_by(|a, b| a < b) {
+        return (0..clusters.len()).map(|index| vec![index]).collect();
+    }
+    group_indices(clusters)
+}
+
+/// [`Pairs::macro_f1`] of a list of pairs.
 ///
 /// # Errors
 /// Lengths that differ; an expected class that is not below `classes`.
@@ -156,21 +213,10 @@ pub fn macro_f1_estimate(
     classes: usize,
     plan: BootstrapPlan,
 ) -> Result<Estimate, StatsError> {
-    check_lengths(&vec![0.0; pairs.len()], clusters)?;
-    let point = ConfusionMatrix::from_pairs(pairs, classes)?.macro_f1();
-    let (kinds, distinct) = kinds(pairs, classes);
-    let tallied = Tallied::new(&group_indices(clusters), |index| kinds[index], distinct.len());
-    let interval =
-        bootstrap_counts(&tallied, plan.seed, plan.resamples, plan.alpha, || macro_f1_of(&distinct, classes));
-    let found = interval.unwrap_or(Interval::UNIT);
-    Ok(Estimate {
-        point,
-        low: found.low,
-        high: found.high,
-        level: if is_open_unit(plan.alpha) { 1.0 - plan.alpha } else { 0.0 },
-        n: pairs.len() as u64,
-        method: if interval.is_some() { Method::Bootstrap } else { Method::None },
-    })
+    check_expected(pairs, classes)?;
+    let mut all = Pairs::new(classes);
+    pairs.iter().for_each(|pair| all.push(*pair));
+    all.macro_f1(clusters, plan)
 }
 
 #[cfg(test)]

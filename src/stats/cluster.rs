@@ -63,13 +63,29 @@ pub struct ClusteredMean {
     pub interval: Interval,
 }
 
+/// The number of clusters, and the sum of the squares of their sums.
+fn squares_of_sums(values: impl ExactSizeIterator<Item = f64>, clusters: &[u32]) -> (usize, f64) {
+    // Where each value is its own cluster no table is needed.
+    if clusters.is_sorted_by(|a, b| a < b) {
+        return (values.len().min(clusters.len()), values.zip(clusters).map(|(value, _)| value * value).sum());
+    }
+    let sums = sums_of(values, clusters);
+    (sums.len(), sums.iter().map(|(sum, _)| sum * sum).sum())
+}
+
 /// Sums within each cluster, in order of the cluster number, and each cluster's size.
 pub fn cluster_sums(values: &[f64], clusters: &[u32]) -> Vec<(f64, u64)> {
-    let pairs = || values.iter().zip(clusters.iter().copied());
+    sums_of(values.iter().copied(), clusters)
+}
+
+/// [`cluster_sums`] of values that are made as they are wanted.
+pub(crate) fn sums_of(values: impl ExactSizeIterator<Item = f64>, clusters: &[u32]) -> Vec<(f64, u64)> {
+    let count = values.len();
+    let pairs = values.zip(clusters.iter().copied());
     let room = clusters.iter().max().map_or(0, |highest| *highest as usize + 1);
-    if room <= values.len().saturating_mul(SPARSE) {
+    if room <= count.saturating_mul(SPARSE) {
         let mut sums = vec![(0.0, 0); room];
-        for (value, cluster) in pairs() {
+        for (value, cluster) in pairs {
             let entry: &mut (f64, u64) = &mut sums[cluster as usize];
             entry.0 += value;
             entry.1 += 1;
@@ -78,7 +94,7 @@ pub fn cluster_sums(values: &[f64], clusters: &[u32]) -> Vec<(f64, u64)> {
         return sums;
     }
     let mut sums: BTreeMap<u32, (f64, u64)> = BTreeMap::new();
-    for (value, cluster) in pairs() {
+    for (value, cluster) in pairs {
         let entry = sums.entry(cluster).or_default();
         entry.0 += value;
         entry.1 += 1;
@@ -121,13 +137,10 @@ pub(crate) fn check_range(what: &'static str, values: &[f64], low: f64) -> Resul
 pub(crate) fn mean_and_error(values: &[f64], clusters: &[u32]) -> (f64, usize, Option<f64>) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let deviations: Vec<f64> = values.iter().map(|v| v - mean).collect();
-    let sums = cluster_sums(&deviations, clusters);
-    let groups = sums.len();
+    let (groups, squares) = squares_of_sums(values.iter().map(|v| v - mean), clusters);
     if groups < 2 {
         return (mean, groups, None);
     }
-    let squares: f64 = sums.iter().map(|(sum, _)| sum * sum).sum();
     let correction = groups as f64 / (groups as f64 - 1.0);
     (mean, groups, Some((correction * squares).sqrt() / n))
 }

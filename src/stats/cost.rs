@@ -1,6 +1,6 @@
 //! Money: cost per correct answer, caching, break-even (METHODS.md 6 and 7).
 
-use super::cluster::{check_lengths, cluster_sums};
+use super::cluster::{check_lengths, sums_of};
 use super::special::t_upper;
 use super::{Answer3, Interval, StatsError, check_non_negative, is_open_unit};
 
@@ -36,24 +36,16 @@ pub fn cost_per_correct_fieller(
     let (c, s) = (cost.iter().sum::<f64>() / n, correct.iter().sum::<f64>() / n);
     let unbounded =
         CostPerCorrect { ratio: (s > 0.0).then(|| c / s).filter(|r| r.is_finite()), interval: None, bounded: false };
-    let deviations = |values: &[f64], mean: f64| {
-        let each: Vec<f64> = values.iter().map(|v| v - mean).collect();
-        cluster_sums(&each, clusters)
-    };
-    let (by_cost, by_score) = (deviations(cost, c), deviations(correct, s));
-    let groups = by_cost.len() as f64;
+    let products = Products::of((cost, c), (correct, s), clusters);
+    let groups = products.groups as f64;
     if groups < 2.0 || !is_open_unit(alpha) {
         return Ok(unbounded);
     }
     let factor = groups / (groups - 1.0) / (n * n);
-    let product = |left: &[(f64, u64)], right: &[(f64, u64)]| {
-        let pairs = left.iter().zip(right);
-        factor * pairs.map(|(l, r)| l.0 * r.0).sum::<f64>()
-    };
     let t2 = t_upper(alpha / 2.0, groups - 1.0).powi(2);
-    let qa = s * s - t2 * product(&by_score, &by_score);
-    let qb = c * s - t2 * product(&by_cost, &by_score);
-    let qc = c * c - t2 * product(&by_cost, &by_cost);
+    let qa = s * s - t2 * (factor * products.right);
+    let qb = c * s - t2 * (factor * products.both);
+    let qc = c * c - t2 * (factor * products.left);
     if qa <= 0.0 {
         return Ok(unbounded);
     }
@@ -63,6 +55,38 @@ pub fn cost_per_correct_fieller(
         bounded: true,
         ..unbounded
     })
+}
+
+/// Sums of products of the deviations from a mean, summed within each cluster.
+struct Products {
+    groups: usize,
+    left: f64,
+    both: f64,
+    right: f64,
+}
+
+impl Products {
+    /// Of two lists of values, each with its mean.
+    fn of((left, left_mean): (&[f64], f64), (right, right_mean): (&[f64], f64), clusters: &[u32]) -> Self {
+        let deviations = || (left.iter().map(|v| v - left_mean), right.iter().map(|v| v - right_mean));
+        // Where each value is its own cluster no table is needed.
+        if clusters.is_sorted_by(|a, b| a < b) {
+            let pairs = || deviations().0.zip(deviations().1);
+            return Self::of_pairs(clusters.len(), pairs);
+        }
+        let (left, right) = deviations();
+        let (left, right) = (sums_of(left, clusters), sums_of(right, clusters));
+        Self::of_pairs(left.len(), || left.iter().zip(&right).map(|(l, r)| (l.0, r.0)))
+    }
+
+    fn of_pairs<I: Iterator<Item = (f64, f64)>>(groups: usize, pairs: impl Fn() -> I) -> Self {
+        Self {
+            groups,
+            left: pairs().map(|(l, _)| l * l).sum(),
+            both: pairs().map(|(l, r)| l * r).sum(),
+            right: pairs().map(|(_, r)| r * r).sum(),
+        }
+    }
 }
 
 /// Cost with prompt caching over cost without (METHODS.md 6): `(1 − i) + i·((1 − p) + p·(h·r +

@@ -70,26 +70,33 @@ fn first_rank(n: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 /// n is too small; the point is `None` when it falls on a censored call. Not for decisions
 /// ([`exceedance_answer`]), nor for bursts of correlated calls.
 pub fn quantile_estimate(sorted: &[f64], q: f64, alpha: f64) -> Estimate {
+    if sorted.iter().any(|v| v.is_nan()) || !sorted.is_sorted() {
+        let mut values: Vec<f64> = sorted.iter().map(|v| if v.is_nan() { f64::INFINITY } else { *v }).collect();
+        values.sort_by(f64::total_cmp);
+        return censored_quantile_estimate(&values, 0, q, alpha);
+    }
+    censored_quantile_estimate(sorted, 0, q, alpha)
+}
+
+/// [`quantile_estimate`] of values that ascend, and of so many more calls without a first token.
+pub fn censored_quantile_estimate(sorted: &[f64], censored: u64, q: f64, alpha: f64) -> Estimate {
     let level = if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 };
     let unbounded = Interval { low: 0.0, high: f64::INFINITY };
-    let ranks = quantile_ranks(sorted.len() as u64, q, alpha);
+    let n = sorted.len() as u64 + censored;
+    let ranks = quantile_ranks(n, q, alpha);
     if ranks.point.is_none() {
         return Estimate::nothing(unbounded, level);
     }
-    let mut values: Vec<f64> = sorted.iter().map(|v| if v.is_nan() { f64::INFINITY } else { *v }).collect();
-    if !values.is_sorted() {
-        values.sort_by(f64::total_cmp);
-    }
-    let at = |rank: Option<u64>| rank.and_then(|r| values.get(r as usize - 1)).copied();
+    let at = |rank: Option<u64>| rank.map(|r| sorted.get(r as usize - 1).copied().unwrap_or(f64::INFINITY));
     // A censored lower end is replaced by the largest value that was seen: still a bound.
-    let largest_seen = values.iter().rev().copied().find(|v| v.is_finite());
+    let largest_seen = sorted.iter().rev().copied().find(|v| v.is_finite());
     let low = at(ranks.low).map_or(0.0, |v| v.min(largest_seen.unwrap_or(0.0)));
     Estimate {
         point: at(ranks.point).filter(|v| v.is_finite()),
         low,
         high: at(ranks.high).unwrap_or(f64::INFINITY),
         level,
-        n: values.len() as u64,
+        n,
         method: Method::OrderStatistic,
     }
 }

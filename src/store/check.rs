@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::pack::dictionary_id;
-use super::{Store, StoreError, read};
+use super::{Store, StoreError, raw, read};
 use crate::digest::Digest;
 use crate::suite::Example;
 
@@ -125,8 +125,8 @@ impl Store {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             found.exchanges += 1;
-            if let Err(error) = read::exchange(self, row) {
-                let id: i64 = row.get(read::EXCHANGE_ID)?;
+            if let Err(error) = raw::exchange(self, row) {
+                let id: i64 = row.get(raw::EXCHANGE_ID)?;
                 found.fault("exchange", format!("{id}: {error}"));
             }
         }

@@ -1,6 +1,9 @@
 //! Joins the shards of a run into one: rows are copied as they are, one at a time, in one transaction.
 
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{OptionalExtension, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::read::unreadable;
 use super::{NewRun, RunRow, RunState, Store, StoreError, pack};
@@ -33,6 +36,9 @@ struct Place {
 const COPIED: &str = "key, request_digest, endpoint, request_body, status, streamed, body, failure, event_ms, total_ms, \
                       attempts, sent_at_ms, in_flight, provenance, reusable, delivery, request_dictionary, body_dictionary";
 
+/// Pages that are held while shards are joined, in KiB.
+const CACHE_KIB: i64 = 96 * 1024;
+
 /// How many of the copied columns, the last ones, name a dictionary.
 const DICTIONARIES: usize = 2;
 
@@ -45,17 +51,16 @@ impl Store {
     pub fn merge(&self, new: &NewRun<'_>, shards: &[ShardRun<'_>], state: RunState) -> Result<Merged, StoreError> {
         let wrap = |error| self.sqlite(error);
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(wrap)?;
-        let run = match self.newest_of_plan(&new.plan_digest)? {
-            Some(run) => run,
-            None => self.insert_run(new)?,
-        };
-        self.connection
-            .execute_batch("CREATE TEMP TABLE IF NOT EXISTS copied (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
-            .map_err(wrap)?;
+        let known = self.newest_of_plan(&new.plan_digest)?;
+        let mut is_empty = known.is_none();
+        let run = known.map_or_else(|| self.insert_run(new), Ok)?;
+        // Examples stand in the order of their digests: with few pages at hand most rows would be read and written anew.
+        self.connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(wrap)?;
         let mut added = 0;
         let mut ended = run.ended_at_ms;
         for shard in shards {
-            added += self.copy_trials(run.id, shard)?;
+            added += self.copy_trials(run.id, shard, is_empty)?;
+            is_empty = false;
             self.copy_kept(shard.store)?;
             let row: Option<i64> = shard
                 .store
@@ -71,59 +76,39 @@ impl Store {
         Ok(Merged { run: self.run(&run.name)?, added })
     }
 
-    fn copy_trials(&self, run: i64, shard: &ShardRun<'_>) -> Result<u64, StoreError> {
+    /// `is_empty` says that the run has no trial yet.
+    fn copy_trials(&self, run: i64, shard: &ShardRun<'_>, is_empty: bool) -> Result<u64, StoreError> {
         let (wrap, unread) = (|error| self.sqlite(error), |error| shard.store.sqlite(error));
-        self.connection.execute("DELETE FROM copied", []).map_err(wrap)?;
         // One view of the shard, should its run still be under way.
         let _view = shard.store.connection.unchecked_transaction().map_err(unread)?;
-        let mut statement = shard
-            .store
-            .connection
-            .prepare(
-                "SELECT t.variant, t.example_id, t.repeat, t.example, t.exchange, t.reused, t.settled, e.document
-                 FROM trial t JOIN example e ON e.id = t.example_id AND e.digest = t.example
-                 WHERE t.run = ?1 ORDER BY t.variant, t.example_id, t.repeat",
-            )
-            .map_err(unread)?;
+        let columns: Vec<String> = COPIED.split(',').map(|column| format!("x.{}", column.trim())).collect();
+        let sql = format!(
+            "SELECT {}, t.variant, t.example_id, t.repeat, t.example, t.exchange, t.reused, t.settled, e.document
+             FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.id = t.example_id AND e.digest = t.example
+             WHERE t.run = ?1 ORDER BY t.variant, t.example_id, t.repeat",
+            columns.join(", ")
+        );
+        let mut statement = shard.store.connection.prepare(&sql).map_err(unread)?;
         let mut rows = statement.query([shard.run]).map_err(unread)?;
+        let mut copier = Copier::new(self, shard, columns.len()).map_err(wrap)?;
         let mut added = 0;
         while let Some(row) = rows.next().map_err(unread)? {
+            let from = columns.len();
             let read = || -> rusqlite::Result<_> {
-                let place = Place { variant: row.get(0)?, example_id: row.get(1)?, repeat: row.get(2)? };
-                let example: Vec<u8> = row.get(3)?;
-                let flags: (bool, bool) = (row.get(5)?, row.get(6)?);
-                Ok((place, example, row.get::<_, i64>(4)?, flags, row.get::<_, String>(7)?))
+                let place =
+                    Place { variant: row.get(from)?, example_id: row.get(from + 1)?, repeat: row.get(from + 2)? };
+                let example = row.get_ref(from + 3)?.as_blob().map_err(|error| unreadable(from + 3, error))?;
+                Ok((place, example, row.get::<_, i64>(from + 4)?, row.get::<_, bool>(from + 6)?))
             };
-            let (place, example, exchange, (reused, settled), document) = read().map_err(unread)?;
-            match self.known(run, &place, &example, (shard.store, exchange, settled))? {
+            let (place, example, exchange, settled) = read().map_err(unread)?;
+            let known = || self.known(run, &place, example, (shard.store, exchange, settled));
+            match if is_empty { Known::Not } else { known()? } {
                 Known::Same => continue,
                 Known::Other => return Err(self.disagree(&place, shard.store)),
                 Known::Not | Known::Missing => {}
             }
-            let exchange = self.copy_exchange(shard.store, exchange)?;
-            let copy = || -> rusqlite::Result<()> {
-                self.connection
-                    .prepare_cached("INSERT OR IGNORE INTO example (id, digest, document) VALUES (?1, ?2, ?3)")?
-                    .execute(params![place.example_id, example, document])?;
-                self.connection
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO trial
-                         (run, variant, example_id, repeat, example, exchange, reused, settled)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                    )?
-                    .execute(params![
-                        run,
-                        place.variant,
-                        place.example_id,
-                        place.repeat,
-                        example,
-                        exchange,
-                        reused,
-                        settled
-                    ])?;
-                Ok(())
-            };
-            copy().map_err(wrap)?;
+            let new = copier.exchange(row, exchange)?;
+            copier.trial(row, (run, &place, new)).map_err(wrap)?;
             added += 1;
         }
         Ok(added)
@@ -153,39 +138,6 @@ impl Store {
                 .map_err(wrap)?;
         }
         Ok(())
-    }
-
-    /// Copies an exchange once, however many trials share it.
-    fn copy_exchange(&self, from: &Self, old: i64) -> Result<i64, StoreError> {
-        let (to, wrap, unread) = (&self.connection, |error| self.sqlite(error), |error| from.sqlite(error));
-        let known = || {
-            let mut statement = to.prepare_cached("SELECT new FROM copied WHERE old = ?1")?;
-            statement.query_row([old], |row| row.get(0)).optional()
-        };
-        if let Some(new) = known().map_err(wrap)? {
-            return Ok(new);
-        }
-        let count = COPIED.split(',').count();
-        let read = || -> rusqlite::Result<Vec<rusqlite::types::Value>> {
-            let mut statement =
-                from.connection.prepare_cached(&format!("SELECT {COPIED} FROM exchange WHERE id = ?1"))?;
-            statement.query_row([old], |row| (0..count).map(|column| row.get(column)).collect())
-        };
-        let values = read().map_err(unread)?;
-        for dictionary in values.iter().skip(count - DICTIONARIES) {
-            if let rusqlite::types::Value::Integer(id) = dictionary {
-                self.copy_dictionary(from, *id)?;
-            }
-        }
-        let write = || {
-            let marks = (1..=count).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
-            to.prepare_cached(&format!("INSERT INTO exchange ({COPIED}) VALUES ({marks})"))?
-                .execute(rusqlite::params_from_iter(values))?;
-            let new = to.last_insert_rowid();
-            to.prepare_cached("INSERT INTO copied (old, new) VALUES (?1, ?2)")?.execute(params![old, new])?;
-            Ok(new)
-        };
-        write().map_err(wrap)
     }
 
     /// Copies a dictionary that some body is packed with.
@@ -254,6 +206,93 @@ impl Store {
         };
         read().map_err(|error| self.sqlite(error))
     }
+}
+
+/// Writes the rows of one shard. A row begins with the columns of the exchange.
+struct Copier<'a> {
+    to: &'a Store,
+    shard: &'a ShardRun<'a>,
+    columns: usize,
+    exchanges: Statement<'a>,
+    examples: Statement<'a>,
+    trials: Statement<'a>,
+    /// The new number of each exchange that was copied, however many trials share it.
+    copied: HashMap<i64, i64>,
+    /// The dictionaries that the store has of those that bodies were packed with.
+    dictionaries: HashSet<i64>,
+}
+
+impl<'a> Copier<'a> {
+    fn new(to: &'a Store, shard: &'a ShardRun<'a>, columns: usize) -> rusqlite::Result<Self> {
+        let marks = (1..=columns).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
+        let prepare = |sql: &str| to.connection.prepare(sql);
+        Ok(Self {
+            to,
+            shard,
+            columns,
+            exchanges: prepare(&format!("INSERT INTO exchange ({COPIED}) VALUES ({marks})"))?,
+            examples: prepare("INSERT OR IGNORE INTO example (id, digest, document) VALUES (?1, ?2, ?3)")?,
+            trials: prepare(
+                "INSERT OR REPLACE INTO trial (run, variant, example_id, repeat, example, exchange, reused, settled)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?,
+            copied: HashMap::new(),
+            dictionaries: HashSet::new(),
+        })
+    }
+
+    /// Copies the exchange of a row, once.
+    fn exchange(&mut self, row: &Row<'_>, old: i64) -> Result<i64, StoreError> {
+        if let Some(new) = self.copied.get(&old) {
+            return Ok(*new);
+        }
+        let (wrap, unread) = (|error| self.to.sqlite(error), |error| self.shard.store.sqlite(error));
+        for column in self.columns - DICTIONARIES..self.columns {
+            if let Some(id) = row.get(column).map_err(unread)?
+                && self.dictionaries.insert(id)
+            {
+                self.to.copy_dictionary(self.shard.store, id)?;
+            }
+        }
+        let mut write = || {
+            copy(&mut self.exchanges, (0..self.columns).map(|column| row.get_ref(column)))?;
+            Ok(self.to.connection.last_insert_rowid())
+        };
+        let new = write().map_err(wrap)?;
+        self.copied.insert(old, new);
+        Ok(new)
+    }
+
+    /// Copies the trial of a row, and its example.
+    fn trial(&mut self, row: &Row<'_>, (run, place, exchange): (i64, &Place, i64)) -> rusqlite::Result<()> {
+        let from = self.columns;
+        copy(&mut self.examples, [from + 1, from + 3, from + 7].into_iter().map(|column| row.get_ref(column)))?;
+        let example = row.get_ref(from + 3)?.as_blob().map_err(|error| unreadable(from + 3, error))?;
+        let (reused, settled): (bool, bool) = (row.get(from + 5)?, row.get(from + 6)?);
+        self.trials.execute(params![
+            run,
+            place.variant,
+            place.example_id,
+            place.repeat,
+            example,
+            exchange,
+            reused,
+            settled
+        ])?;
+        Ok(())
+    }
+}
+
+/// Executes a statement with values of a row.
+fn copy<'r>(
+    statement: &mut Statement<'_>,
+    values: impl Iterator<Item = rusqlite::Result<ValueRef<'r>>>,
+) -> rusqlite::Result<()> {
+    for (place, value) in values.enumerate() {
+        statement.raw_bind_parameter(place + 1, ToSqlOutput::Borrowed(value?))?;
+    }
+    statement.raw_execute()?;
+    Ok(())
 }
 
 /// What a run has of a trial.

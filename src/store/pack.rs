@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use zstd::bulk::Compressor;
@@ -131,15 +132,9 @@ pub(super) fn unpacked_length(start: &[u8], stored: u64, is_packed: bool) -> Opt
     if is_packed { get_frame_content_size(start).ok().flatten() } else { Some(stored) }
 }
 
-/// Unpacks what a [`Packer`] packed.
+/// The dictionaries that are ready to unpack what a [`Packer`] packed.
 #[derive(Default)]
-pub(super) struct Unpacker(RefCell<Ready>);
-
-#[derive(Default)]
-struct Ready {
-    context: DCtx<'static>,
-    dictionaries: HashMap<i64, DecoderDictionary<'static>>,
-}
+pub(super) struct Unpacker(RefCell<HashMap<i64, Arc<DecoderDictionary<'static>>>>);
 
 impl std::fmt::Debug for Unpacker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -147,34 +142,72 @@ impl std::fmt::Debug for Unpacker {
     }
 }
 
-impl Store {
-    /// A body of a row as it was sent or received.
-    pub(super) fn unpack(&self, column: usize, body: &[u8], dictionary: Option<i64>) -> rusqlite::Result<Vec<u8>> {
-        let Some(id) = dictionary else { return Ok(body.to_vec()) };
+/// A body as the store keeps it, with what unpacks it on any thread.
+#[derive(Default)]
+pub(super) struct PackedBody {
+    bytes: Vec<u8>,
+    dictionary: Option<Arc<DecoderDictionary<'static>>>,
+    /// Where it stood, for what is said of a damaged one.
+    column: usize,
+}
+
+thread_local! {
+    static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
+
+impl PackedBody {
+    /// How long it is when it is unpacked.
+    pub(super) fn length(&self) -> usize {
+        let length = unpacked_length(&self.bytes, self.bytes.len() as u64, self.dictionary.is_some());
+        length.and_then(|length| usize::try_from(length).ok()).unwrap_or(self.bytes.len())
+    }
+
+    /// The body as it was sent or received.
+    pub(super) fn unpack(self) -> rusqlite::Result<Vec<u8>> {
+        let Self { bytes, dictionary: Some(dictionary), column } = self else { return Ok(self.bytes) };
         let wrong = |why: &'static str| unreadable(column, why);
-        let length = get_frame_content_size(body).ok().flatten().ok_or_else(|| wrong("a body that is not packed"))?;
+        let length = get_frame_content_size(&bytes).ok().flatten().ok_or_else(|| wrong("a body that is not packed"))?;
         if length > LONGEST {
             return Err(wrong("a packed body that claims more than 64 MiB"));
         }
-        let mut ready = self.unpacker.0.borrow_mut();
-        if !ready.dictionaries.contains_key(&id) {
-            let bytes = self.dictionary(id)?.ok_or_else(|| wrong("a body whose dictionary is gone"))?;
-            if dictionary_id(&bytes) != id {
-                return Err(wrong("a body whose dictionary is damaged"));
-            }
-            if ready.dictionaries.len() >= MOST_READY {
-                ready.dictionaries.clear();
-            }
-            let made = DecoderDictionary::try_copy(&bytes).map_err(|error| unreadable(column, error))?;
-            ready.dictionaries.insert(id, made);
-        }
-        let Ready { context, dictionaries } = &mut *ready;
-        let Some(dictionary) = dictionaries.get(&id) else { return Err(wrong("a body whose dictionary is gone")) };
         let mut unpacked = Vec::with_capacity(usize::try_from(length).map_err(|error| unreadable(column, error))?);
-        match context.decompress_using_ddict(&mut unpacked, body, dictionary.as_ddict()) {
+        let count = CONTEXT
+            .with(|context| context.borrow_mut().decompress_using_ddict(&mut unpacked, &bytes, dictionary.as_ddict()));
+        match count {
             Ok(count) if count as u64 == length => Ok(unpacked),
             _ => Err(wrong("a packed body that is damaged")),
         }
+    }
+}
+
+impl Store {
+    /// A body of a row as it was sent or received.
+    pub(super) fn unpack(&self, column: usize, body: &[u8], dictionary: Option<i64>) -> rusqlite::Result<Vec<u8>> {
+        self.packed(column, body, dictionary)?.unpack()
+    }
+
+    /// A body of a row with what unpacks it.
+    pub(super) fn packed(&self, column: usize, body: &[u8], dictionary: Option<i64>) -> rusqlite::Result<PackedBody> {
+        let dictionary = dictionary.map(|id| self.ready(column, id)).transpose()?;
+        Ok(PackedBody { bytes: body.to_vec(), dictionary, column })
+    }
+
+    /// A dictionary that is ready.
+    fn ready(&self, column: usize, id: i64) -> rusqlite::Result<Arc<DecoderDictionary<'static>>> {
+        let wrong = |why: &'static str| unreadable(column, why);
+        let mut ready = self.unpacker.0.borrow_mut();
+        if let Some(dictionary) = ready.get(&id) {
+            return Ok(Arc::clone(dictionary));
+        }
+        let bytes = self.dictionary(id)?.ok_or_else(|| wrong("a body whose dictionary is gone"))?;
+        if dictionary_id(&bytes) != id {
+            return Err(wrong("a body whose dictionary is damaged"));
+        }
+        if ready.len() >= MOST_READY {
+            ready.clear();
+        }
+        let made = DecoderDictionary::try_copy(&bytes).map_err(|error| unreadable(column, error))?;
+        Ok(Arc::clone(ready.entry(id).or_insert(Arc::new(made))))
     }
 
     pub(super) fn dictionary(&self, id: i64) -> rusqlite::Result<Option<Vec<u8>>> {

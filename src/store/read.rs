@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::raw::{Bodies, EXCHANGE_ID, RawTrial, exchange};
 use super::{RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 use crate::suite::Example;
-use crate::trial::{Delivery, Exchange, Provenance, Received, Timing};
+use crate::trial::Exchange;
 
 /// An answer that the store already has.
 #[derive(Debug, Clone)]
@@ -34,13 +35,6 @@ pub struct StoredTrial {
     /// Whether the answer came from the store rather than from a request of its run.
     pub reused: bool,
 }
-
-const EXCHANGE_COLUMNS: &str = "x.key, x.request_digest, x.endpoint, x.request_body, x.status, x.streamed, x.body, x.failure, \
-                                x.event_ms, x.total_ms, x.attempts, x.sent_at_ms, x.in_flight, x.provenance, x.delivery, \
-                                x.request_dictionary, x.body_dictionary";
-
-/// The column after [`EXCHANGE_COLUMNS`].
-pub(super) const EXCHANGE_ID: usize = 17;
 
 impl Store {
     /// All runs, the newest first.
@@ -133,7 +127,8 @@ impl Store {
     /// What SQLite says.
     pub fn cached(&self, key: &Digest) -> Result<Option<CachedExchange>, StoreError> {
         let sql = format!(
-            "SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x WHERE x.key = ?1 AND x.reusable = 1 ORDER BY x.id DESC LIMIT 1"
+            "SELECT {}, x.id FROM exchange x WHERE x.key = ?1 AND x.reusable = 1 ORDER BY x.id DESC LIMIT 1",
+            Bodies::Both.columns()
         );
         let found = self
             .connection
@@ -187,18 +182,36 @@ impl Store {
         self.each_where("t.run = ?1 AND t.variant = ?2", params![run, variant], each)
     }
 
+    /// Goes through a run's trials as they stand in the store, variant by variant in the order of their examples'
+    /// ids; `variant` narrows it to one.
+    ///
+    /// # Errors
+    /// What SQLite or `each` says.
+    pub fn each_raw<E: From<StoreError>>(
+        &self,
+        (run, variant): (i64, Option<&str>),
+        bodies: Bodies,
+        mut each: impl FnMut(RawTrial) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (clause, all) = ("t.run = ?1 AND t.variant = ?2", "t.run = ?1");
+        match variant {
+            Some(variant) => self.each_row(&trials_sql(clause, bodies), params![run, variant], &mut each),
+            None => self.each_row(&trials_sql(all, bodies), params![run], &mut each),
+        }
+    }
+
     /// Goes through a run example by example in the order of their ids, with all trials of each, variant
     /// by variant. One cursor a variant, so that memory holds one example however many there are.
     ///
     /// # Errors
     /// What SQLite or `each` says.
-    pub fn trials_by_example<E: From<StoreError>>(
+    pub fn raw_by_example<E: From<StoreError>>(
         &self,
         run: i64,
-        mut each: impl FnMut(Vec<StoredTrial>) -> Result<(), E>,
+        mut each: impl FnMut(Vec<RawTrial>) -> Result<(), E>,
     ) -> Result<(), E> {
         let wrap = |error| E::from(self.sqlite(error));
-        let sql = trials_sql("t.run = ?1 AND t.variant = ?2");
+        let sql = trials_sql("t.run = ?1 AND t.variant = ?2", Bodies::Both);
         let names = self.variants_of(run)?;
         let prepared = names.iter().map(|_| self.connection.prepare(&sql)).collect::<rusqlite::Result<Vec<_>>>();
         let mut statements = prepared.map_err(wrap)?;
@@ -208,11 +221,12 @@ impl Store {
         for cursor in &mut cursors {
             ahead.push(next_trial(self, cursor).map_err(wrap)?);
         }
-        while let Some(id) = ahead.iter().flatten().map(|trial| &trial.example.id.0).min().cloned() {
+        while let Some(id) = ahead.iter().flatten().map(|next| &next.id).min().cloned() {
             let mut trials = Vec::new();
             for (cursor, next) in cursors.iter_mut().zip(&mut ahead) {
-                while next.as_ref().is_some_and(|trial| trial.example.id.0 == id) {
-                    trials.extend(std::mem::replace(next, next_trial(self, cursor).map_err(wrap)?));
+                while next.as_ref().is_some_and(|next| next.id == id) {
+                    let taken = std::mem::replace(next, next_trial(self, cursor).map_err(wrap)?);
+                    trials.extend(taken.map(|taken| taken.trial));
                 }
             }
             each(trials)?;
@@ -240,12 +254,21 @@ impl Store {
         parameters: impl rusqlite::Params,
         mut each: impl FnMut(StoredTrial) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = trials_sql(clause);
+        let sql = trials_sql(clause, Bodies::Both);
+        self.each_row(&sql, parameters, &mut |trial| each(trial.parsed().map_err(|error| E::from(self.sqlite(error)))?))
+    }
+
+    fn each_row<E: From<StoreError>>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        each: &mut dyn FnMut(RawTrial) -> Result<(), E>,
+    ) -> Result<(), E> {
         let wrap = |error| E::from(self.sqlite(error));
-        let mut statement = self.connection.prepare_cached(&sql).map_err(wrap)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(wrap)?;
         let mut rows = statement.query(parameters).map_err(wrap)?;
         while let Some(row) = rows.next().map_err(wrap)? {
-            each(stored_trial(self, row).map_err(wrap)?)?;
+            each(RawTrial::of(self, row).map_err(wrap)?)?;
         }
         Ok(())
     }
@@ -299,19 +322,27 @@ impl Store {
 
 /// All exchanges, each with its row's number in the column [`EXCHANGE_ID`].
 pub(super) fn exchanges_sql() -> String {
-    format!("SELECT {EXCHANGE_COLUMNS}, x.id FROM exchange x")
+    format!("SELECT {}, x.id FROM exchange x", Bodies::Both.columns())
 }
 
-fn trials_sql(clause: &str) -> String {
+fn trials_sql(clause: &str, bodies: Bodies) -> String {
     format!(
-        "SELECT {EXCHANGE_COLUMNS}, t.variant, t.repeat, e.document, t.example, t.reused
+        "SELECT {}, t.variant, t.repeat, e.document, t.example, t.reused, t.example_id
          FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.id = t.example_id AND e.digest = t.example
-         WHERE {clause} ORDER BY t.variant, t.example_id, t.repeat"
+         WHERE {clause} ORDER BY t.variant, t.example_id, t.repeat",
+        bodies.columns()
     )
 }
 
-fn next_trial(store: &Store, cursor: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<StoredTrial>> {
-    cursor.next()?.map(|row| stored_trial(store, row)).transpose()
+fn next_trial(store: &Store, cursor: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<Ahead>> {
+    let ahead = |row: &Row<'_>| Ok(Ahead { id: row.get(22)?, trial: RawTrial::of(store, row)? });
+    cursor.next()?.map(ahead).transpose()
+}
+
+/// The next trial of a cursor.
+struct Ahead {
+    id: String,
+    trial: RawTrial,
 }
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -326,61 +357,6 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         options: row.get(7)?,
         trials: row.get::<_, i64>(8)?.unsigned_abs(),
     })
-}
-
-fn stored_trial(store: &Store, row: &Row<'_>) -> rusqlite::Result<StoredTrial> {
-    let document: String = row.get(19)?;
-    Ok(StoredTrial {
-        exchange: exchange(store, row)?,
-        variant: row.get(17)?,
-        repeat: row.get(18)?,
-        example: serde_json::from_str(&document).map_err(|error| unreadable(19, error))?,
-        example_digest: digest(row, 20)?,
-        reused: row.get(21)?,
-    })
-}
-
-/// An exchange of a row that begins with [`EXCHANGE_COLUMNS`].
-pub(super) fn exchange(store: &Store, row: &Row<'_>) -> rusqlite::Result<Exchange> {
-    let failure: Option<String> = row.get(7)?;
-    let body = body_of(store, row, (6, 16))?;
-    let received = match failure {
-        Some(failure) => {
-            Received::Broken { failure: serde_json::from_str(&failure).map_err(|error| unreadable(7, error))?, body }
-        }
-        None => Received::Answer { status: row.get(4)?, body, streamed: row.get(5)? },
-    };
-    let event_bytes = row.get_ref(8)?.as_blob().map_err(|error| unreadable(8, error))?;
-    let event_ms =
-        event_bytes.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok().map(f64::from_le_bytes)).collect();
-    let attempts: String = row.get(10)?;
-    Ok(Exchange {
-        key: digest(row, 0)?,
-        request_digest: digest(row, 1)?,
-        endpoint: row.get(2)?,
-        request_body: body_of(store, row, (3, 15))?,
-        received,
-        timing: Timing { event_ms, total_ms: row.get(9)? },
-        attempts: serde_json::from_str(&attempts).map_err(|error| unreadable(10, error))?,
-        sent_at_unix_ms: row.get(11)?,
-        in_flight: row.get(12)?,
-        provenance: match row.get_ref(13)?.as_str() {
-            Ok("recorded") => Provenance::Recorded,
-            Ok("imported") => Provenance::Imported,
-            _ => Provenance::Live,
-        },
-        delivery: if row.get_ref(14)?.as_str().is_ok_and(|word| word == Delivery::Batch.as_str()) {
-            Delivery::Batch
-        } else {
-            Delivery::Direct
-        },
-    })
-}
-
-/// A body whose bytes and whose dictionary stand in these columns.
-fn body_of(store: &Store, row: &Row<'_>, (bytes, dictionary): (usize, usize)) -> rusqlite::Result<Vec<u8>> {
-    let packed = row.get_ref(bytes)?.as_blob().map_err(|error| unreadable(bytes, error))?;
-    store.unpack(bytes, packed, row.get(dictionary)?)
 }
 
 pub(super) fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {

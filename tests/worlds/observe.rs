@@ -98,7 +98,7 @@ fn cost(world: &World, answers: &Answers, examples: &Examples) -> Cost {
     let alpha = world.statistics.alpha;
     let (values, clusters) = known(&answers.costs, &examples.clusters);
     let mean = mean_cost(&values, &clusters, alpha);
-    Cost { per_request: mean.estimate(alpha), by_example: answers.costs.clone(), ..Cost::default() }
+    Cost { per_request: mean.estimate(alpha), by_example: answers.costs.clone().into(), ..Cost::default() }
 }
 
 /// One first token an example, late as often as the arm is and in its minute; only where somebody asks.
@@ -163,8 +163,8 @@ fn measure(world: &World, arm: &Arm, examples: &Examples, draw: &mut Draw) -> Va
         cost: cost(world, &answers, examples),
         slices: Vec::new(),
         retrieval: None,
-        scores: answers.scores,
-        valid: answers.valid,
+        scores: answers.scores.into(),
+        valid: answers.valid.into(),
     }
 }
 

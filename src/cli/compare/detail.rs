@@ -51,9 +51,10 @@ impl Comparing<'_> {
         };
         let (a, b) = (cost(0)?, cost(1)?);
         let asked_both = |place: usize| both.into_iter().all(|side| side.asked(place));
-        let known = a.by_example.iter().zip(&b.by_example).enumerate().filter(|(place, _)| asked_both(*place));
-        let known: Vec<(f64, f64, u32)> =
-            known.filter_map(|(place, (a, b))| Some(((*a)?, (*b)?, clusters[place]))).collect();
+        let known = (0..clusters.len()).filter(|place| asked_both(*place));
+        let known: Vec<(f64, f64, u32)> = known
+            .filter_map(|place| Some((a.by_example.get(place)?, b.by_example.get(place)?, clusters[place])))
+            .collect();
         Ok(CostChange { notes: [a.note, b.note], ..saving(&known, alpha) })
     }
 

@@ -7,13 +7,13 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::names::SideName;
-use crate::cli::measuring::{self, Hand};
+use crate::cli::measuring;
 use crate::cli::{imported, show};
 use crate::error::Error;
 use crate::measure::RunProvenance;
 use crate::measure::grade::{EndpointFacts, Grader};
 use crate::measure::matching::Matching;
-use crate::measure::roster::Roster;
+use crate::measure::roster::{Asked, Roster};
 use crate::measure::side::Side;
 use crate::measure::steps;
 use crate::replay::{self, LatencyClaim};
@@ -107,14 +107,13 @@ impl Sides {
         let price = grader.endpoint(place).and_then(|endpoint| endpoint.price);
         let mut side = Side::new(grader.checks_validity(place), graded.repeats);
         let roster = &mut self.roster;
-        let of_variant = |hand: Hand<'_>| store.each_trial_of(name.run.id, &name.variant, hand);
         measuring::each_graded(
-            store,
-            grader,
-            of_variant,
+            (store, grader),
+            (name.run.id, Some(&name.variant)),
             |_| Some(place),
-            |_, trial, found| {
-                let example = roster.place(&trial.example, found.expected_label.as_deref());
+            |trial, _| Asked::of(&trial.example),
+            |_, trial, found, asked| {
+                let example = roster.place_asked(&trial.example, found.expected_label.as_deref(), asked);
                 side.add(example, &trial.exchange, &found, trial.reused, price.as_ref());
                 Ok(())
             },

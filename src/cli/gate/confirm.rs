@@ -157,8 +157,8 @@ impl Gating<'_> {
 
     /// The ids that the baseline has, and the suite asks alike.
     fn common_ids(&self) -> Option<std::collections::BTreeSet<String>> {
-        let then: std::collections::BTreeMap<&str, &str> =
-            self.baseline.examples.iter().map(|example| (example.id.as_str(), example.asked.as_str())).collect();
+        let then: std::collections::HashMap<String, String> =
+            self.baseline.examples.rows().map(|example| (example.id, example.asked)).collect();
         let rows = self.suite.examples.read().filter_map(Result::ok).map(|row| row.example);
         let alike = |example: &crate::suite::Example| {
             then.get(example.id.0.as_str()).is_some_and(|asked| *asked == crate::gate::calls::asked_digest(example))

@@ -34,7 +34,11 @@ impl<'a> Keeping<'a> {
     /// Refuses a variant whose requests are no longer what they were: the texts that are frozen would
     /// not be those that the frozen answers are to. One example that was asked stands for all.
     pub(in crate::cli) fn check_unchanged(&self, variant: &Variant, side: &GateSide) -> Result<(), Error> {
-        let Some(id) = side.examples.keys().next() else { return Ok(()) };
+        let whole = side.examples.whole();
+        if whole.is_empty() {
+            return Ok(());
+        }
+        let id = whole.id(0);
         let MeasuredRun { run, suite, providers, retrieval, .. } = self.measured;
         let Some(asked) = self.store.trials(run.id, variant.id.as_str(), id)?.into_iter().next() else {
             return Ok(());

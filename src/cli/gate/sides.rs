@@ -1,11 +1,9 @@
 //! A variant of a run as a side of the gate.
 
-use std::collections::HashMap;
-
-use crate::cli::measuring::{self, Hand};
+use crate::cli::measuring;
 use crate::error::Error;
 use crate::gate::baseline::place;
-use crate::gate::calls::GateSide;
+use crate::gate::calls::{AskedExample, GateSide};
 use crate::measure::RunProvenance;
 use crate::measure::grade::Grader;
 use crate::measure::side::{Metric, Side};
@@ -48,22 +46,24 @@ impl GradedRun<'_> {
         let mut gate = GateSide { checks_validity, ..GateSide::default() };
         let mut facts = Side::new(checks_validity, suite.repeats);
         let mut spent = Usd::ZERO;
-        let mut places: HashMap<String, usize> = HashMap::new();
+        // Trials come in the order of their examples' ids.
+        let (mut places, mut last) = (0_usize, String::new());
         let price = grader.endpoint(number).and_then(|endpoint| endpoint.price);
-        let of_variant = |hand: Hand<'_>| store.each_trial_of(run.id, variant, hand);
         measuring::each_graded(
-            store,
-            grader,
-            of_variant,
+            (store, grader),
+            (run.id, Some(variant)),
             |_| Some(number),
-            |_, trial, graded| {
+            |trial, _| AskedExample::of(&trial.example),
+            |_, trial, graded, asked| {
                 if !trial.reused && trial.exchange.provenance == Provenance::Live {
                     spent += graded.cost.unwrap_or_default();
                 }
-                gate.add(&trial.example, &graded, &trial.exchange, trial.reused);
-                let next = places.len();
-                let place = *places.entry(trial.example.id.0.clone()).or_insert(next);
-                facts.add(place, &trial.exchange, &graded, trial.reused, price.as_ref());
+                gate.add(&trial.example.id.0, asked, &graded, &trial.exchange, trial.reused);
+                if places == 0 || last != trial.example.id.0 {
+                    places += 1;
+                    last.clone_from(&trial.example.id.0);
+                }
+                facts.add(places - 1, &trial.exchange, &graded, trial.reused, price.as_ref());
                 Ok(())
             },
         )?;
@@ -73,7 +73,7 @@ impl GradedRun<'_> {
     }
 
     fn why_no_times(&self, gate: &GateSide, facts: &Side) -> Option<String> {
-        let timed = gate.examples.values().any(|example| !example.calls.ttft_ms.is_empty());
+        let timed = gate.examples.whole().timed() > 0;
         let why = match facts.provenance() {
             RunProvenance::Recorded if !self.comparable => "the recording does not declare its times comparable",
             RunProvenance::Imported if !self.comparable => {

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::Grader;
-use crate::measure::{Measurements, VariantMeasurements};
+use crate::measure::{Measurements, Scores, VariantMeasurements};
 use crate::plan::preview::Earlier;
 use crate::plan::time::Seconds;
 use crate::plan::tokens::{LEAST_MEASURED, Reported, Span};
@@ -135,7 +135,7 @@ fn earlier(suite: &Suite, run: &RunRow, measurements: &Measurements) -> Earlier 
     shares.sort_by(f64::total_cmp);
     let likeness = |row: &&VariantMeasurements| {
         let known = row.scores.iter().zip(&measurements.clusters);
-        let known = known.filter_map(|(score, cluster)| Some((f64::from((*score)?), *cluster)));
+        let known = known.filter_map(|(score, cluster)| Some((f64::from(score?), *cluster)));
         let (scores, clusters): (Vec<f64>, Vec<u32>) = known.unzip();
         icc_deff(&scores, &clusters).icc
     };
@@ -155,8 +155,8 @@ fn earlier(suite: &Suite, run: &RunRow, measurements: &Measurements) -> Earlier 
 
 /// Upper Wilson limit of the share by which two variants differ (METHODS.md 9.2); of scores between
 /// 0 and 1 the mean size of the differences. `None` without a pair or a difference.
-fn discordance(a: &[Option<f32>], b: &[Option<f32>], alpha: f64) -> Option<f64> {
-    let sizes: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| Some(f64::from(((*a)? - (*b)?).abs()))).collect();
+fn discordance(a: &Scores, b: &Scores, alpha: f64) -> Option<f64> {
+    let sizes: Vec<f64> = a.iter().zip(b.iter()).filter_map(|(a, b)| Some(f64::from((a? - b?).abs()))).collect();
     let sum: f64 = sizes.iter().sum();
     (!sizes.is_empty()).then(|| wilson(sum, sizes.len() as f64, alpha).high)
 }

@@ -3,19 +3,21 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value;
-
 use super::Reporting;
 use crate::cli::early::EarlyRun;
-use crate::cli::{measuring, pipeline, retrieval};
+use crate::cli::measuring::{self, Waiting};
+use crate::cli::reporting::MeasuredRun;
+use crate::cli::{pipeline, retrieval};
 use crate::error::Error;
-use crate::measure::grade::{GradedTrial, Grader};
+use crate::measure::grade::GradedTrial;
 use crate::report::html;
-use crate::report::html::examples::{Fault, PackedExample, Packer, TrialView};
+use crate::report::html::examples::{Fault, PackedExample, Packer, Piece, TrialView};
 use crate::run::RunError;
-use crate::store::StoredTrial;
+use crate::score::answer::Answer;
+use crate::store::{Damaged, RawTrial, StoredTrial};
 use crate::trial::{Delivery, Exchange, Provenance, Received};
 use crate::variant::VariantId;
+use crate::wire::Reading;
 
 /// Writes the page, and says how long it is; of requests and responses it holds so many bytes, compressed. `home` is
 /// where a served page finds the list of runs.
@@ -39,7 +41,7 @@ pub(in crate::cli) fn write(
     let comparable = measured.measurements.latency_comparable;
     let early = EarlyRun::of(reporting.store, measured.run.id, whole, comparable)?;
     let places = measuring::places(&measured.suite);
-    let place = |trial: &StoredTrial| {
+    let place = |trial: &RawTrial| {
         let place = names.iter().position(|name| name.as_str() == trial.variant)?;
         let own = *places.get(trial.variant.as_str())?;
         // What no figure rests on is no part of the page either.
@@ -48,27 +50,46 @@ pub(in crate::cli) fn write(
     };
     // Nothing depends on who sees it first: what comes too late for the page is left out again.
     let wants_bodies = AtomicBool::new(packer.wants_bodies());
+    let damaged = |damaged| reporting.store.damaged(damaged);
     let read = |hand: &mut dyn FnMut(Vec<Shown>, usize) -> Result<(), Unwritten>| {
-        reporting.store.trials_by_example(measured.run.id, |trials| {
+        reporting.store.raw_by_example(measured.run.id, |trials| {
             let mut shown = Vec::with_capacity(trials.len());
+            let mut bytes = 0;
             for trial in trials {
                 let Some((place, own)) = place(&trial) else { continue };
-                let replies = measuring::replies(reporting.store, &measured.grader, own, &trial)?;
-                let documents = measured.retrieval.shown(own, &trial.example);
-                shown.push(Shown { place, own, trial, replies, documents });
+                bytes += trial.bytes();
+                let trial = if measured.grader.wants_command() {
+                    let trial = trial.read().map_err(damaged)?;
+                    let replies = measuring::replies(reporting.store, &measured.grader, own, &trial)?;
+                    Waiting::Read(Box::new(trial), replies)
+                } else {
+                    Waiting::Raw(trial)
+                };
+                shown.push(Shown { place, own, trial });
             }
-            let bytes = shown.iter().map(|shown| measuring::body_bytes(&shown.trial)).sum();
             if shown.is_empty() { Ok(()) } else { hand(shown, bytes) }
         })
     };
-    let work = |shown: Vec<Shown>| packed(&measured.grader, shown, names.len(), wants_bodies.load(Ordering::Relaxed));
-    pipeline::in_order(read, work, |packed| {
-        let Some(packed) = packed.map_err(bug)? else { return Ok(()) };
-        to.put(&packer.add(packed))?;
-        wants_bodies.store(packer.wants_bodies(), Ordering::Relaxed);
-        Ok(())
-    })?;
-    to.put(&packer.finish().map_err(bug)?)?;
+    let work = |shown: Vec<Shown>| packed(measured, shown, names.len(), wants_bodies.load(Ordering::Relaxed));
+    // Chunks are compressed while the next examples are read and graded.
+    let pieces = |hand: &mut dyn FnMut(Piece, usize) -> Result<(), Unwritten>| {
+        let mut put = |piece: Piece| {
+            let bytes = piece.bytes();
+            hand(piece, bytes)
+        };
+        pipeline::in_order(read, work, |packed: Result<Option<PackedExample>, Unpacked>| {
+            let packed = packed.map_err(|error| match error {
+                Unpacked::Damaged(error) => damaged(error).into(),
+                Unpacked::Bug(error) => bug(error),
+            })?;
+            let Some(packed) = packed else { return Ok(()) };
+            packer.add(packed).into_iter().try_for_each(&mut put)?;
+            wants_bodies.store(packer.wants_bodies(), Ordering::Relaxed);
+            Ok(())
+        })?;
+        packer.finish().map_err(bug)?.into_iter().try_for_each(put)
+    };
+    pipeline::in_order(pieces, Piece::render, |element| to.put(&element))?;
     to.put(&page.closing)?;
     Ok(to.bytes)
 }
@@ -79,24 +100,37 @@ struct Shown {
     place: usize,
     /// The same in the suite.
     own: usize,
-    trial: StoredTrial,
-    replies: Option<Value>,
-    documents: Option<retrieval::Retrieved>,
+    trial: Waiting,
+}
+
+/// Why an example is not on the page.
+enum Unpacked {
+    Damaged(Damaged),
+    Bug(serde_json::Error),
 }
 
 /// An example by its trials; `None` without any.
 fn packed(
-    grader: &Grader,
+    measured: &MeasuredRun,
     shown: Vec<Shown>,
     variants: usize,
     with_bodies: bool,
-) -> serde_json::Result<Option<PackedExample>> {
+) -> Result<Option<PackedExample>, Unpacked> {
+    let grader = &measured.grader;
     let mut views = Vec::with_capacity(shown.len());
     let (mut example, mut class) = (None, None);
-    for Shown { place, own, trial, replies, documents } in shown {
-        let graded = grader.grade(own, &trial.example, &trial.exchange, replies.as_ref());
+    for Shown { place, own, trial } in shown {
+        let (trial, replies) = match trial {
+            Waiting::Raw(trial) if with_bodies => (trial.read().map_err(Unpacked::Damaged)?, None),
+            Waiting::Raw(trial) => (trial.read_answer().map_err(Unpacked::Damaged)?, None),
+            Waiting::Read(trial, replies) => (*trial, replies),
+        };
+        let documents = measured.retrieval.shown(own, &trial.example);
+        let reading = grader.read(own, &trial.exchange);
+        let exchange = (&trial.exchange, reading.as_ref());
+        let (graded, judged) = grader.grade_and_judge(own, &trial.example, exchange, replies.as_ref());
         class = class.or_else(|| graded.expected_label.clone());
-        let mut view = view(grader, (place, own), &trial, graded, documents);
+        let mut view = view(place, &trial, (reading.as_ref(), graded, judged), documents);
         let StoredTrial { example: asked, exchange, .. } = trial;
         if with_bodies {
             view.bodies = bodies(exchange);
@@ -104,7 +138,8 @@ fn packed(
         views.push(view);
         example.get_or_insert(asked);
     }
-    example.map(|example| PackedExample::new(&example, class, (&views, variants), with_bodies)).transpose()
+    let packed = |example| PackedExample::new(&example, class, (&views, variants), with_bodies);
+    example.map(packed).transpose().map_err(Unpacked::Bug)
 }
 
 /// Why a page was not written whole.
@@ -138,17 +173,15 @@ impl Counted<'_> {
     }
 }
 
-/// A trial as the page shows it; `place` is its variant's among those measured, `own` in the suite.
+/// A trial as the page shows it; `place` is its variant's among those measured.
 fn view(
-    grader: &Grader,
-    (place, own): (usize, usize),
+    place: usize,
     trial: &StoredTrial,
-    graded: GradedTrial,
+    (reading, graded, judged): (Option<&Reading>, GradedTrial, Option<Answer>),
     documents: Option<retrieval::Retrieved>,
 ) -> TrialView {
     let exchange = &trial.exchange;
-    let reading = grader.read(own, exchange);
-    let outcome = reading.as_ref().map(|reading| &reading.outcome);
+    let outcome = reading.map(|reading| &reading.outcome);
     let completion = outcome.and_then(|outcome| outcome.completion());
     let source = match exchange.provenance {
         Provenance::Live => "measured",
@@ -157,7 +190,6 @@ fn view(
     };
     let stored = if trial.reused && exchange.provenance == Provenance::Live { ", from the store" } else { "" };
     let batch = exchange.delivery == Delivery::Batch;
-    let judged = grader.judged(own, exchange);
     let text = completion.map_or("", |completion| completion.text.as_str());
     let attempt = |attempt: &crate::trial::Attempt| {
         format!("{} after {:.0} ms: {}", attempt.kind.as_str(), attempt.took_ms, attempt.message)

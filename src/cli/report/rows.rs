@@ -7,13 +7,14 @@ use clap::ValueEnum;
 
 use super::Reporting;
 use crate::cli::early::EarlyRun;
-use crate::cli::measuring;
+use crate::cli::measuring::{self, Waiting};
 use crate::cli::output::Output;
+use crate::cli::pipeline;
 use crate::error::Error;
 use crate::report::rows::csv::CsvRows;
 use crate::report::rows::lines::{NemoLines, PlainLines};
 use crate::report::rows::{Column, RowSink, TrialRow, VariantRow, trial_columns, variant_columns};
-use crate::store::{StoreError, StoredTrial};
+use crate::store::{Bodies, Damaged, StoreError, StoredTrial};
 
 /// What a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -152,35 +153,36 @@ fn trials(
         row.and_then(|row| row.round)
     };
     let mut count = 0;
-    store.each_trial(measured.run.id, None, |trial| -> Result<(), Stop> {
-        let Some(&place) = places.get(trial.variant.as_str()) else { return Ok(()) };
-        if only.is_some_and(|only| only != trial.variant) {
-            return Ok(());
-        }
-        if early.as_ref().is_some_and(|early| early.place(place, &trial.example_digest).is_none()) {
-            return Ok(());
-        }
-        let replies = measuring::replies(store, grader, place, &trial)?;
-        let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-        let outcome = grader.read(place, &trial.exchange).map(|reading| reading.outcome);
+    let damaged = |damaged| Stop::from(store.damaged(damaged));
+    let read = |hand: &mut dyn FnMut((usize, Waiting), usize) -> Result<(), Stop>| {
+        store.each_raw((measured.run.id, only), Bodies::Both, |trial| {
+            let Some(&place) = places.get(trial.variant.as_str()) else { return Ok(()) };
+            if early.as_ref().is_some_and(|early| early.place(place, &trial.example_digest).is_none()) {
+                return Ok(());
+            }
+            let bytes = trial.bytes();
+            if !grader.wants_command() {
+                return hand((place, Waiting::Raw(trial)), bytes);
+            }
+            let trial = trial.read().map_err(damaged)?;
+            let replies = measuring::replies(store, grader, place, &trial)?;
+            hand((place, Waiting::Read(Box::new(trial), replies)), bytes)
+        })
+    };
+    let work = |(place, waiting): (usize, Waiting)| {
+        let (trial, replies) = waiting.read()?;
+        let reading = grader.read(place, &trial.exchange);
+        let exchange = (&trial.exchange, reading.as_ref());
+        let (graded, _) = grader.grade_and_judge(place, &trial.example, exchange, replies.as_ref());
+        let outcome = reading.map(|reading| reading.outcome);
         let round = round(&trial.variant);
         let StoredTrial { variant, repeat, example, exchange, reused, .. } = trial;
         let checks_validity = grader.checks_validity(place);
         let (run, suite) = (Arc::clone(&run), Arc::clone(&suite_name));
-        let row = TrialRow {
-            run,
-            suite,
-            variant,
-            round,
-            example,
-            repeat,
-            reused,
-            exchange,
-            outcome,
-            graded,
-            checks_validity,
-        };
-        sink.write(&row)?;
+        Ok(TrialRow { run, suite, variant, round, example, repeat, reused, exchange, outcome, graded, checks_validity })
+    };
+    pipeline::in_order(read, work, |row: Result<TrialRow, Damaged>| {
+        sink.write(&row.map_err(damaged)?)?;
         count += 1;
         Ok(())
     })?;

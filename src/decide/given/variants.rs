@@ -399,7 +399,7 @@ fn finish(
     };
     let by_example = |of: fn(&super::outcomes::Outcome) -> Option<f32>| {
         let vector = examples.vector(given.outcomes.as_ref()?, of);
-        vector.iter().any(Option::is_some).then_some(GivenRate::ByExample(vector))
+        vector.iter().any(Option::is_some).then(|| GivenRate::ByExample(vector.into()))
     };
     let answered = given.outcomes.as_ref().map_or(given.n, |outcomes| outcomes.rows.len() as u64);
     GivenVariant {

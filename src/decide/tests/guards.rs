@@ -10,7 +10,7 @@ fn with_schema(name: &str, round: u32, right: usize, n: usize) -> VariantMeasure
 
 fn invalid(mut measured: VariantMeasurements, share: usize) -> VariantMeasurements {
     let n = measured.valid.len();
-    measured.valid[n - n * share / 100..].fill(Some(0.0));
+    measured.valid.fill(n - n * share / 100.., Some(0.0));
     measured
 }
 
@@ -129,7 +129,7 @@ fn a_rung_without_a_measured_validity_is_not_taken_to_be_valid() {
     let targets = Targets { schema_validity: Some(0.9), ..accuracy(0.9) };
     let mut variants = rounds(1_000, 600);
     let mut lora = tuned("lora", TuningMethod::Lora, 980, 1_000);
-    lora.valid = vec![None; 1_000];
+    lora.valid = vec![None; 1_000].into();
     variants.push(lora);
     let asked = SuiteFacts { audit: AUDITED, ..facts(&targets) };
     let verdict = decide(&asked, &measurements(variants));

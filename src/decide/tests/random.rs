@@ -23,7 +23,7 @@ fn any_variant(n: usize) -> impl Strategy<Value = VariantMeasurements> {
         if priced {
             measured = costing(measured, 0.01);
         }
-        measured.cost.by_example = costs;
+        measured.cost.by_example = costs.into();
         measured.ttft = Latency { sorted_ms: times, censored, ..Latency::default() };
         measured.ttft.sorted_ms.sort_by(f64::total_cmp);
         let p95 = Interval { low: 1.0, high: f64::INFINITY };

@@ -4,7 +4,7 @@
 //! METHODS.md 6 decides, and the noise of the baseline's own mean is in it. The interval of the relative
 //! change is where that bound crosses 0, which is Fieller's.
 
-use super::{ANY, Both, Evidence, GateLevels};
+use super::{ANY, Evidence, GateLevels, Packed, Pairs};
 use crate::stats::cluster::{cluster_sums, mean_with_t};
 use crate::stats::paired::cluster_signflip_worse;
 use crate::stats::special::normal_quantile;
@@ -24,14 +24,16 @@ struct Costs {
 }
 
 impl Costs {
-    fn of(pairs: &[Both<'_>]) -> Self {
+    fn of(pairs: &Pairs<'_>) -> Self {
         let mut found = Self { before: vec![], after: vec![], clusters: vec![] };
-        let mean = |costs: &[Option<i64>]| {
-            let known: Vec<f64> = costs.iter().flatten().map(|pico| *pico as f64 / PICO).collect();
-            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        let mean = |side: &Packed, place: u32| {
+            let (sum, count) = side
+                .costs(place as usize)
+                .fold((0.0, 0_u32), |(sum, count), pico| (sum + pico as f64 / PICO, count + 1));
+            (count > 0).then(|| sum / f64::from(count))
         };
-        for both in pairs {
-            let costs = (mean(&both.before.calls.cost_picousd), mean(&both.after.calls.cost_picousd));
+        for both in &pairs.both {
+            let costs = (mean(&pairs.before, both.before), mean(&pairs.after, both.after));
             let (Some(before), Some(after)) = costs else { continue };
             found.before.push(before);
             found.after.push(after);
@@ -70,7 +72,7 @@ impl Costs {
 }
 
 /// Is it no dearer than by `margin`, a share of the baseline's cost?
-pub(super) fn cost(pairs: &[Both<'_>], margin: f64, levels: &GateLevels) -> Evidence {
+pub(super) fn cost(pairs: &Pairs<'_>, margin: f64, levels: &GateLevels) -> Evidence {
     let costs = Costs::of(pairs);
     let n = costs.before.len() as u64;
     if n == 0 {

@@ -5,18 +5,14 @@
 //! faster. The evidence of a regression takes the percentile of both sides' calls together, so that under
 //! no change the two sides can be exchanged.
 
-use super::{ANY, Both, Evidence, GateLevels, PairedScores, compared, p_worse, push};
+use super::{ANY, Evidence, GateLevels, PairedScores, Pairs, compared, p_worse, push, with_room};
+use crate::gate::common::Both;
 use crate::stats::power::n_paired_connor;
 use crate::stats::quantile::quantile_ranks;
 use crate::stats::{Interval, POWER};
 
 /// The percentile.
 const QUANTILE: f64 = 0.95;
-
-/// A call without a first token is slower than any limit.
-fn times(calls: &[Option<f64>]) -> Vec<f64> {
-    calls.iter().map(|ms| ms.unwrap_or(f64::INFINITY)).collect()
-}
 
 /// The percentile of these times; `None` without any.
 fn percentile(mut times: Vec<f64>) -> Option<f64> {
@@ -25,30 +21,43 @@ fn percentile(mut times: Vec<f64>) -> Option<f64> {
     times.get((rank as usize).checked_sub(1)?).copied()
 }
 
-/// The times of the examples that have one on both sides.
-struct Times {
-    rows: Vec<TimedExample>,
+/// The times of the examples that have one on both sides. A call without a first token is slower than any limit.
+struct Times<'a> {
+    pairs: &'a Pairs<'a>,
+    rows: Vec<Both>,
 }
 
-/// Times of the baseline, times of now, and the cluster.
-type TimedExample = (Vec<f64>, Vec<f64>, u32);
-
-impl Times {
-    fn of(pairs: &[Both<'_>]) -> Self {
-        let row = |both: &Both<'_>| (times(&both.before.calls.ttft_ms), times(&both.after.calls.ttft_ms), both.cluster);
-        Self {
-            rows: pairs.iter().map(row).filter(|(before, after, _)| !before.is_empty() && !after.is_empty()).collect(),
+impl Times<'_> {
+    fn of<'a>(pairs: &'a Pairs<'a>) -> Times<'a> {
+        if pairs.before.timed() == 0 || pairs.after.timed() == 0 {
+            return Times { pairs, rows: Vec::new() };
         }
+        let is_timed = |both: &&Both| {
+            pairs.before.times(both.before as usize).next().is_some()
+                && pairs.after.times(both.after as usize).next().is_some()
+        };
+        Times { pairs, rows: pairs.both.iter().filter(is_timed).copied().collect() }
+    }
+
+    fn before(&self, row: &Both) -> impl Iterator<Item = f64> {
+        self.pairs.before.times(row.before as usize)
+    }
+
+    fn after(&self, row: &Both) -> impl Iterator<Item = f64> {
+        self.pairs.after.times(row.after as usize)
     }
 
     /// Shares of calls within the limit, the calls of now taken as `faster` by so many milliseconds.
     fn within(&self, limit: f64, faster: f64) -> PairedScores {
-        let mut found = PairedScores::default();
-        for (before, after, cluster) in &self.rows {
-            let share = |times: &[f64], by: f64| {
-                times.iter().map(|ms| f64::from(u8::from(ms.is_finite() && ms - by <= limit))).collect::<Vec<_>>()
-            };
-            push(&mut found, &share(before, 0.0), &share(after, faster), *cluster);
+        let mut found = with_room(self.rows.len());
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let share = |ms: f64, by: f64| f64::from(u8::from(ms.is_finite() && ms - by <= limit));
+        for row in &self.rows {
+            before.clear();
+            after.clear();
+            before.extend(self.before(row).map(|ms| share(ms, 0.0)));
+            after.extend(self.after(row).map(|ms| share(ms, faster)));
+            push(&mut found, &before, &after, row.cluster);
         }
         found
     }
@@ -61,9 +70,8 @@ impl Times {
 
     /// The least shift at which `is` holds, which it does from some shift on; `None` if it never does.
     fn crossing(&self, is: impl Fn(f64) -> bool) -> Option<f64> {
-        let finite =
-            self.rows.iter().flat_map(|(before, after, _)| before.iter().chain(after)).filter(|ms| ms.is_finite());
-        let most = finite.fold(0.0_f64, |most, ms| most.max(*ms)) + 1.0;
+        let finite = self.rows.iter().flat_map(|row| self.before(row).chain(self.after(row)));
+        let most = finite.filter(|ms| ms.is_finite()).fold(0.0_f64, f64::max) + 1.0;
         if !is(most) {
             return None;
         }
@@ -81,10 +89,10 @@ impl Times {
 }
 
 /// Is the first token no later than by `margin_ms` at the 95th percentile?
-pub(super) fn first_token(pairs: &[Both<'_>], margin_ms: f64, levels: &GateLevels) -> Evidence {
+pub(super) fn first_token(pairs: &Pairs<'_>, margin_ms: f64, levels: &GateLevels) -> Evidence {
     let times = Times::of(pairs);
-    let side = |of: fn(&TimedExample) -> &Vec<f64>| times.rows.iter().flat_map(of).copied().collect();
-    let (before, after): (Vec<f64>, Vec<f64>) = (side(|row| &row.0), side(|row| &row.1));
+    let before: Vec<f64> = times.rows.iter().flat_map(|row| times.before(row)).collect();
+    let after: Vec<f64> = times.rows.iter().flat_map(|row| times.after(row)).collect();
     let together = percentile([before.clone(), after.clone()].concat());
     let (Some(limit), Some(now), Some(together)) = (percentile(before), percentile(after), together) else {
         return Evidence::none(ANY);

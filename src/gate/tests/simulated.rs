@@ -114,13 +114,15 @@ fn calibration_counts_what_the_gate_does() {
     let runs: Vec<GateSide> = (0..repeats_needed(pairs, repeats)).map(|_| system.run(&mut rng)).collect();
     let mut all = runs[0].clone();
     for run in &runs[1..] {
-        for (id, example) in &mut all.examples {
-            let more = &run.examples[id].calls;
-            example.calls.score.extend(&more.score);
-            example.calls.valid.extend(&more.valid);
-            example.calls.cost_picousd.extend(&more.cost_picousd);
-            example.calls.ttft_ms.extend(&more.ttft_ms);
-        }
+        all.examples.edit(|all| {
+            for (id, example) in all {
+                let more = run.examples.get(id).unwrap().calls;
+                example.calls.score.extend(&more.score);
+                example.calls.valid.extend(&more.valid);
+                example.calls.cost_picousd.extend(&more.cost_picousd);
+                example.calls.ttft_ms.extend(&more.ttft_ms);
+            }
+        });
     }
     let found = calibrate(("v", &all), (pairs, repeats), &rules(), &LEVELS);
     assert_eq!((found.pairs, found.held + found.not_enough_evidence + found.alarms), (10, 10));

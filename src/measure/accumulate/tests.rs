@@ -161,7 +161,7 @@ fn repeats_are_means_and_never_more_examples() {
     }
     let row = only(all);
     // METHODS.md 1.3, case B.
-    assert_eq!((row.accuracy.point, row.accuracy.n, row.scores[1]), (Some(0.6875), 8, Some(0.5)));
+    assert_eq!((row.accuracy.point, row.accuracy.n, row.scores.get(1)), (Some(0.6875), 8, Some(0.5)));
     assert!((row.accuracy.high - 0.9007108723).abs() < 1e-8, "{:?}", row.accuracy);
     assert_eq!(row.outcomes.total(), 32);
 }
@@ -176,7 +176,7 @@ fn missing_is_not_wrong_and_a_timeout_is() {
     let row = only(all);
     assert_eq!((row.accuracy.point, row.missing, row.outcomes.failed), (Some(0.5), 2, 3));
     assert_eq!(row.accuracy_bounds, Some((0.25, 0.75)));
-    assert_eq!(row.scores, [Some(1.0), Some(0.0), None, None]);
+    assert_eq!(row.scores, vec![Some(1.0), Some(0.0), None, None].into());
     assert_eq!(row.valid, row.scores);
     // A key that is not accepted says nothing of speed.
     assert_eq!((row.ttft.censored, row.total.censored, row.total.n()), (2, 2, 3));
@@ -221,7 +221,7 @@ fn the_cost_is_known_or_says_why_not() {
     assert!((priced.per_correct.unwrap().point.unwrap() - 0.01 / 0.75).abs() < 1e-12);
     assert_eq!((priced.spent, priced.note), (Usd::from_f64(0.2), None));
     let unknown = measure(facts(), None, LIVE, false);
-    assert_eq!((unknown.per_request, unknown.spent, unknown.by_example.len()), (None, None, 0));
+    assert_eq!((unknown.per_request, unknown.spent, unknown.by_example.is_empty()), (None, None, true));
     assert!(unknown.note.unwrap().contains("20 of 20"));
 
     let gpu = Some(GpuCost { usd_per_hour: 3.6, replicas: 1, utilisation: 0.5 });

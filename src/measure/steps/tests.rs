@@ -43,8 +43,8 @@ pub(crate) fn row(variant: Variant, scores: &str) -> VariantMeasurements {
         cost: Cost::default(),
         slices: Vec::new(),
         retrieval: None,
-        valid: vec![Some(1.0); scores.len()],
-        scores,
+        valid: vec![Some(1.0); scores.len()].into(),
+        scores: scores.into(),
     }
 }
 
@@ -153,10 +153,10 @@ fn changes_are_paired_and_corrected_for_their_number() {
     better.variant.structured = Structured::JsonSchema;
     let mut other = row(variant("other"), "000000000101");
     other.variant.shots = shots(1);
-    let cost = |usd: f64| Cost { by_example: vec![Some(usd); 12], ..Cost::default() };
+    let cost = |usd: f64| Cost { by_example: vec![Some(usd); 12].into(), ..Cost::default() };
     let (mut plain, mut better) = (plain, better);
     (plain.cost, better.cost) = (cost(0.002), cost(0.003));
-    plain.valid = vec![Some(0.0); 12];
+    plain.valid = vec![Some(0.0); 12].into();
     let times = |ms: f64| Latency { sorted_ms: vec![ms; 12], ..Latency::default() };
     (plain.ttft, better.ttft) = (times(100.0), times(80.0));
     let found = steps(&measurements(vec![plain, better, other]), 0.05);

@@ -24,7 +24,7 @@ fn verdict(name: &str, worse: usize, missing: usize) -> VariantVerdict {
         side
     };
     let mut before = side(&|_| Some(true));
-    let gone = before.examples["e000"].clone();
+    let gone = before.examples.get("e000").unwrap();
     before.examples.insert("<b>|gone</b>".to_owned(), gone);
     let after = side(&|place| (place >= missing).then_some(place < 200 - worse));
     let mut one = [VariantVerdict::of(name, &before, &after, &GateRules::default(), &LEVELS)];

@@ -234,6 +234,42 @@ fn bodies(by_variant: &[Vec<&TrialView>]) -> serde_json::Result<String> {
     serde_json::to_string(&all)
 }
 
+/// An element of the page that is full.
+#[derive(Debug)]
+pub enum Piece {
+    /// Still to be compressed, which leans on no other.
+    Open {
+        /// Its name.
+        id: String,
+        /// What it holds.
+        json: String,
+    },
+    /// Compressed.
+    Packed {
+        /// Its name.
+        id: String,
+        /// What it holds.
+        packed: String,
+    },
+}
+
+impl Piece {
+    /// How much it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Open { json: text, .. } | Self::Packed { packed: text, .. } => text.len(),
+        }
+    }
+
+    /// The element.
+    pub fn render(self) -> String {
+        match self {
+            Self::Open { id, json } => element(&id, &pack(json.as_bytes())),
+            Self::Packed { id, packed } => element(&id, &packed),
+        }
+    }
+}
+
 /// Packs examples one after another; what it returns is to be written at once.
 #[derive(Debug)]
 pub struct Packer {
@@ -261,7 +297,7 @@ impl Packer {
     }
 
     /// Takes an example; gives the elements that are full.
-    pub fn add(&mut self, example: PackedExample) -> String {
+    pub fn add(&mut self, example: PackedExample) -> Vec<Piece> {
         let place = self.index.ids.len();
         for (codes, code) in self.index.codes.iter_mut().zip(&example.codes) {
             codes.push(*code);
@@ -274,21 +310,21 @@ impl Packer {
         if let Some(class) = example.class.filter(|_| !example.tags.contains_key(CLASS_TAG)) {
             self.tag(CLASS_TAG, &class, place, MOST_CLASSES);
         }
-        let mut written = String::new();
+        let mut full = Vec::new();
         if let Some(bodies) = example.bodies.filter(|_| self.wants_bodies()) {
             if self.bodies.is_empty() {
                 self.index.bodies.push(place);
             }
             append(&mut self.bodies, &bodies);
             self.index.with_bodies = place + 1;
-            written.push_str(&self.close_bodies(BODIES_BYTES));
+            full.extend(self.close_bodies(BODIES_BYTES));
         }
         if self.examples.is_empty() {
             self.index.chunks.push(place);
         }
         append(&mut self.examples, &example.json);
-        written.push_str(&self.close_examples(CHUNK_BYTES));
-        written
+        full.extend(self.close_examples(CHUNK_BYTES));
+        full
     }
 
     fn tag(&mut self, tag: &str, value: &str, place: usize, most: usize) {
@@ -310,35 +346,36 @@ impl Packer {
         column.of.push(number as i32);
     }
 
-    fn close_examples(&mut self, from: usize) -> String {
+    fn close_examples(&mut self, from: usize) -> Option<Piece> {
         if self.examples.len() < from || self.examples.is_empty() {
-            return String::new();
+            return None;
         }
         let json = std::mem::take(&mut self.examples) + "]";
-        element(&format!("chunk-{}", self.index.chunks.len() - 1), &pack(json.as_bytes()))
+        Some(Piece::Open { id: format!("chunk-{}", self.index.chunks.len() - 1), json })
     }
 
-    fn close_bodies(&mut self, from: usize) -> String {
+    /// Packed at once: how long it is decides whether there is room for more.
+    fn close_bodies(&mut self, from: usize) -> Option<Piece> {
         if self.bodies.len() < from || self.bodies.is_empty() {
-            return String::new();
+            return None;
         }
         let packed = pack((std::mem::take(&mut self.bodies) + "]").as_bytes());
         self.bodies_left = self.bodies_left.saturating_sub(packed.len());
-        element(&format!("bodies-{}", self.index.bodies.len() - 1), &packed)
+        Some(Piece::Packed { id: format!("bodies-{}", self.index.bodies.len() - 1), packed })
     }
 
     /// The chunks that are left, and the index.
     ///
     /// # Errors
     /// As [`PackedExample::new`].
-    pub fn finish(mut self) -> serde_json::Result<String> {
-        let mut written = self.close_bodies(1) + &self.close_examples(1);
+    pub fn finish(mut self) -> serde_json::Result<Vec<Piece>> {
+        let mut left: Vec<Piece> = self.close_bodies(1).into_iter().chain(self.close_examples(1)).collect();
         let examples = self.index.ids.len();
         for column in self.index.tags.values_mut() {
             column.of.resize(examples, -1);
         }
-        written.push_str(&element("index", &pack(serde_json::to_string(&self.index)?.as_bytes())));
-        Ok(written)
+        left.push(Piece::Open { id: "index".to_owned(), json: serde_json::to_string(&self.index)? });
+        Ok(left)
     }
 }
 

@@ -46,6 +46,11 @@ fn packed(example: &Example, class: Option<&str>, trials: &[TrialView], variants
     PackedExample::new(example, class.map(str::to_owned), (trials, variants), true).unwrap()
 }
 
+/// Elements as they stand in the page.
+fn rendered(pieces: Vec<Piece>) -> String {
+    pieces.into_iter().map(Piece::render).collect()
+}
+
 /// What a browser reads from an element.
 fn unpacked(page: &str, id: &str) -> Value {
     let from = page.find(&format!("id=\"{id}\">")).unwrap() + id.len() + 6;
@@ -60,9 +65,9 @@ fn unpacked(page: &str, id: &str) -> Value {
 fn a_page_holds_examples_bodies_and_an_index() {
     let mut packer = Packer::new(vec!["a".into(), "b".into()], 1 << 20);
     let trials = [trial(0, "answered", Some(1.0), true), trial(1, "truncated", Some(0.0), false)];
-    let mut page = packer.add(packed(&example("e1"), Some("x"), &trials, 2));
-    page += &packer.add(packed(&example("e2"), Some("y"), &trials[..1], 2));
-    page += &packer.finish().unwrap();
+    let mut page = rendered(packer.add(packed(&example("e1"), Some("x"), &trials, 2)));
+    page += &rendered(packer.add(packed(&example("e2"), Some("y"), &trials[..1], 2)));
+    page += &rendered(packer.finish().unwrap());
     let index = unpacked(&page, "index");
     assert_eq!(index["ids"], serde_json::json!(["e1", "e2"]));
     assert_eq!(index["codes"], serde_json::json!(["rr", "c-"]));
@@ -80,9 +85,9 @@ fn bodies_stop_at_their_limit_and_are_said_to() {
     large.bodies = [noise.clone(), noise];
     let mut page = String::new();
     for id in 0..12 {
-        page += &packer.add(packed(&example(&id.to_string()), None, std::slice::from_ref(&large), 1));
+        page += &rendered(packer.add(packed(&example(&id.to_string()), None, std::slice::from_ref(&large), 1)));
     }
-    page += &packer.finish().unwrap();
+    page += &rendered(packer.finish().unwrap());
     let index = unpacked(&page, "index");
     let with = index["with_bodies"].as_u64().unwrap();
     assert!((1..12).contains(&with), "{with}");
@@ -97,7 +102,7 @@ fn a_tag_that_is_named_like_the_class_is_kept_and_one_with_many_values_is_named(
         example.tags.insert(CLASS_TAG.to_owned(), "own".to_owned());
         packer.add(packed(&example, Some("class"), &[], 1));
     }
-    let index = unpacked(&packer.finish().unwrap(), "index");
+    let index = unpacked(&rendered(packer.finish().unwrap()), "index");
     assert_eq!(index["tags"][CLASS_TAG]["values"], serde_json::json!(["own"]));
     assert_eq!(index["dropped"], serde_json::json!(["site"]));
     assert_eq!((&index["right"], &index["with_bodies"]), (&serde_json::json!(0.5), &serde_json::json!(0)));
@@ -129,7 +134,7 @@ proptest! {
     fn no_text_leaves_its_element(text in "\\PC*|.*", id in ".*") {
         let mut packer = Packer::new(vec!["a".into()], 1 << 20);
         let trial = trial(0, "answered", Some(1.0), true).with_text(&text);
-        let page = packer.add(packed(&example(&id), None, &[trial], 1)) + &packer.finish().unwrap();
+        let page = rendered(packer.add(packed(&example(&id), None, &[trial], 1))) + &rendered(packer.finish().unwrap());
         prop_assert_eq!(page.matches("<script").count(), page.matches("</script>").count());
         prop_assert_eq!(page.matches('<').count(), 2 * page.matches("<script").count());
         let chunk = unpacked(&page, "chunk-0");
