@@ -93,5 +93,8 @@ fn generator(server: &Server, requests: usize, folder: &Path) -> Option<(usize, 
     let (requests_text, at_once) = (requests.to_string(), CONCURRENCY.to_string());
     let flags =
         ["-n", &requests_text, "-c", &at_once, "-m", "POST", "-T", "application/json", "-d", body, "--no-tui", &url];
-    Some((requests, child::run("oha", flags, folder)))
+    let before = server.requests();
+    let took = child::run("oha", flags, folder);
+    assert_eq!(server.requests() - before, requests as u64, "{}", took.stdout);
+    Some((requests, took))
 }
