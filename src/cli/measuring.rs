@@ -69,7 +69,7 @@ pub(super) fn measure(
 
 /// A trial on its way to be graded.
 pub(super) enum Waiting {
-    Raw(RawTrial),
+    Raw(Box<RawTrial>),
     /// With the replies of scoring processes, which the store has.
     Read(Box<StoredTrial>, Option<Value>),
 }
@@ -104,7 +104,7 @@ pub(super) fn each_graded<P: Send>(
                 let Some(place) = place(&trial.variant) else { return Ok(()) };
                 let bytes = trial.bytes();
                 if !grader.wants_command() {
-                    return hand((place, Waiting::Raw(trial)), bytes);
+                    return hand((place, Waiting::Raw(Box::new(trial))), bytes);
                 }
                 let trial = trial.read().map_err(damaged)?;
                 let replies = replies(store, grader, place, &trial)?;

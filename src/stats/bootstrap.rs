@@ -3,6 +3,7 @@
 //! For display only, and only for statistics without a closed interval (macro-F1, differences of
 //! quantiles). Never for cost ratios near accuracy 0, nor for rates.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use statrs::function::gamma::ln_gamma;
@@ -76,16 +77,16 @@ fn percentiles(mut results: Vec<f64>, resamples: u32, alpha: f64) -> Option<Inte
 
 /// Groups of examples of which only the kind counts, such as a pair of expected and answered class.
 #[derive(Debug, Clone)]
-pub struct Tallied {
-    /// Where each group's kinds begin, and at last where the last one's end.
+pub struct Tallied<'a> {
+    /// Where each group's kinds begin, and at last where the last one's end; empty where each is a group.
     begins: Vec<u32>,
     /// The kind of each example, group by group.
-    kinds: Vec<u32>,
+    kinds: Cow<'a, [u32]>,
     /// How many kinds there are.
     distinct: usize,
 }
 
-impl Tallied {
+impl<'a> Tallied<'a> {
     /// The kinds of examples, below `distinct`, in their groups ([`group_indices`]).
     pub fn new(groups: &[Vec<usize>], kind: impl Fn(usize) -> u32, distinct: usize) -> Self {
         let mut begins = vec![0];
@@ -94,11 +95,16 @@ impl Tallied {
             kinds.extend(group.iter().map(|&index| kind(index)));
             begins.push(u32::try_from(kinds.len()).unwrap_or(u32::MAX));
         }
-        Self { begins, kinds, distinct }
+        Self { begins, kinds: kinds.into(), distinct }
+    }
+
+    /// The kinds of examples, below `distinct`, each of which is a group of its own.
+    pub fn singles(kinds: &'a [u32], distinct: usize) -> Self {
+        Self { begins: Vec::new(), kinds: kinds.into(), distinct }
     }
 
     fn groups(&self) -> usize {
-        self.begins.len() - 1
+        self.begins.len().checked_sub(1).unwrap_or(self.kinds.len())
     }
 
     fn is_single(&self) -> bool {
@@ -124,7 +130,7 @@ impl Tallied {
 
     fn counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.distinct];
-        for &kind in &self.kinds {
+        for &kind in &*self.kinds {
             counts[kind as usize] += 1;
         }
         counts
@@ -144,7 +150,7 @@ const MANY: usize = 2_000;
 /// Else the Poisson bootstrap (Chamandy, Muralidharan, Najmi & Naidu, "Estimating uncertainty for massive data
 /// streams", 2012), whose draws vary in size: for statistics that do not change when all counts are scaled.
 pub fn bootstrap_counts<F: FnMut(&[u64]) -> Option<f64>>(
-    of: &Tallied,
+    of: &Tallied<'_>,
     seed: u64,
     resamples: u32,
     alpha: f64,

@@ -180,7 +180,11 @@ impl Pairs {
         if kinds.len() != clusters.len() {
             return Err(StatsError::Length { what: "clusters", got: clusters.len(), expected: kinds.len() });
         }
-        let tallied = Tallied::new(&groups(clusters), |index| kinds[index], distinct.len());
+        let tallied = if clusters.is_sorted_by(|a, b| a < b) {
+            Tallied::singles(kinds, distinct.len())
+        } else {
+            Tallied::new(&group_indices(clusters), |index| kinds[index], distinct.len())
+        };
         let interval =
             bootstrap_counts(&tallied, plan.seed, plan.resamples, plan.alpha, || macro_f1_of(distinct, *classes));
         let found = interval.unwrap_or(Interval::UNIT);
@@ -193,14 +197,6 @@ impl Pairs {
             method: if interval.is_some() { Method::Bootstrap } else { Method::None },
         })
     }
-}
-
-/// [`group_indices`], without its table where each is its own.
-fn groups(clusters: &[u32]) -> Vec<Vec<usize>> {
-    if clusters.is_sorted_by(|a, b| a < b) {
-        return (0..clusters.len()).map(|index| vec![index]).collect();
-    }
-    group_indices(clusters)
 }
 
 /// [`Pairs::macro_f1`] of a list of pairs.

@@ -84,7 +84,8 @@ impl Store {
         let columns: Vec<String> = COPIED.split(',').map(|column| format!("x.{}", column.trim())).collect();
         let sql = format!(
             "SELECT {}, t.variant, t.example_id, t.repeat, t.example, t.exchange, t.reused, t.settled, e.document
-             FROM trial t JOIN exchange x ON x.id = t.exchange JOIN example e ON e.id = t.example_id AND e.digest = t.example
+             FROM trial t LEFT JOIN exchange x ON x.id = t.exchange
+             JOIN example e ON e.id = t.example_id AND e.digest = t.example
              WHERE t.run = ?1 ORDER BY t.variant, t.example_id, t.repeat",
             columns.join(", ")
         );
@@ -247,6 +248,10 @@ impl<'a> Copier<'a> {
             return Ok(*new);
         }
         let (wrap, unread) = (|error| self.to.sqlite(error), |error| self.shard.store.sqlite(error));
+        // A trial whose exchange is gone is a fault of the shard, not a trial less.
+        if row.get_ref(0).map_err(unread)? == ValueRef::Null {
+            return Err(unread(rusqlite::Error::QueryReturnedNoRows));
+        }
         for column in self.columns - DICTIONARIES..self.columns {
             if let Some(id) = row.get(column).map_err(unread)?
                 && self.dictionaries.insert(id)

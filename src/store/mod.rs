@@ -17,6 +17,7 @@ mod size;
 mod vectors;
 mod write;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -201,6 +202,8 @@ pub struct Store {
     /// Whether nothing can be written through this connection.
     read_only: bool,
     unpacker: pack::Unpacker,
+    /// Views since the log was last brought into the file.
+    views: Cell<u32>,
 }
 
 impl Store {
@@ -271,7 +274,13 @@ impl Store {
             Connection::open_with_flags(path, flags).ok()?
         };
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
-        let store = Self { path: path.to_owned(), connection, read_only: true, unpacker: pack::Unpacker::default() };
+        let store = Self {
+            path: path.to_owned(),
+            connection,
+            read_only: true,
+            unpacker: pack::Unpacker::default(),
+            views: Cell::default(),
+        };
         // What an older version wrote cannot be brought up to date here.
         (store.check().ok()? == MIGRATIONS.len()).then_some(store)
     }
@@ -287,8 +296,13 @@ impl Store {
         // Otherwise a statement whose plan leans on a partial index is planned anew for each value it is given
         // (<https://www.sqlite.org/c3ref/c_dbconfig_defensive.html>, SQLITE_DBCONFIG_ENABLE_QPSG).
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sqlite)?;
-        let mut store =
-            Self { path: path.to_owned(), connection, read_only: false, unpacker: pack::Unpacker::default() };
+        let mut store = Self {
+            path: path.to_owned(),
+            connection,
+            read_only: false,
+            unpacker: pack::Unpacker::default(),
+            views: Cell::default(),
+        };
         store.check_and_migrate()?;
         Ok(store)
     }

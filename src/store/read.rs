@@ -1,11 +1,12 @@
 //! Reading: cursors over trials, never whole tables.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{ErrorCode, OptionalExtension, Row, params};
 
 use super::raw::{Bodies, EXCHANGE_ID, RawTrial, exchange};
-use super::{RunRow, RunState, Store, StoreError};
+use super::{BUSY_TIMEOUT, RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 use crate::suite::Example;
 use crate::trial::Exchange;
@@ -35,6 +36,12 @@ pub struct StoredTrial {
     /// Whether the answer came from the store rather than from a request of its run.
     pub reused: bool,
 }
+
+/// Views of the store after which its log is brought into the file.
+const VIEWS_A_LOG: u32 = 16;
+
+/// The longest wait for others before the log is brought into the file.
+const LOG_TIMEOUT: Duration = Duration::from_millis(50);
 
 impl Store {
     /// All runs, the newest first.
@@ -92,10 +99,32 @@ impl Store {
     pub fn look_anew(&self) -> Result<(), StoreError> {
         let wrap = |error| self.sqlite(error);
         if !self.connection.is_autocommit() {
-            return self.connection.execute_batch("COMMIT; BEGIN").map_err(wrap);
+            self.connection.execute_batch("COMMIT").map_err(wrap)?;
+            self.let_log_begin_anew().map_err(wrap)?;
+            return self.connection.execute_batch("BEGIN").map_err(wrap);
         }
         let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(wrap)?;
         if mode.eq_ignore_ascii_case("wal") { self.connection.execute_batch("BEGIN").map_err(wrap) } else { Ok(()) }
+    }
+
+    /// Now and then brings the whole write-ahead log into the file, so that the writer begins it anew: as long as
+    /// somebody always looks at its end, it only grows (<https://www.sqlite.org/wal.html>, "Avoiding Excessively
+    /// Large WAL Files").
+    fn let_log_begin_anew(&self) -> rusqlite::Result<()> {
+        let views = self.views.get() + 1;
+        self.views.set(views % VIEWS_A_LOG);
+        if views < VIEWS_A_LOG || self.read_only {
+            return Ok(());
+        }
+        // It waits for the writer, and for other readers, who may take as long as they like: then the log goes on until
+        // the next time.
+        self.connection.busy_timeout(LOG_TIMEOUT)?;
+        let begun = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        begun.or_else(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Ok(()),
+            _ => Err(error),
+        })
     }
 
     /// Whether a resumed run already has this trial, asked of the very same example.
@@ -371,6 +400,25 @@ pub(super) fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_of_a_store_that_is_looked_at_all_the_time_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let (writer, looking) = (Store::open(&path).unwrap(), Store::open_existing(&path).unwrap());
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        let mut longest = 0;
+        for number in 0..20 * VIEWS_A_LOG {
+            looking.look_anew().unwrap();
+            let reply = (Digest::of(&number.to_le_bytes()), "\"".repeat(20_000));
+            assert_eq!(looking.reply(&reply.0).unwrap(), None);
+            writer.keep_replies(&[reply]).unwrap();
+            longest = longest.max(std::fs::metadata(&log).unwrap().len());
+        }
+        // What is written between two looks, twice: not all of it, some 8 MB.
+        assert!(longest < 4_000_000, "{longest}");
+    }
 
     #[test]
     fn a_store_that_is_opened_to_read_keeps_nothing() {

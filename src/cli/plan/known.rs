@@ -1,13 +1,11 @@
 //! What earlier answers in the store say of a suite: tokens, times, rates, how often variants differ.
 
-use std::collections::HashMap;
-
 use super::super::retrieval::Retrieval;
 use super::super::{assemble, measuring};
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::Grader;
+use crate::measure::places::Places;
 use crate::measure::{Measurements, Scores, VariantMeasurements};
 use crate::plan::preview::Earlier;
 use crate::plan::time::Seconds;
@@ -64,7 +62,7 @@ fn read(
     let places = measuring::places(suite);
     let endpoints: Vec<String> = suite.variants.iter().map(|variant| variant.endpoint.to_string()).collect();
     let mut reported: Vec<Vec<Reported>> = vec![Vec::new(); suite.variants.len()];
-    let mut examples: HashMap<Digest, u32> = HashMap::new();
+    let mut examples = Places::default();
     let mut accumulator = Accumulator::new(suite, grader);
     let mut any = false;
     store.each_trial(run.id, None, |trial| -> Result<(), Error> {
@@ -73,8 +71,7 @@ fn read(
             return Ok(());
         }
         any = true;
-        let next = examples.len() as u32;
-        let index = *examples.entry(trial.example_digest).or_insert(next);
+        let index = examples.place(&trial.example_digest);
         // Scoring processes are not asked: what the store has no reply of is not scored.
         let replies = measuring::replies(store, grader, place, &trial)?;
         let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());

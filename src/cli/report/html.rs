@@ -63,7 +63,7 @@ pub(in crate::cli) fn write(
                     let replies = measuring::replies(reporting.store, &measured.grader, own, &trial)?;
                     Waiting::Read(Box::new(trial), replies)
                 } else {
-                    Waiting::Raw(trial)
+                    Waiting::Raw(Box::new(trial))
                 };
                 shown.push(Shown { place, own, trial });
             }

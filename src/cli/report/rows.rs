@@ -162,7 +162,7 @@ fn trials(
             }
             let bytes = trial.bytes();
             if !grader.wants_command() {
-                return hand((place, Waiting::Raw(trial)), bytes);
+                return hand((place, Waiting::Raw(Box::new(trial))), bytes);
             }
             let trial = trial.read().map_err(damaged)?;
             let replies = measuring::replies(store, grader, place, &trial)?;

@@ -25,7 +25,7 @@ fn verdict(name: &str, worse: usize, missing: usize) -> VariantVerdict {
     };
     let mut before = side(&|_| Some(true));
     let gone = before.examples.get("e000").unwrap();
-    before.examples.insert("<b>|gone</b>".to_owned(), gone);
+    before.examples.insert("<b>|gone</b>", gone);
     let after = side(&|place| (place >= missing).then_some(place < 200 - worse));
     let mut one = [VariantVerdict::of(name, &before, &after, &GateRules::default(), &LEVELS)];
     settle(&mut one, &LEVELS);
