@@ -13,7 +13,7 @@ use super::{
 };
 use crate::provider::WireKind;
 use crate::stats::classes::{BootstrapPlan, Pairs};
-use crate::stats::cluster::clustered_accuracy;
+use crate::stats::cluster::{clustered_accuracy, plain_accuracy};
 use crate::stats::quantile::censored_quantile_estimate;
 use crate::stats::{Estimate, RESAMPLES};
 use crate::variant::{PromptCache, Variant};
@@ -225,6 +225,13 @@ impl Means<'_> {
     }
 
     fn estimate_as(&self, column: &Column, is_in: impl Fn(usize) -> bool, may_be_graded: bool) -> Estimate {
+        let statistics = &self.all.settings.statistics;
+        if self.all.early.is_none() && !self.numbering.clustered && self.all.settings.repeats <= 1 {
+            let places = (0..self.all.rows.len()).filter(|place| is_in(*place));
+            if let Some((right, n)) = right_of(places.filter_map(|place| column.mean(place, self.all.scale))) {
+                return plain_accuracy(right, n, statistics.alpha);
+            }
+        }
         let room = (0..self.all.rows.len()).filter(|place| is_in(*place)).count();
         let (mut scores, mut clusters, mut calls) = (Vec::with_capacity(room), Vec::with_capacity(room), 0);
         for place in (0..self.all.rows.len()).filter(|place| is_in(*place)) {
@@ -239,7 +246,7 @@ impl Means<'_> {
         }
         let graded = scores.iter().any(|score| *score != 0.0 && *score != 1.0);
         let effective = self.numbering.clustered || self.all.settings.repeats > 1 || graded;
-        clustered_accuracy(&scores, &clusters, calls, effective, self.all.settings.statistics.alpha)
+        clustered_accuracy(&scores, &clusters, calls, effective, statistics.alpha)
     }
 
     /// The mean if every trial without a score were wrong, and if every one were right.
@@ -258,6 +265,15 @@ impl Means<'_> {
         }
         (examples > 0).then(|| (low / examples as f64, high / examples as f64))
     }
+}
+
+/// How many scores are right, and how many there are; `None` where one is neither right nor wrong.
+fn right_of(mut scores: impl Iterator<Item = f64>) -> Option<(u64, u64)> {
+    scores.try_fold((0, 0), |(right, n), score| match score {
+        0.0 => Some((right, n + 1)),
+        1.0 => Some((right + 1, n + 1)),
+        _ => None,
+    })
 }
 
 fn failures(tally: &Tally) -> Vec<(crate::exchange::FailureKind, u64, String)> {

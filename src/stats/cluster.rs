@@ -244,6 +244,20 @@ pub fn clustered_accuracy(
     Estimate { point: Some(mean), low: interval.low, high: interval.high, level, n: known.n, method }
 }
 
+/// [`clustered_accuracy`] of independent single calls, `right` of `n` of them right.
+pub fn plain_accuracy(right: u64, n: u64, alpha: f64) -> Estimate {
+    let level = if is_open_unit(alpha) { 1.0 - alpha } else { 0.0 };
+    if n == 0 {
+        return Estimate::nothing(Interval::UNIT, level);
+    }
+    let mean = right as f64 / n as f64;
+    let (interval, method) = match is_open_unit(alpha) {
+        true => (wilson(snap(mean) * n as f64, n as f64, alpha), Method::Wilson),
+        false => (Interval::UNIT, Method::None),
+    };
+    Estimate { point: Some(mean), low: interval.low, high: interval.high, level, n, method }
+}
+
 /// One-sided bounds of a mean score for decisions: Clopper–Pearson with the effective n (METHODS.md
 /// 1.2 with 1.3).
 ///

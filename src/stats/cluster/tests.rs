@@ -5,6 +5,18 @@ use crate::stats::testing::{close, close_interval, close_option};
 use proptest::prelude::*;
 
 #[test]
+fn single_calls_counted_are_single_calls_listed() {
+    for (right, n) in [(0, 1), (1, 1), (0, 40), (40, 40), (37, 50), (0, 0)] {
+        let scores: Vec<f64> = (0..n).map(|place| f64::from(u8::from(place < right))).collect();
+        let clusters: Vec<u32> = (0..n as u32).collect();
+        for alpha in [0.05, 0.2, 0.0] {
+            let listed = clustered_accuracy(&scores, &clusters, n, false, alpha);
+            assert_eq!(plain_accuracy(right, n, alpha), listed, "{right} of {n}");
+        }
+    }
+}
+
+#[test]
 fn vectors_of_1_3() {
     type Case<'a> = (&'a [f64], &'a [u32], u64, f64, Option<f64>, Option<f64>, f64, f64);
     #[rustfmt::skip]
