@@ -248,8 +248,14 @@ impl<'a> Evidence<'a> {
         match (self.rates(a, metric), self.rates(b, metric)) {
             (Rates::ByExample(first), Rates::ByExample(second)) => {
                 let scores = first.iter().zip(second.iter()).zip(self.setting.clusters);
-                let both = scores.filter_map(|((a, b), &cluster)| Some((rate(b)? - rate(a)?, cluster)));
-                let (values, clusters): (Vec<f64>, Vec<u32>) = both.unzip();
+                // Room for all at once: a list that doubles holds what it was and what it becomes.
+                let (mut values, mut clusters) = (Vec::with_capacity(first.len()), Vec::with_capacity(first.len()));
+                for ((a, b), &cluster) in scores {
+                    if let (Some(a), Some(b)) = (rate(a), rate(b)) {
+                        values.push(b - a);
+                        clusters.push(cluster);
+                    }
+                }
                 let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
                 match self.setting.anytime {
                     Some(anytime) => Pair::of_sequence(values, clusters, anytime.largest_cluster, alpha),

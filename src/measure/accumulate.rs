@@ -217,6 +217,13 @@ impl Accumulator {
         }
     }
 
+    /// Makes room for the times of so many trials a variant at once, as [`Places`](super::places::Places) does.
+    pub fn expect(&mut self, trials: usize) {
+        for tally in &mut self.tallies {
+            tally.total.ms.reserve_exact(trials);
+        }
+    }
+
     /// Adds a graded trial; each trial of the run once. Unknown variants are ignored.
     pub fn add(
         &mut self,
@@ -371,7 +378,12 @@ impl Tally {
             self.streamed += 1;
             self.reasoning.add(graded, self.ttft.ms.len());
             match graded.ttft_ms {
-                Some(ms) => self.ttft.ms.push(ms),
+                Some(ms) => {
+                    if self.ttft.ms.is_empty() {
+                        self.ttft.ms.reserve_exact(self.total.ms.capacity());
+                    }
+                    self.ttft.ms.push(ms);
+                }
                 None => self.ttft.censored += 1,
             }
         }

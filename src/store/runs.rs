@@ -6,6 +6,16 @@ use super::{NewRun, RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 
 impl Store {
+    /// How many trials a run has.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn trials_of(&self, run: i64) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM trial WHERE run = ?1";
+        let count = self.connection.query_row(sql, [run], |row| row.get::<_, i64>(0));
+        count.map(i64::unsigned_abs).map_err(|error| self.sqlite(error))
+    }
+
     /// Starts a run, or goes on with the newest one of the same plan if that is unfinished. The
     /// second value says whether it goes on.
     ///
