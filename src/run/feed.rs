@@ -1,9 +1,12 @@
 //! The thread that reads examples and renders requests ahead of the run.
 
+mod asked;
+
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use self::asked::Asked;
 use super::decided::Decided;
 use super::stored::StoredPrefixes;
 use super::{Ask, EndpointSpec, Lane, RunError, budget};
@@ -69,6 +72,20 @@ pub struct Feed {
     pub decided: Option<Arc<Decided>>,
 }
 
+/// What is known of the store without a look.
+struct Known {
+    /// Whether the run has trials of an earlier invocation.
+    has_trials: bool,
+    /// What the run has asked, as long as the store has no other answers.
+    asked: Option<Asked>,
+}
+
+impl Known {
+    fn may_be_stored(&self, key: &Digest) -> bool {
+        self.asked.as_ref().is_none_or(|asked| asked.may_have(key))
+    }
+}
+
 /// Opens the examples anew; each pass over them needs its own reader.
 pub type OpenExamples = Box<dyn Fn() -> Result<Box<dyn Iterator<Item = Result<Example, RunError>>>, RunError> + Send>;
 
@@ -87,6 +104,10 @@ impl Feed {
 
     fn read(&self, open: &OpenExamples, sender: &mpsc::Sender<Work>) -> Result<(), RunError> {
         let mut looked_up = 0;
+        let mut known = Known {
+            has_trials: self.store.has_trials(self.run)?,
+            asked: self.store.has_no_answer(self.run)?.then(Asked::nothing),
+        };
         for variants in self.order.passes(self.lanes.len()) {
             for example in open()? {
                 if variants.iter().all(|variant| self.is_decided(*variant)) {
@@ -99,9 +120,13 @@ impl Feed {
                     for repeat in 0..self.repeats {
                         if looked_up % LOOKED_UP_AT_ONCE == 0 {
                             self.store.look_anew()?;
+                            if !self.store.has_no_run_but(self.run)? {
+                                known.asked = None;
+                            }
                         }
                         looked_up += 1;
-                        let work = self.work(Trial { variant, example: Arc::clone(&example), repeat }, &digest)?;
+                        let trial = Trial { variant, example: Arc::clone(&example), repeat };
+                        let work = self.work(trial, &digest, &mut known)?;
                         if sender.blocking_send(work).is_err() {
                             return Ok(());
                         }
@@ -116,9 +141,10 @@ impl Feed {
         self.decided.as_ref().is_some_and(|decided| decided.is_marked(variant))
     }
 
-    fn work(&self, trial: Trial, example: &Digest) -> Result<Work, RunError> {
+    fn work(&self, trial: Trial, example: &Digest, known: &mut Known) -> Result<Work, RunError> {
         let lane = &self.lanes[trial.variant];
-        if self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, example)? {
+        let settled = || self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, example);
+        if known.has_trials && settled()? {
             return Ok(Work::Settled);
         }
         let http = self.encode(&trial).map_err(|error| {
@@ -126,24 +152,25 @@ impl Feed {
         })?;
         let endpoint = &self.endpoints[lane.endpoint];
         let recorded = endpoint.provenance == Provenance::Recorded;
-        let known = |recording: &Arc<Recording>| recording.knows(endpoint.wire, &http.digest, trial.repeat);
-        if recorded && !self.recording.as_ref().is_none_or(known) {
+        let knows = |recording: &Arc<Recording>| recording.knows(endpoint.wire, &http.digest, trial.repeat);
+        if recorded && !self.recording.as_ref().is_none_or(knows) {
             return Ok(Work::NotRecorded);
         }
-        let key = |purpose| cache_key(&http.digest, &endpoint.digest, trial.repeat, lane.cache, purpose);
-        // An answer that was already paid for spares a line of a batch, too. Not the other way
-        // round: a run that sends directly wants the time as well.
-        let known = [self.purpose, Purpose::Score];
-        let key = if self.fresh {
-            key(self.purpose)
-        } else {
-            for purpose in known {
-                if let Some(cached) = self.store.cached(&key(purpose))? {
+        let key_for = |purpose| cache_key(&http.digest, &endpoint.digest, trial.repeat, lane.cache, purpose);
+        let key = key_for(self.purpose);
+        if !self.fresh {
+            // An answer that was already paid for spares a line of a batch, too. Not the other way
+            // round: a run that sends directly wants the time as well.
+            let other = (self.purpose != Purpose::Score).then(|| key_for(Purpose::Score));
+            for key in [Some(key), other].into_iter().flatten().filter(|key| known.may_be_stored(key)) {
+                if let Some(cached) = self.store.cached(&key)? {
                     return Ok(Work::Reuse(trial, cached));
                 }
             }
-            key(self.purpose)
-        };
+        }
+        if let Some(asked) = &mut known.asked {
+            asked.note(&key);
+        }
         let worst_case = self.worst_case(lane, http.body.len());
         let prepared = &self.prepared[trial.variant];
         let name = self.stored.as_ref().and_then(|stored| stored.name(trial.variant, prepared, &trial.example));

@@ -6,6 +6,36 @@ use super::{NewRun, RunRow, RunState, Store, StoreError};
 use crate::digest::Digest;
 
 impl Store {
+    /// Whether no other run is there whose process may write answers.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has_no_run_but(&self, run: i64) -> Result<bool, StoreError> {
+        self.is_so("SELECT NOT EXISTS (SELECT 1 FROM run WHERE id <> ?1)", run)
+    }
+
+    /// Whether there is neither an answer nor another run.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has_no_answer(&self, run: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM exchange) AND NOT EXISTS (SELECT 1 FROM run WHERE id <> ?1)";
+        self.is_so(sql, run)
+    }
+
+    /// Whether a run has any trial.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has_trials(&self, run: i64) -> Result<bool, StoreError> {
+        self.is_so("SELECT EXISTS (SELECT 1 FROM trial WHERE run = ?1)", run)
+    }
+
+    fn is_so(&self, sql: &str, run: i64) -> Result<bool, StoreError> {
+        let answer = self.connection.prepare_cached(sql).and_then(|mut asks| asks.query_row([run], |row| row.get(0)));
+        answer.map_err(|error| self.sqlite(error))
+    }
+
     /// How many trials a run has.
     ///
     /// # Errors
