@@ -186,6 +186,8 @@ fn join(
     let ended = if unfinished.is_empty() { RunState::Finished } else { RunState::Stopped };
     let shards: Vec<ShardRun<'_>> =
         plan.iter().map(|one| ShardRun { store: &stores[one.place], run: one.run.id }).collect();
+    // A process that asks the joined run would not see what came from here, and pay for it again.
+    let _claim = into.claim(&first.plan)?;
     let merged = into.merge(&new, &shards, ended)?;
     let run = &merged.run;
     for one in unfinished.iter().filter(|_| run.state != RunState::Finished) {

@@ -205,7 +205,7 @@ impl Prepared<'_> {
             self.note_open_batches()?;
         }
         let mut live = tokio::task::block_in_place(|| self.live())?;
-        let (row, resumed, _claim) = self.begin(counted.data)?;
+        let (row, resumed, claim) = self.begin(counted.data)?;
         if let Some(live) = live.as_mut().filter(|_| resumed) {
             tokio::task::block_in_place(|| live.take_stored(self.store, row.id, self.suite, self.grader))?;
         }
@@ -233,6 +233,7 @@ impl Prepared<'_> {
             repeats: self.suite.repeats,
             order,
             run: row.id,
+            is_alone: claim.is_held(),
             fresh: self.args.fresh,
             stored: None,
             purpose: self.args.purpose(),

@@ -60,6 +60,8 @@ pub struct Feed {
     pub order: Order,
     /// The store's run.
     pub run: i64,
+    /// Whether no other process can write trials of the run meanwhile.
+    pub is_alone: bool,
     /// Whether answers in the store are left alone.
     pub fresh: bool,
     /// Prefixes that requests may lean on instead of sending them.
@@ -105,8 +107,8 @@ impl Feed {
     fn read(&self, open: &OpenExamples, sender: &mpsc::Sender<Work>) -> Result<(), RunError> {
         let mut looked_up = 0;
         let mut known = Known {
-            has_trials: self.store.has_trials(self.run)?,
-            asked: self.store.has_no_answer(self.run)?.then(Asked::nothing),
+            has_trials: !self.is_alone || self.store.has_trials(self.run)?,
+            asked: (self.is_alone && self.store.has_no_answer(self.run)?).then(Asked::nothing),
         };
         for variants in self.order.passes(self.lanes.len()) {
             for example in open()? {

@@ -17,12 +17,12 @@ pub(super) fn lanes(units: usize) -> usize {
     if units < WORTH { 1 } else { LANES }
 }
 
-/// The random stream of a lane: that of the seed itself for the first.
+/// The random stream of a lane: that of the seed itself for the first. Neighbouring seeds share none.
 pub(super) fn stream(seed: u64, lane: usize) -> Rng {
     if lane == 0 {
         return Rng::new(seed);
     }
-    Rng::new(Rng::new(seed ^ lane as u64).next_u64())
+    Rng::new(Rng::new(seed).next_u64() ^ lane as u64)
 }
 
 /// The part of `count` things that is a lane's: as equal as may be.

@@ -41,6 +41,13 @@ impl Store {
     }
 }
 
+impl Claim {
+    /// Whether nobody else can ask the run: where there are no locks, somebody may.
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some((file, path)) = self.0.take() {

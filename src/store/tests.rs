@@ -104,3 +104,21 @@ fn a_store_that_nobody_can_write_is_read() {
         assert!(error.is_write_protected(), "{error}");
     }
 }
+
+#[test]
+fn a_new_store_has_no_answer_until_another_run_may_write_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("s.db")).unwrap();
+    let new = |plan: &[u8]| NewRun {
+        suite: "s",
+        folder: Path::new("f"),
+        plan_digest: Digest::of(plan),
+        options: "{}",
+        now_ms: 1,
+    };
+    let (run, _) = store.begin_run(&new(b"p")).unwrap();
+    assert!(store.has_no_answer(run.id).unwrap() && store.has_no_run_but(run.id).unwrap());
+    assert!(!store.has_trials(run.id).unwrap());
+    let (other, _) = store.begin_run(&new(b"q")).unwrap();
+    assert!(!store.has_no_answer(run.id).unwrap() && !store.has_no_run_but(other.id).unwrap());
+}

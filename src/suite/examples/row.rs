@@ -53,7 +53,8 @@ pub(super) fn plain_example(text: &[u8], spec: &ExampleFiles) -> Option<Example>
     if spec.documents || !spec.map.is_default() {
         return None;
     }
-    let text = std::str::from_utf8(text).ok()?;
+    // A list of five would do for the fields as well.
+    let text = std::str::from_utf8(text).ok().filter(|text| text.trim_start().starts_with('{'))?;
     let Plain { id, input, expected, cluster, tags } = serde_json::from_str(text).ok()?;
     let id = (!id.is_empty()).then_some(ExampleId(id))?;
     Some(Example { id, input, expected, cluster, tags: tags.unwrap_or_default(), documents: Vec::new() })

@@ -164,3 +164,9 @@ fn what_is_read_at_once_is_what_its_tree_says() {
         }
     }
 }
+
+#[test]
+fn a_list_is_no_example() {
+    let (_folder, source) = source("rows.jsonl", "[\"e1\", \"text\", \"A\", null, null]\n", ExampleFiles::default());
+    assert_eq!(source.read().next().unwrap().unwrap_err().code, "suite/bad-example");
+}

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -205,8 +205,11 @@ pub(super) struct CompletionDetails {
 }
 
 /// A count that is no whole number is unknown: an answer is not lost for it.
-fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_str(<&RawValue>::deserialize(source)?.get()).ok())
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(source: D) -> Result<Option<T>, D::Error> {
+    let text = <&RawValue>::deserialize(source)?.get();
+    // With a name that stands there twice the last one holds, as in any other JSON that is read.
+    let once = || serde_json::from_str(&serde_json::from_str::<Value>(text).ok()?.to_string()).ok();
+    Ok(serde_json::from_str(text).ok().or_else(once))
 }
 
 impl UsageWire {

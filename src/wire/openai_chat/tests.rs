@@ -95,3 +95,16 @@ fn counts_that_are_none_lose_no_answer() {
         assert_eq!(completion.usage.input_uncached_tokens, None);
     }
 }
+
+#[test]
+fn of_a_count_that_stands_there_twice_the_last_one_holds() {
+    let body = r#"{"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "prompt_tokens": 7,
+                  "prompt_tokens_details": {"cached_tokens": 3, "cached_tokens": 5}}}"#;
+    let Outcome::Answered(completion) = OpenaiChat.decode(body.as_bytes()) else { panic!("{body}") };
+    let usage = completion.usage;
+    assert_eq!(
+        (usage.input_uncached_tokens, usage.cache_read_tokens, usage.output_tokens),
+        (Some(2), Some(5), Some(2))
+    );
+}
