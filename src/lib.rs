@@ -18,7 +18,7 @@
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
 //! | [`init`] | labelled data to the files of a suite |
 //! | [`import`] | other tools' results, read row by row |
-//! | [`probe`] | what a provider can do: a few requests as data, and what their answers show |
+//! | [`provider_check`] | what a provider can do: a few requests as data, and what their answers show |
 //! | [`decide`], [`calc`], [`report`] | the ladder's verdict; the statistics by name, as a calculator; what people and machines read |
 //! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
 //! | [`cli`] | the commands |
@@ -41,9 +41,9 @@ pub mod init;
 pub mod measure;
 mod pipeline;
 pub mod plan;
-pub mod probe;
 pub mod prompt;
 pub mod provider;
+pub mod provider_check;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -38,8 +38,8 @@ pub(super) fn measure(
     let mut examples = Places::default();
     let mut accumulator = Accumulator::new(suite, grader);
     let trials = usize::try_from(store.trials_of(run)?).unwrap_or(0) / suite.variants.len().max(1);
-    examples.expect(trials / suite.repeats.max(1) as usize);
-    accumulator.expect(trials);
+    examples.make_room(trials / suite.repeats.max(1) as usize);
+    accumulator.make_room(trials);
     let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
     let place = |variant: &str| variants.get(variant).copied();
     let nothing = |_: &StoredTrial, _: &GradedTrial| ();

@@ -116,7 +116,7 @@ pub enum Command {
     Gate(gate::GateArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
-    /// List providers and their models, probe them, renew their prices.
+    /// List providers and their models, check them, renew their prices.
     Providers(providers::ProvidersArgs),
     /// Print a shell's completions of commands and flags.
     Completions(completions::CompletionsArgs),

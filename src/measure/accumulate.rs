@@ -218,7 +218,7 @@ impl Accumulator {
     }
 
     /// Makes room for the times of so many trials a variant at once, as [`Places`](super::places::Places) does.
-    pub fn expect(&mut self, trials: usize) {
+    pub fn make_room(&mut self, trials: usize) {
         for tally in &mut self.tallies {
             tally.total.ms.reserve_exact(trials);
         }

@@ -18,7 +18,7 @@ pub struct Places {
 
 impl Places {
     /// Makes room for so many examples at once: a list that doubles holds what it was and what it becomes.
-    pub fn expect(&mut self, examples: usize) {
+    pub fn make_room(&mut self, examples: usize) {
         self.keys.reserve_exact(examples.saturating_sub(self.keys.len()));
     }
 

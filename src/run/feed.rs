@@ -116,8 +116,6 @@ impl Feed {
                     break;
                 }
                 let example = Arc::new(example?);
-                let document = serde_json::to_string(&*example).unwrap_or_default();
-                let digest = Digest::of(document.as_bytes());
                 for variant in variants.iter().copied().filter(|variant| !self.is_decided(*variant)) {
                     for repeat in 0..self.repeats {
                         if looked_up % LOOKED_UP_AT_ONCE == 0 {
@@ -128,7 +126,7 @@ impl Feed {
                         }
                         looked_up += 1;
                         let trial = Trial { variant, example: Arc::clone(&example), repeat };
-                        let work = self.work(trial, &digest, &mut known)?;
+                        let work = self.work(trial, &mut known)?;
                         if sender.blocking_send(work).is_err() {
                             return Ok(());
                         }
@@ -143,9 +141,13 @@ impl Feed {
         self.decided.as_ref().is_some_and(|decided| decided.is_marked(variant))
     }
 
-    fn work(&self, trial: Trial, example: &Digest, known: &mut Known) -> Result<Work, RunError> {
+    fn work(&self, trial: Trial, known: &mut Known) -> Result<Work, RunError> {
         let lane = &self.lanes[trial.variant];
-        let settled = || self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, example);
+        let settled = || {
+            let document = serde_json::to_string(&*trial.example).unwrap_or_default();
+            let digest = Digest::of(document.as_bytes());
+            self.store.is_settled(self.run, lane.id.as_str(), &trial.example.id.0, trial.repeat, &digest)
+        };
         if known.has_trials && settled()? {
             return Ok(Work::Settled);
         }

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("prompt", &["LAYER1", "LAYER2", "wire"]),
     ("plan", &["stats", "LAYER1", "LAYER2", "prompt"]),
     ("init", &["stats", "LAYER1", "LAYER2", "prompt"]),
-    ("probe", &["LAYER1", "LAYER2", "wire"]),
+    ("provider_check", &["LAYER1", "LAYER2", "wire"]),
     ("import", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),
     ("measure", &["stats", "LAYER1", "LAYER2", "score", "wire"]),

@@ -1,4 +1,4 @@
-//! `ceiling providers`: what it lists, what its probe finds, and what a new price list changes.
+//! `ceiling providers`: what it lists, what its check finds, and what a new price list changes.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ enum Flaw {
     Cold,
 }
 
-/// A server that does everything that is probed, but for its flaw.
+/// A server that does everything that is checked, but for its flaw.
 fn server(flaw: Flaw) -> ScriptedServer {
     ScriptedServer::start(move |request, number| answer(flaw, request, number))
 }
@@ -118,7 +118,7 @@ fn project(server: &ScriptedServer) -> Project {
     Project::new().file("providers/live.toml", &file).env(KEY_VARIABLE, "sk-a-key-of-mine")
 }
 
-fn probed(flaw: Flaw, code: i32) -> Value {
+fn checked(flaw: Flaw, code: i32) -> Value {
     let server = server(flaw);
     let found = project(&server).run(["providers", "check", "live", "--json"]).exits(code).json();
     fits(&found, "providers-check");
@@ -126,19 +126,19 @@ fn probed(flaw: Flaw, code: i32) -> Value {
 }
 
 #[track_caller]
-fn state<'a>(report: &'a Value, probe: &str) -> (&'a str, &'a str) {
-    let found = report["probes"].as_array().unwrap().iter().find(|row| row["probe"] == probe).unwrap();
+fn state<'a>(report: &'a Value, feature: &str) -> (&'a str, &'a str) {
+    let found = report["features"].as_array().unwrap().iter().find(|row| row["feature"] == feature).unwrap();
     (found["state"].as_str().unwrap(), found["detail"].as_str().unwrap())
 }
 
 fn not_ok(report: &Value) -> Vec<&str> {
-    let probes = report["probes"].as_array().unwrap();
-    probes.iter().filter(|row| row["state"] != "ok").map(|row| row["probe"].as_str().unwrap()).collect()
+    let features = report["features"].as_array().unwrap();
+    features.iter().filter(|row| row["state"] != "ok").map(|row| row["feature"].as_str().unwrap()).collect()
 }
 
 #[test]
-fn a_good_server_passes_every_probe() {
-    let report = probed(Flaw::None, 0);
+fn a_good_server_passes_every_check() {
+    let report = checked(Flaw::None, 0);
     assert!(not_ok(&report).is_empty(), "{report:#}");
     assert_eq!(report["requests"], 6);
     assert_eq!(state(&report, "cache").1, "the second request read 384 of 400 prompt tokens from the cache");
@@ -161,37 +161,37 @@ fn the_cache_is_left_alone_when_told_so() {
 
 #[test]
 fn each_flaw_is_found_and_only_it() {
-    let report = probed(Flaw::NoUsage, 0);
+    let report = checked(Flaw::NoUsage, 0);
     assert_eq!(not_ok(&report), ["usage", "cache"]);
     assert_eq!(state(&report, "usage").1, "reported for whole answers, not in the stream: costs stay unknown");
     assert_eq!(report["cost_usd"], Value::Null);
-    let report = probed(Flaw::NoSchema, 0);
+    let report = checked(Flaw::NoSchema, 0);
     assert_eq!(not_ok(&report), ["schema"]);
     assert_eq!(state(&report, "schema").1, "the answer does not follow the schema (not JSON: Yes, it is.)");
-    let report = probed(Flaw::NoTools, 0);
+    let report = checked(Flaw::NoTools, 0);
     let (found, detail) = state(&report, "tool");
     assert_eq!(found, "no");
     assert!(detail.starts_with("400 bad-request: tools are not supported"), "{detail}");
-    let report = probed(Flaw::OtherModel, 0);
+    let report = checked(Flaw::OtherModel, 0);
     assert!(not_ok(&report).is_empty());
     assert_eq!(state(&report, "model").1, "answers; served as `small-2026[31m`, asked for `small`");
-    let report = probed(Flaw::WholeStreams, 0);
+    let report = checked(Flaw::WholeStreams, 0);
     assert_eq!(state(&report, "streaming").0, "no");
-    let report = probed(Flaw::NoEnd, 0);
+    let report = checked(Flaw::NoEnd, 0);
     assert_eq!(state(&report, "streaming"), ("no", "cut: the stream ended without a finish_reason"));
     assert_eq!(not_ok(&report), ["streaming", "usage"]);
-    let report = probed(Flaw::Cold, 0);
+    let report = checked(Flaw::Cold, 0);
     assert_eq!(not_ok(&report), ["cache"]);
 }
 
 #[test]
 fn a_provider_that_cannot_be_used_ends_with_4() {
-    let report = probed(Flaw::WrongKey, 4);
+    let report = checked(Flaw::WrongKey, 4);
     let (found, detail) = state(&report, "key");
     assert_eq!(found, "no");
     assert!(detail.contains(KEY_VARIABLE) && detail.contains("Incorrect API key"), "{detail}");
     assert_eq!((report["usable"].as_bool(), report["requests"].as_u64()), (Some(false), Some(1)));
-    let report = probed(Flaw::NoModel, 4);
+    let report = checked(Flaw::NoModel, 4);
     assert_eq!((state(&report, "key").0, state(&report, "model").0), ("ok", "no"));
     let server = server(Flaw::None);
     let project = project(&server).env(KEY_VARIABLE, "");
@@ -201,9 +201,9 @@ fn a_provider_that_cannot_be_used_ends_with_4() {
     assert_eq!(server.count(), 0);
 }
 
-/// The probe speaks each provider's own wire: here Anthropic's, whose input tokens leave out the cached ones.
+/// The check speaks each provider's own wire: here Anthropic's, whose input tokens leave out the cached ones.
 #[test]
-fn another_wire_is_probed_as_well() {
+fn another_wire_is_checked_as_well() {
     let server = ScriptedServer::start(|request, number| {
         let usage = json!({"input_tokens": 20, "cache_read_input_tokens": if number == 5 { 700 } else { 0 },
                            "cache_creation_input_tokens": if number == 4 { 700 } else { 0 }, "output_tokens": 1});

@@ -1,4 +1,4 @@
-//! `ceiling providers check`: sends the probe of [`crate::probe`] and prints what it shows.
+//! `ceiling providers check`: sends the requests of [`crate::provider_check`] and prints what it shows.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -9,8 +9,8 @@ use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
 use crate::error::Error;
 use crate::exchange::FailureKind;
-use crate::probe::{self, CacheChoice, Report, Seen, State};
 use crate::provider::{Model, Provider, Service};
+use crate::provider_check::{self, CacheChoice, Report, Seen, State};
 use crate::run::attempt::{Call, Transport};
 use crate::run::http::HttpTransport;
 use crate::text::one_line;
@@ -30,7 +30,7 @@ pub struct CheckArgs {
     /// Probe the prompt cache even where it may cost a cent or more.
     #[arg(long, conflicts_with = "no_cache", env = "CEILING_CACHE")]
     pub cache: bool,
-    /// Do not probe the prompt cache: it takes two requests with a long prompt.
+    /// Do not look at the prompt cache: it takes two requests with a long prompt.
     #[arg(long, env = "CEILING_NO_CACHE")]
     pub no_cache: bool,
 }
@@ -102,7 +102,7 @@ fn is_ready(provider: &Provider) -> bool {
         Service::Replay | Service::Imported => false,
         Service::Http { base_url, .. } => {
             let key = key(provider);
-            probe::placeholder(base_url).is_none() && (key.is_set == Some(true) || key.name.is_none())
+            provider_check::placeholder(base_url).is_none() && (key.is_set == Some(true) || key.name.is_none())
         }
     }
 }
@@ -116,7 +116,7 @@ fn subject<'a>(provider: &'a Provider, model: Option<&str>, today: &str) -> Resu
         return Err(Error::usage(format!("`{id}` answers from a suite's recording: there is no server to ask"), hint));
     };
     let found = match model {
-        None => probe::choose(provider, today).ok_or_else(|| {
+        None => provider_check::choose(provider, today).ok_or_else(|| {
             Error::usage(
                 format!("`{id}` has no model that can be asked"),
                 format!("add one to {file}, or name one with --model"),
@@ -133,7 +133,7 @@ fn subject<'a>(provider: &'a Provider, model: Option<&str>, today: &str) -> Resu
         }
     };
     let (name, model) = found;
-    if let Some(word) = probe::placeholder(model.base_url.as_deref().unwrap_or(address)) {
+    if let Some(word) = provider_check::placeholder(model.base_url.as_deref().unwrap_or(address)) {
         let what = format!("{word} in the address of `{id}` is to be replaced by your own");
         return Err(Error::usage(
             what,
@@ -149,13 +149,13 @@ async fn ask(subject: &Subject<'_>, choice: CacheChoice) -> Result<(usize, Repor
     let endpoint = match assemble::http_endpoint(subject.provider, subject.model, None) {
         Ok(endpoint) => endpoint,
         // A missing key is what is being asked about.
-        Err(error @ Error::Usage { .. }) => return Ok((0, probe::without_key(&error.to_string()))),
+        Err(error @ Error::Usage { .. }) => return Ok((0, provider_check::without_key(&error.to_string()))),
         Err(other) => return Err(other),
     };
     let transport = HttpTransport::new(vec![endpoint])?;
     let target = subject.provider.target(subject.model);
     let wire = wire::wire(subject.provider.wire);
-    let plan = probe::plan(subject.provider, subject.model, choice);
+    let plan = provider_check::plan(subject.provider, subject.model, choice);
     let mut seen = Vec::new();
     for step in &plan.steps {
         let encoded = wire.encode(&step.request, &target);
@@ -176,7 +176,7 @@ async fn ask(subject: &Subject<'_>, choice: CacheChoice) -> Result<(usize, Repor
             break;
         }
     }
-    Ok((seen.len(), probe::evaluate(subject.provider, subject.model, &plan.skipped, &seen)))
+    Ok((seen.len(), provider_check::evaluate(subject.provider, subject.model, &plan.skipped, &seen)))
 }
 
 fn place(subject: &Subject<'_>) -> String {
@@ -196,7 +196,7 @@ fn text(checked: &Checked<'_>) -> String {
             State::No => "no",
             State::Skipped => "skipped",
         };
-        text.push_str(&format!("  {:<9}  {state:<7}  {}\n", finding.probe.as_str(), one_line(&finding.detail, 300)));
+        text.push_str(&format!("  {:<9}  {state:<7}  {}\n", finding.feature.as_str(), one_line(&finding.detail, 300)));
     }
     let ttft = report.ttft_ms.map_or(String::new(), |ms| format!(", time to first token {ms:.0} ms"));
     let plural = if *requests == 1 { "" } else { "s" };
@@ -213,7 +213,7 @@ fn described(checked: &Checked<'_>) -> Value {
         "served_model": report.served_model,
         "base_url": subject.model.base_url.as_deref().or(address(subject.provider)),
         "usable": report.usable,
-        "probes": report.findings,
+        "features": report.findings,
         "requests": requests,
         "cost_usd": report.cost.map(Usd::as_f64),
         "ttft_ms": report.ttft_ms,

@@ -32,7 +32,7 @@ fn failing(kind: FailureKind, status: u16) -> Outcome {
 fn found(feature: Feature, answers: &[Seen]) -> Finding {
     let groq = provider("groq");
     let report = evaluate(&groq, &groq.models["openai/gpt-oss-20b"], &[], answers);
-    report.findings.into_iter().find(|finding| finding.probe == feature).unwrap()
+    report.findings.into_iter().find(|finding| finding.feature == feature).unwrap()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_cache_is_asked_where_that_is_known_to_be_cheap() {
     let asks_cache = |name: &str, model: &str, choice| {
         let provider = provider(name);
         let plan = plan(&provider, &provider.models[model], choice);
-        assert_eq!(plan.skipped.iter().any(|finding| finding.probe == Feature::Cache), plan.steps.len() < 5);
+        assert_eq!(plan.skipped.iter().any(|finding| finding.feature == Feature::Cache), plan.steps.len() < 5);
         plan.steps.iter().any(|step| step.purpose == Purpose::CacheRead)
     };
     assert!(asks_cache("openai", "gpt-6-luna", CacheChoice::IfCheap));
@@ -88,7 +88,7 @@ fn a_model_without_forced_calls_is_not_asked_for_one() {
     let anthropic = provider("anthropic");
     let plan = plan(&anthropic, &anthropic.models["claude-opus-5-5"], CacheChoice::Never);
     assert!(plan.steps.iter().all(|step| step.purpose != Purpose::Tool));
-    assert_eq!(plan.skipped[0].probe, Feature::Tool);
+    assert_eq!(plan.skipped[0].feature, Feature::Tool);
 }
 
 #[test]

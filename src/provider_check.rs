@@ -65,15 +65,15 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// What was looked at.
-    pub probe: Feature,
+    pub feature: Feature,
     /// What was found.
     pub state: State,
     /// Why, or what was seen.
     pub detail: String,
 }
 
-fn finding(probe: Feature, state: State, detail: impl Into<String>) -> Finding {
-    Finding { probe, state, detail: detail.into() }
+fn finding(feature: Feature, state: State, detail: impl Into<String>) -> Finding {
+    Finding { feature, state, detail: detail.into() }
 }
 
 /// What a request is for.
@@ -93,7 +93,7 @@ pub enum Purpose {
     CacheRead,
 }
 
-/// One request of the probe.
+/// One request of the check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// What it is for.
@@ -115,7 +115,7 @@ pub struct Seen {
     pub ttft_ms: Option<f64>,
 }
 
-/// Whether the cache is probed.
+/// Whether the cache is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheChoice {
     /// If it is known to cost less than a cent.
@@ -146,7 +146,7 @@ fn schema() -> Value {
     })
 }
 
-/// What a probe showed.
+/// What a check showed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// One line a feature, in the order of [`Feature`].
@@ -180,7 +180,7 @@ pub fn evaluate(provider: &Provider, model: &Model, skipped: &[Finding], seen: &
     findings.push(of(Purpose::Tool).map_or_else(|| not_asked(Feature::Tool), tool));
     findings.push(of(Purpose::CacheRead).map_or_else(|| not_asked(Feature::Cache), cached));
     for finding in &mut findings {
-        if let Some(known) = skipped.iter().find(|known| known.probe == finding.probe) {
+        if let Some(known) = skipped.iter().find(|known| known.feature == finding.feature) {
             *finding = known.clone();
         }
     }

@@ -1,4 +1,4 @@
-//! The requests of a probe.
+//! The requests of a check.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use crate::provider::{Model, Price, Provider};
 use crate::units::Usd;
 use crate::wire::{self, fit};
 
-/// Most output tokens of a probe; an answer needs few.
+/// Most output tokens of a request; an answer needs few.
 const MOST_TOKENS: u64 = 64;
 
 /// The same of a model that reasons first, or may: hidden reasoning counts.
@@ -21,7 +21,7 @@ const UNKNOWN_CACHE_MIN_TOKENS: u64 = 4096;
 /// Servers of one's own cache from the first few tokens on.
 const OWN_CACHE_MIN_TOKENS: u64 = 256;
 
-/// What the cache probe may cost without being asked for: a cent.
+/// What the look at the cache may cost without being asked for: a cent.
 const CACHE_PROBE_LIMIT: Usd = Usd::from_pico(10_000_000_000);
 
 /// The requests for a model.
@@ -111,7 +111,7 @@ impl Maker<'_> {
     }
 }
 
-/// Why the cache is not probed, if it is not.
+/// Why the cache is not looked at, if it is not.
 fn cache_reason(provider: &Provider, model: &Model, words: u64, choice: CacheChoice) -> Option<String> {
     match choice {
         CacheChoice::Never => return Some("not asked for (--no-cache)".into()),
