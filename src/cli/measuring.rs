@@ -15,6 +15,7 @@ use crate::measure::accumulate::{Accumulator, ExchangeFacts};
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::measure::places::Places;
 use crate::measure::stopping::Observed;
+use crate::measure::trained::TrainedColumns;
 use crate::run::assist;
 use crate::score::Grade;
 use crate::store::{Bodies, Damaged, RawTrial, Store, StoreError, StoredTrial};
@@ -41,6 +42,7 @@ pub(super) fn measure(
     examples.make_room(trials / suite.repeats.max(1) as usize);
     accumulator.make_room(trials);
     let mut early = EarlyRun::of(store, run, (suite, grader), comparable)?;
+    let mut trained = TrainedColumns::new(super::trained::kept(store, suite)?);
     let place = |variant: &str| variants.get(variant).copied();
     let nothing = |_: &StoredTrial, _: &GradedTrial| ();
     each_graded((store, grader), (run, None), place, nothing, |variant, trial, graded, ()| {
@@ -60,14 +62,17 @@ pub(super) fn measure(
         if let Some(early) = &mut early {
             early.observe(variant, index, Observed::of(&graded, facts, suite.targets.ttft_p95_ms));
         }
+        trained.note(index, &trial.example.id.0);
         accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
         Ok(())
     })?;
     drop(examples);
-    Ok(match early {
+    let mut measurements = match early {
         Some(early) => accumulator.finish_early(comparable, early.into_early()),
         None => accumulator.finish(comparable),
-    })
+    };
+    measurements.trained = trained.finish(&measurements.clusters, measurements.clustered, suite.statistics.alpha);
+    Ok(measurements)
 }
 
 /// A trial on its way to be graded.

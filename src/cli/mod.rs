@@ -35,6 +35,7 @@ mod run;
 mod runs;
 mod show;
 mod store;
+mod trained;
 mod view;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use super::evidence::Metric;
 use super::ladder::{LabelCeiling, Phase, Rule, Rung, RungStatus, TriggerState};
 use super::rungs::RungReport;
 use super::subject::Source;
+use super::trained::Leaning;
 use super::{Findings, NextStep, Payback, economics, prose};
 use crate::stats::Answer3;
 use crate::stats::paired::PairedVerdict;
@@ -115,6 +116,7 @@ pub(super) fn reasons(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     reasons.extend(clear.map(|t| t.explanation.clone()));
     reasons.extend(rival(findings));
     reasons.extend(findings.tuned.variant.is_some().then(|| findings.tuned.explanation.clone()));
+    reasons.extend(findings.trained.as_ref().map(|trained| trained.explanation.clone()));
     let mut seen: Vec<String> = Vec::new();
     for reason in reasons.into_iter().filter(|reason| !reason.is_empty()) {
         if !seen.contains(&reason) {
@@ -173,9 +175,12 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
     let waits = evidence.subjects.iter().any(|subject| subject.missing > 0);
     let unjudged = evidence.facts.targets.ttft_p95_ms.is_some() && !evidence.setting.latency_comparable;
     let source = evidence.setting.source;
+    let trained = findings.trained.as_ref();
     let words = [
         ("target-not-reached", best_prompt_misses || matches!(rule, Rule::Better(_))),
-        ("undertrained", findings.tuned.misses_target),
+        ("undertrained", is_undertrained(findings)),
+        ("trained-baseline-meets-target", trained.is_some_and(|known| known.meets_target == Some(Answer3::Yes))),
+        ("trained-baseline-speaks-against", trained.is_some_and(|known| known.leaning == Some(Leaning::Against))),
         ("suite-unfit", findings.label.state == LabelCeiling::Unreachable),
         ("no-targets", no_targets(findings)),
         ("few-shot-not-tried", few_shot_is_left(findings)),
@@ -191,6 +196,15 @@ pub(super) fn notes(findings: &Findings<'_>, rule: Rule) -> Vec<String> {
         ("named-incumbent-not-eligible", named_incumbent_is_absent(findings) && named_is_known(findings)),
     ];
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()
+}
+
+/// Whether tuned variants are below what the labels support; without a trained baseline, whether the best one misses
+/// the target.
+fn is_undertrained(findings: &Findings<'_>) -> bool {
+    match &findings.trained {
+        Some(trained) => !trained.undertrained.is_empty(),
+        None => findings.tuned.misses_target,
+    }
 }
 
 /// Whether the target is missed and few-shot was not tried.
@@ -268,7 +282,7 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
             |n| format!("have about {} randomly chosen labels checked (more if some are wrong) and write the counts to `[data] audit`", prose::count(n)),
         ),
         Rule::Next(_, RungStatus::Unknown) => more(n, "examples"),
-        Rule::Next(rung, _) | Rule::Better(rung) => action(rung, rule.phase()),
+        Rule::Next(rung, _) | Rule::Better(rung) => action(findings, rung, rule.phase()),
         Rule::NoPayback | Rule::NothingHelps => stay(findings),
         Rule::PaybackUnknown | Rule::BetterPaybackUnknown => settle_payback(findings),
     })
@@ -333,7 +347,10 @@ fn iterate(findings: &Findings<'_>) -> String {
     if steps.is_empty() { "write and measure another prompt revision".to_owned() } else { steps.join(", and ") }
 }
 
-fn action(rung: Rung, phase: Phase) -> String {
+fn action(findings: &Findings<'_>, rung: Rung, phase: Phase) -> String {
+    if let Some(more) = train_on(findings, rung).filter(|_| phase == Phase::Try) {
+        return more;
+    }
     let what = match rung {
         Rung::Schema => "native structured output or a forced tool call with the prompt in use",
         Rung::Cache => "the provider's prompt cache with the prompt in use",
@@ -344,6 +361,14 @@ fn action(rung: Rung, phase: Phase) -> String {
     };
     let verb = if phase == Phase::Ship { "ship" } else { "measure" };
     format!("{verb} {what}")
+}
+
+/// A rung whose variant was not trained enough is not begun anew.
+fn train_on(findings: &Findings<'_>, rung: Rung) -> Option<String> {
+    let variant = findings.rungs.get(&rung)?.variant.as_ref()?;
+    let undertrained = findings.trained.as_ref().is_some_and(|trained| trained.undertrained.contains(variant));
+    let learned = "a classifier trained on the same labels is better";
+    undertrained.then(|| format!("train `{variant}` on, until it has learned what the labels support: {learned}"))
 }
 
 /// The number that would settle the verdict, where it is not settled.

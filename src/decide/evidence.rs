@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::SuiteFacts;
 use super::pair::Pair;
 use super::subject::{Counts, Rates, Setting, Source, Subject};
-use crate::measure::MOST_MISSING;
-use crate::measure::Measurements;
+use crate::measure::trained::Trained;
+use crate::measure::{MOST_MISSING, Measurements, Scores};
 use crate::stats::POWER;
 use crate::stats::cluster::{ClusteredMean, clustered_accuracy, clustered_mean, clustered_one_sided};
 use crate::stats::paired::{PairedVerdict, paired_verdict};
@@ -82,13 +82,15 @@ pub(super) struct Evidence<'a> {
     pub(super) eligible: Vec<usize>,
     /// The variant now in use.
     pub(super) incumbent: Option<usize>,
+    /// Baselines that were trained on the pool.
+    pub(super) trained: &'a [Trained],
 }
 
 impl<'a> Evidence<'a> {
     /// The evidence of a run.
     pub(super) fn of_run(facts: &'a SuiteFacts<'a>, measured: &'a Measurements) -> Self {
         let subjects = measured.variants.iter().map(Subject::of_run).collect();
-        Self::new(facts, subjects, Setting::of_run(measured))
+        Self { trained: &measured.trained, ..Self::new(facts, subjects, Setting::of_run(measured)) }
     }
 
     pub(super) fn new(facts: &'a SuiteFacts<'a>, subjects: Vec<Subject<'a>>, setting: Setting<'a>) -> Self {
@@ -97,7 +99,7 @@ impl<'a> Evidence<'a> {
         let eligible = (0..subjects.len())
             .filter(|&place| subjects[place].was_asked() && !subjects[place].is_bound() && may_serve(&subjects[place]))
             .collect();
-        let mut evidence = Self { facts, subjects, setting, eligible, incumbent: None };
+        let mut evidence = Self { facts, subjects, setting, eligible, incumbent: None, trained: &[] };
         evidence.incumbent = evidence.named_incumbent().or_else(|| evidence.default_incumbent());
         evidence
     }
@@ -247,26 +249,41 @@ impl<'a> Evidence<'a> {
     pub(super) fn pair(&self, a: usize, b: usize, metric: Metric, alpha: f64) -> Pair {
         match (self.rates(a, metric), self.rates(b, metric)) {
             (Rates::ByExample(first), Rates::ByExample(second)) => {
-                let scores = first.iter().zip(second.iter()).zip(self.setting.clusters);
-                // Room for all at once: a list that doubles holds what it was and what it becomes.
-                let (mut values, mut clusters) = (Vec::with_capacity(first.len()), Vec::with_capacity(first.len()));
-                for ((a, b), &cluster) in scores {
-                    if let (Some(a), Some(b)) = (rate(a), rate(b)) {
-                        values.push(b - a);
-                        clusters.push(cluster);
-                    }
-                }
-                let calls = self.calls(a, values.len()).min(self.calls(b, values.len()));
-                match self.setting.anytime {
-                    Some(anytime) => Pair::of_sequence(values, clusters, anytime.largest_cluster, alpha),
-                    None => Pair::of_examples(values, clusters, calls, alpha),
-                }
+                let calls = |n: usize| self.calls(a, n).min(self.calls(b, n));
+                self.pair_of(first, second, calls, alpha)
             }
             (Rates::Unknown, _) | (_, Rates::Unknown) => Pair::nothing(),
             _ => match (self.counts(a, metric), self.counts(b, metric)) {
                 (Some(a), Some(b)) => Pair::of_counts(a, b, alpha),
                 _ => Pair::nothing(),
             },
+        }
+    }
+
+    /// Scores that are no variant's own minus those of a variant.
+    pub(super) fn pair_with(&self, a: usize, scores: &Scores, metric: Metric, alpha: f64) -> Pair {
+        match self.rates(a, metric) {
+            Rates::ByExample(first) => self.pair_of(first, scores, |n| self.calls(a, n), alpha),
+            Rates::Unknown | Rates::Counts(_) => Pair::nothing(),
+        }
+    }
+
+    fn pair_of(&self, first: &Scores, second: &Scores, calls: impl Fn(usize) -> u64, alpha: f64) -> Pair {
+        let scores = first.iter().zip(second.iter()).zip(self.setting.clusters);
+        // Room for all at once: a list that doubles holds what it was and what it becomes.
+        let (mut values, mut clusters) = (Vec::with_capacity(first.len()), Vec::with_capacity(first.len()));
+        for ((a, b), &cluster) in scores {
+            if let (Some(a), Some(b)) = (rate(a), rate(b)) {
+                values.push(b - a);
+                clusters.push(cluster);
+            }
+        }
+        match self.setting.anytime {
+            Some(anytime) => Pair::of_sequence(values, clusters, anytime.largest_cluster, alpha),
+            None => {
+                let calls = calls(values.len());
+                Pair::of_examples(values, clusters, calls, alpha)
+            }
         }
     }
 

@@ -21,6 +21,7 @@ mod rivals;
 mod rungs;
 mod subject;
 mod trace;
+mod trained;
 mod triggers;
 mod tuned;
 
@@ -41,6 +42,7 @@ pub use questions::{Question, QuestionAnswer, QuestionState};
 pub use rungs::RungReport;
 pub use subject::Source;
 pub use trace::Derivation;
+pub use trained::{AgainstTrained, Leaning, TrainedReport};
 pub use triggers::{Trigger, Triggers};
 pub use tuned::{Requirement, TunedReport};
 
@@ -151,6 +153,8 @@ pub struct Verdict {
     pub break_even: Option<BreakEven>,
     /// What a tuned variant showed, or would have to reach.
     pub tuned: TunedReport,
+    /// What a baseline that was trained on the pool says of training; null where none was trained.
+    pub trained_baseline: Option<TrainedReport>,
     /// What would change the verdict.
     pub flips_if: Vec<String>,
     /// How many more examples (or, for the label ceiling, labels) would settle it.
@@ -182,6 +186,7 @@ struct Findings<'a> {
     payback_why: String,
     break_even: Option<BreakEven>,
     tuned: TunedReport,
+    trained: Option<TrainedReport>,
     paired: Option<PairedComparison>,
 }
 
@@ -237,6 +242,7 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
         any_prompt: rungs::any_prompt(evidence),
         label: labels::ceiling(evidence),
         tuned: tuned::report(evidence),
+        trained: trained::report(evidence),
         ceiling,
         paired: evidence.incumbent.zip(rival).map(|(a, b)| evidence.comparison(a, b)),
         evidence,
@@ -299,6 +305,7 @@ fn conclude(findings: Findings<'_>) -> Verdict {
         ceiling_test: findings.ceiling,
         label_ceiling: findings.label,
         tuned: findings.tuned,
+        trained_baseline: findings.trained,
         rungs: findings.rungs,
         self_hosted_prompt: findings.self_hosted_prompt,
         any_prompt: findings.any_prompt,

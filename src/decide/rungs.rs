@@ -12,6 +12,7 @@ use super::headroom;
 use super::ladder::{Rung, RungStatus, TriggerState};
 use super::prose;
 use super::rivals::{self, Rest};
+use super::trained;
 use super::triggers::{self, Trigger, Triggers};
 use crate::stats::adjust::holm;
 use crate::variant::{Structured, TuningMethod, Variant, VariantId};
@@ -115,7 +116,9 @@ fn strongest(reports: impl Iterator<Item = RungReport>) -> RungReport {
         RungStatus::Pass => 0,
         RungStatus::Better => 1,
         RungStatus::Unknown => 2,
-        _ => 3,
+        RungStatus::Fail => 3,
+        // One that was not trained enough says less than one that was.
+        RungStatus::Untried | RungStatus::Na => 4,
     };
     let nothing = || RungReport::without_variant(RungStatus::Untried, "not measured");
     reports.min_by_key(rank).unwrap_or_else(nothing)
@@ -234,6 +237,10 @@ impl<'a> Judge<'a> {
         let mut report = self.status(rung);
         if let Some(bound) = self.upper_bound().filter(|_| rung == Rung::Rag && report.status != RungStatus::Na) {
             report.explanation.push_str(&bound);
+        }
+        let learns = matches!(rung, Rung::Lora | Rung::Full) && report.status == RungStatus::Untried;
+        if let Some(said) = trained::of_rung(self.evidence).filter(|_| learns) {
+            report.explanation = format!("{}; {said}", report.explanation);
         }
         report
     }
@@ -354,13 +361,32 @@ impl<'a> Judge<'a> {
                 (RungStatus::Unknown, prose::sentences(&[gain.unwrap_or_default(), open]))
             }
         };
-        report.status = status;
-        report.explanation = why;
+        let fired = self.needed(rung).into_iter().zip(&reached).filter(|(_, t)| t.state == TriggerState::Fired);
+        let short =
+            fired.clone().count() > 0 && fired.map(|(at, _)| rate_of(at)).all(|of| of == Some(Metric::Accuracy));
+        let excused = short && !matches!(rest, Rest::Worse(_));
+        (report.status, report.explanation) = self.trained_enough(place, (status, why), excused);
         if status == RungStatus::Unknown {
             let of_rest = if let Rest::Unknown(_, n) = rest { n } else { None };
             report.n_to_settle = reached.iter().filter_map(|t| t.n_to_settle).max().max(of_rest);
         }
         report
+    }
+
+    /// A tuned variant that misses nothing but the accuracy target, and is shown to be below what a linear classifier
+    /// learns from the same labels, was not trained enough: it says nothing of what its rung reaches.
+    fn trained_enough(&self, place: usize, found: (RungStatus, String), excused: bool) -> (RungStatus, String) {
+        let short = excused && matches!(found.0, RungStatus::Fail | RungStatus::Better);
+        if !(short && trained::is_undertrained(self.evidence, place)) {
+            return found;
+        }
+        let name = self.evidence.name(place);
+        let why = format!(
+            "{name} is below a classifier trained on the same pool, so it was not trained enough to say what this step \
+             reaches: {}",
+            found.1
+        );
+        (RungStatus::Untried, why)
     }
 
     /// The needed triggers, asked of the rung's variant.

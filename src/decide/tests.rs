@@ -7,6 +7,7 @@ use crate::variant::{Retrieve, RetrieveFrom, Select, Shots, Structured, Tuning, 
 
 mod guards;
 mod random;
+mod trained;
 
 /// `right` of `n` examples right, the first ones; all valid.
 fn variant(name: &str, round: u32, right: usize, n: usize) -> VariantMeasurements {

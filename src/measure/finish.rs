@@ -65,6 +65,7 @@ pub(super) fn finish(mut all: Accumulator, recording_comparable: bool) -> Measur
         latency_comparable: provenance == RunProvenance::Live || recording_comparable,
         steps: Vec::new(),
         rounds: Vec::new(),
+        trained: Vec::new(),
     };
     let alpha = all.settings.statistics.alpha;
     let standings = super::standing::standings(&measurements, alpha);

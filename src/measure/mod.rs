@@ -24,6 +24,7 @@ pub mod slices;
 pub mod standing;
 pub mod steps;
 pub mod stopping;
+pub mod trained;
 
 use serde::Serialize;
 
@@ -361,4 +362,6 @@ pub struct Measurements {
     pub steps: Vec<steps::Step>,
     /// The prompts in order, one history an endpoint that has several.
     pub rounds: Vec<rounds::History>,
+    /// Baselines that were trained on the pool, on the same examples; empty where none was trained.
+    pub trained: Vec<trained::Trained>,
 }

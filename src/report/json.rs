@@ -12,6 +12,7 @@ use crate::measure::anytime::Anytime;
 use crate::measure::rounds::History;
 use crate::measure::standing::Standing;
 use crate::measure::steps::Step;
+use crate::measure::trained::{Trained, TrainingCurve};
 use crate::measure::{
     BatchCost, Confusion, Latency, OutcomeCounts, RetrievalMeasurements, RunProvenance, ScorerMean, Slice, TokenSum,
     VariantMeasurements,
@@ -38,6 +39,7 @@ struct Document<'a> {
     anytime: Option<&'a Anytime>,
     steps: &'a [Step],
     rounds: &'a [History],
+    trained_baselines: Vec<TrainedRow<'a>>,
     verdict: &'a Verdict,
 }
 
@@ -80,6 +82,18 @@ struct Row<'a> {
     schema_changes: &'a [Change],
     slices: &'a [Slice],
     retrieval: Option<&'a RetrievalMeasurements>,
+}
+
+/// A classifier that was trained on the pool, on the run's examples.
+#[derive(Debug, Serialize)]
+struct TrainedRow<'a> {
+    name: &'a str,
+    training_examples: u64,
+    n: u64,
+    accuracy: Estimate,
+    macro_f1: Option<Estimate>,
+    majority_share: Option<f64>,
+    curve: Option<&'a TrainingCurve>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,6 +154,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         anytime: measurements.anytime.as_ref(),
         steps: &measurements.steps,
         rounds: &measurements.rounds,
+        trained_baselines: measurements.trained.iter().map(trained).collect(),
         verdict: &report.verdict,
     })
 }
@@ -202,6 +217,18 @@ fn row<'a>(report: &'a Report, measured: &'a VariantMeasurements) -> Row<'a> {
         schema_changes: report.schema_changes.get(&measured.variant.id).map_or(&[], Vec::as_slice),
         slices: &measured.slices,
         retrieval: measured.retrieval.as_ref(),
+    }
+}
+
+fn trained(of: &Trained) -> TrainedRow<'_> {
+    TrainedRow {
+        name: &of.name,
+        training_examples: of.training_examples,
+        n: of.accuracy.n,
+        accuracy: of.accuracy,
+        macro_f1: of.macro_f1,
+        majority_share: of.majority,
+        curve: of.curve.as_ref(),
     }
 }
 

@@ -148,7 +148,16 @@ fn scoreboard(report: &Report) -> String {
         let known = || not_answered(measured).unwrap_or_else(|| "0".to_owned());
         row(measured).into_iter().chain(unanswered.then(known)).collect()
     };
-    let mut text = table(&header, &[1, 2, 3, 4, 5, 6], variants.into_iter().map(cells)).concat();
+    let trained = report.measurements.trained.iter().map(|trained| {
+        let cells = [
+            format!("□ {} (trained baseline)", name(&trained.name)),
+            trained.accuracy.n.to_string(),
+            figure(&Figure::estimate(&trained.accuracy, Form::Percent, "")),
+        ];
+        let nothing = std::iter::repeat_n("–".to_owned(), header.len() - 3);
+        cells.into_iter().chain(nothing).collect()
+    });
+    let mut text = table(&header, &[1, 2, 3, 4, 5, 6], variants.into_iter().map(cells).chain(trained)).concat();
     text.push_str("\n▲ highest accuracy measured · ≈ not shown to be below it (Holm over all pairs)\n\n");
     if left_out > 0 {
         text.push_str(&format!(

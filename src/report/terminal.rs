@@ -11,6 +11,7 @@ mod notes;
 mod rounds;
 mod scoreboard;
 mod steps;
+mod trained;
 mod verdict;
 
 pub(super) use cache::notes as cache_notes;
@@ -58,7 +59,7 @@ pub fn render(report: &Report, extent: Extent, look: Look) -> String {
 fn sections(report: &Report, width: usize) -> String {
     let measurements = &report.measurements;
     let mut text = super::retrieval::section(&measurements.variants, &report.embeddings, width);
-    for section in [steps::section, rounds::section, cache::section] {
+    for section in [steps::section, rounds::section, trained::section, cache::section] {
         if let Some(section) = section(measurements, width) {
             text.push('\n');
             text.push_str(&section);

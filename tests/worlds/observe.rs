@@ -181,6 +181,7 @@ pub(crate) fn observe(world: &World, draw: &mut Draw) -> Measurements {
         latency_comparable: true,
         steps: Vec::new(),
         rounds: Vec::new(),
+        trained: Vec::new(),
         anytime: None,
     }
 }

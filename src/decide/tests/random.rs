@@ -52,6 +52,7 @@ fn any_measurements() -> impl Strategy<Value = Measurements> {
                 anytime: None,
                 steps: Vec::new(),
                 rounds: Vec::new(),
+                trained: Vec::new(),
             }
         })
     })

@@ -60,6 +60,7 @@ pub(crate) fn measurements(variants: Vec<VariantMeasurements>) -> Measurements {
         anytime: None,
         steps: Vec::new(),
         rounds: Vec::new(),
+        trained: Vec::new(),
     }
 }
 

@@ -5,10 +5,13 @@ use maud::{Markup, html};
 use super::plot::{Kind, kind};
 use super::{estimate, figure};
 use crate::measure::standing::Standing;
+use crate::measure::trained::Trained;
 use crate::measure::{OutcomeCounts, TokenSum, VariantMeasurements};
 use crate::report::Report;
 use crate::report::figure::{Figure, Form};
+use crate::report::trained::WHAT;
 use crate::stats::Estimate;
+use crate::units::group_thousands;
 
 /// What a column shows of a row; `None` where there is nothing.
 type CellOf = fn(&Cell<'_>) -> Option<Markup>;
@@ -83,10 +86,17 @@ pub(super) fn scoreboard(report: &Report) -> Markup {
                     @if *name == ACCURACY { th aria-label="accuracy, drawn" {} }
                 }
             } }
-            tbody { @for cell in &cells { (row(cell, &kept, target)) } }
+            tbody {
+                @for cell in &cells { (row(cell, &kept, target)) }
+                @for (place, trained) in report.measurements.trained.iter().enumerate() {
+                    (trained_row(place, trained, &kept, target))
+                }
+            }
         } }
         p.soft.small {
-            "▲ highest accuracy · ≈ not told apart from it (paired on the same examples, corrected by Holm) · ◇ tuned · ○ a bound, which nobody can ship. A click on a heading sorts."
+            "▲ highest accuracy · ≈ not told apart from it (paired on the same examples, corrected by Holm) · ◇ tuned · ○ a bound, which nobody can ship."
+            @if !report.measurements.trained.is_empty() { " □ trained baseline: " (WHAT) "." }
+            " A click on a heading sorts."
         }
     }
 }
@@ -121,24 +131,48 @@ fn row(cell: &Cell<'_>, columns: &[(&str, CellOf)], target: Option<f64>) -> Mark
             td data-sort=(cell.row.variant.id) data-tip=(says.trim_end_matches(" · ")) { (mark) (cell.row.variant.id) (shape) }
             @for (name, of) in columns {
                 td { (of(cell).unwrap_or_else(|| html! { span.soft { "–" } })) }
-                @if *name == ACCURACY { td.bar { (bar(cell.row, target)) } }
+                @if *name == ACCURACY { td.bar { (bar(&cell.row.accuracy, kind(cell.row).class(), target)) } }
+            }
+        }
+    }
+}
+
+/// A baseline that was trained on the pool: it is asked nothing, so that it has neither times nor cost.
+fn trained_row(place: usize, trained: &Trained, columns: &[(&str, CellOf)], target: Option<f64>) -> Markup {
+    let at = format!("/trained_baselines/{place}");
+    let cell = |name: &str| match name {
+        "n" => Some(figure(&Figure::plain(trained.accuracy.n as f64, Form::Count, format!("{at}/n")))),
+        ACCURACY => Some(figure(&Figure::estimate(&trained.accuracy, Form::Percent, &format!("{at}/accuracy")))),
+        "macro-F1" => {
+            let point = trained.macro_f1.and_then(|f1| f1.point)?;
+            Some(figure(&Figure::plain(point, Form::Number, format!("{at}/macro_f1/point"))))
+        }
+        _ => None,
+    };
+    let says =
+        format!("trained baseline, on {} rows of the pool", group_thousands(i128::from(trained.training_examples)));
+    html! {
+        tr.baseline {
+            td data-sort=(trained.name) data-tip=(says) { (trained.name) " □ trained baseline" }
+            @for (name, _) in columns {
+                td { (cell(name).unwrap_or_else(|| html! { span.soft { "–" } })) }
+                @if *name == ACCURACY { td.bar { (bar(&trained.accuracy, "trained", target)) } }
             }
         }
     }
 }
 
 /// Accuracy from 0 to 100% with its interval, and the target.
-fn bar(row: &VariantMeasurements, target: Option<f64>) -> Markup {
+fn bar(accuracy: &Estimate, class: &str, target: Option<f64>) -> Markup {
     const WIDTH: f64 = 120.0;
     let x = |share: f64| 4.0 + share.clamp(0.0, 1.0) * (WIDTH - 8.0);
-    let class = kind(row).class();
     html! {
         svg.plot width=(WIDTH) height="18" viewBox=(format!("0 0 {WIDTH} 18")) aria-hidden="true" {
             line.spark-track x1=(x(0.0)) x2=(x(1.0)) y1="9" y2="9" {}
             @if let Some(target) = target { line.target x1=(x(target)) x2=(x(target)) y1="2" y2="16" {} }
-            @if let Some(point) = row.accuracy.point {
+            @if let Some(point) = accuracy.point {
                 g.(class) {
-                    line.whisker x1=(x(row.accuracy.low)) x2=(x(row.accuracy.high)) y1="9" y2="9" {}
+                    line.whisker x1=(x(accuracy.low)) x2=(x(accuracy.high)) y1="9" y2="9" {}
                     circle.dot cx=(x(point)) cy="9" r="4" {}
                 }
             }

@@ -3,7 +3,8 @@
 use super::bar::{self, bar};
 use super::{NOTHING, level, percent_interval, quantiles};
 use crate::measure::standing::Standing;
-use crate::measure::{TokenSum, VariantMeasurements};
+use crate::measure::trained::Trained;
+use crate::measure::{Measurements, TokenSum, VariantMeasurements};
 use crate::report::Report;
 use crate::report::figure::share;
 use crate::report::look::{Look, Tone};
@@ -17,19 +18,19 @@ const FEWEST_OF_NAME: usize = 10;
 
 /// The tables, one below the other.
 pub(super) fn scoreboard(report: &Report, look: Look) -> String {
-    let variants = &report.measurements.variants;
+    let Measurements { variants, trained, .. } = &*report.measurements;
     let target = report.verdict.triggers.t2.target;
-    let columns = columns(variants);
-    let first = names(variants, &columns, look.width);
+    let columns = columns(variants, trained);
+    let first = names(variants, trained, &columns, look.width);
     let widths: Vec<usize> = columns.iter().map(Column::width).collect();
     let tables = packed(widest(&first), &widths, look.width);
     let mut drawn = Vec::new();
     for places in tables {
         let free = look.width.saturating_sub(width(widest(&first), places.iter().map(|place| widths[*place])));
         let cells = (bar::FEWEST + free).min(bar::MOST);
-        let filled = places.iter().map(|place| columns[*place].filled(variants, target, cells));
+        let filled = places.iter().map(|place| columns[*place].filled((variants, trained), target, cells));
         let columns: Vec<Vec<String>> = std::iter::once(first.clone()).chain(filled).collect();
-        drawn.push(painted(&columns, variants, look));
+        drawn.push(painted(&columns, (variants, trained.len()), look));
     }
     drawn.join("\n")
 }
@@ -63,11 +64,18 @@ impl Column {
         }
     }
 
-    fn filled(&self, variants: &[VariantMeasurements], target: Option<f64>, cells: usize) -> Vec<String> {
+    fn filled(
+        &self,
+        (variants, trained): (&[VariantMeasurements], &[Trained]),
+        target: Option<f64>,
+        cells: usize,
+    ) -> Vec<String> {
+        let accuracies = variants.iter().map(|measured| &measured.accuracy);
+        let accuracies = accuracies.chain(trained.iter().map(|trained| &trained.accuracy));
         match self {
             Self::Text(cells) => cells.clone(),
             Self::Bar => std::iter::once(bar::scale(cells))
-                .chain(variants.iter().map(|measured| bar(&measured.accuracy, target, cells)))
+                .chain(accuracies.map(|accuracy| bar(accuracy, target, cells)))
                 .collect(),
         }
     }
@@ -96,34 +104,36 @@ fn packed(first: usize, widths: &[usize], most: usize) -> Vec<Vec<usize>> {
     tables
 }
 
-fn painted(columns: &[Vec<String>], variants: &[VariantMeasurements], look: Look) -> String {
+fn painted(columns: &[Vec<String>], (variants, trained): (&[VariantMeasurements], usize), look: Look) -> String {
     let row = |place: usize| columns.iter().map(move |column| column.get(place).cloned().unwrap_or_default());
     let table = Table {
         header: row(0).map(Into::into).collect(),
-        rows: (1..=variants.len()).map(|place| row(place).collect()).collect(),
+        rows: (1..=variants.len() + trained).map(|place| row(place).collect()).collect(),
     };
     let tones = variants.iter().map(|measured| Tone::from(measured.standing.filter(|_| ranks(variants))));
-    let tones = std::iter::once(Tone::Plain).chain(tones);
+    let tones = std::iter::once(Tone::Plain).chain(tones).chain(std::iter::repeat_n(Tone::Plain, trained));
     table.to_text().lines().zip(tones).map(|(line, tone)| look.paint(tone, line) + "\n").collect()
 }
 
 /// The first column: names with their marks, shortened in the middle where the accuracy would not fit beside
 /// them, and never so that two read the same.
-fn names(variants: &[VariantMeasurements], columns: &[Column], most: usize) -> Vec<String> {
+fn names(variants: &[VariantMeasurements], trained: &[Trained], columns: &[Column], most: usize) -> Vec<String> {
     let ranked = ranks(variants);
     let beside = columns.iter().take(2).map(Column::width);
     let room = most.saturating_sub(width(if ranked { 2 } else { 0 }, beside)).max(FEWEST_OF_NAME);
-    let all: Vec<&str> = variants.iter().map(|measured| measured.variant.id.as_str()).collect();
+    let baselines: Vec<String> = trained.iter().map(|trained| format!("{} (trained baseline)", trained.name)).collect();
+    let all = variants.iter().map(|measured| measured.variant.id.as_str());
+    let all: Vec<&str> = all.chain(baselines.iter().map(String::as_str)).collect();
     let longest = all.iter().map(|name| text::columns(name)).max().unwrap_or(0);
     let short = |room: usize| all.iter().map(|name| shortened(name, room)).collect::<Vec<_>>();
     let distinct = |names: &Vec<String>| (1..names.len()).all(|place| !names[..place].contains(&names[place]));
     let names = (room..longest).map(short).find(distinct).unwrap_or_else(|| short(longest));
-    let marked = |(name, measured): (String, &VariantMeasurements)| match ranked {
-        true => format!("{} {name}", mark(measured.standing)),
+    let marked = |(place, name): (usize, String)| match ranked {
+        true => format!("{} {name}", mark(variants.get(place).and_then(|measured| measured.standing))),
         false => name,
     };
     let header = if ranked { "  variant" } else { "variant" };
-    std::iter::once(header.to_owned()).chain(names.into_iter().zip(variants).map(marked)).collect()
+    std::iter::once(header.to_owned()).chain(names.into_iter().enumerate().map(marked)).collect()
 }
 
 /// At most so many columns, `…` in place of the middle.
@@ -148,7 +158,7 @@ pub fn shortened(name: &str, most: usize) -> String {
 }
 
 /// The columns beside the name, without those that say nothing of any variant.
-fn columns(variants: &[VariantMeasurements]) -> Vec<Column> {
+fn columns(variants: &[VariantMeasurements], trained: &[Trained]) -> Vec<Column> {
     let column = |name: &str, cell: fn(&VariantMeasurements) -> String| {
         let cells = variants.iter().map(cell);
         Column::Text(std::iter::once(name.to_owned()).chain(cells).collect())
@@ -179,7 +189,24 @@ fn columns(variants: &[VariantMeasurements]) -> Vec<Column> {
         optional("$/request", |measured| usd(measured.cost.per_request.as_ref(), 1.0)),
         optional("$/1k correct", |measured| usd(measured.cost.per_correct.as_ref(), 1000.0)),
     ];
-    always.into_iter().chain(others.into_iter().flatten()).collect()
+    let mut columns: Vec<Column> = always.into_iter().chain(others.into_iter().flatten()).collect();
+    for column in &mut columns {
+        if let Column::Text(cells) = column {
+            let name = cells.first().cloned().unwrap_or_default();
+            cells.extend(trained.iter().map(|trained| of_trained(&name, &accuracy, trained)));
+        }
+    }
+    columns
+}
+
+/// What a trained baseline has in the column of this name: it is asked nothing, so that it has neither times nor cost.
+fn of_trained(column: &str, accuracy: &str, trained: &Trained) -> String {
+    match column {
+        "n" => trained.accuracy.n.to_string(),
+        "macro-F1" => f1(trained.macro_f1),
+        _ if column == accuracy => percent_interval(&trained.accuracy),
+        _ => NOTHING.into(),
+    }
 }
 
 fn valid(measured: &VariantMeasurements) -> String {
@@ -195,7 +222,11 @@ fn percent(estimate: Option<&Estimate>) -> String {
 }
 
 fn macro_f1(measured: &VariantMeasurements) -> String {
-    measured.macro_f1.and_then(|f1| f1.point).map_or(NOTHING.into(), |f1| format!("{f1:.3}"))
+    f1(measured.macro_f1)
+}
+
+fn f1(estimate: Option<Estimate>) -> String {
+    estimate.and_then(|f1| f1.point).map_or(NOTHING.into(), |f1| format!("{f1:.3}"))
 }
 
 /// How trials ended that have no whole answer: one kind by its name, several with their names.

@@ -102,6 +102,7 @@ fn everything() -> Measurements {
     Measurements {
         steps: vec![step("plain", "shots"), step("few-shot-5", "few-shot-5-schema-cached")],
         rounds: vec![history()],
+        trained: Vec::new(),
         ..measurements(vec![cached])
     }
 }

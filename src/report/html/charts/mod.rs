@@ -8,6 +8,7 @@ use crate::report::Report;
 
 mod accuracy_cost;
 mod latency;
+mod learning;
 mod rounds;
 mod validity;
 mod volume;
@@ -20,6 +21,7 @@ pub(super) fn charts(report: &Report) -> Markup {
             (validity::chart(report))
             (rounds::by_round(report))
             (rounds::by_shots(report))
+            (learning::chart(report))
             (latency::chart(report))
             (volume::chart(report))
         }
