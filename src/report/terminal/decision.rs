@@ -22,6 +22,10 @@ pub fn decision(decided: &Verdict, look: Look) -> String {
     text.push_str(&wrap(&decided.label_ceiling.explanation, "  ", "  ", width));
     text.push_str("\nTuned\n");
     text.push_str(&wrap(&tuned(decided), "  ", "  ", width));
+    if let Some(trained) = &decided.trained_baseline {
+        text.push_str("\nTrained baseline\n");
+        text.push_str(&wrap(&trained.explanation, "  ", "  ", width));
+    }
     text.push_str(&break_even(decided, width));
     text.push_str(&verdict::next_step(decided, look));
     text.push_str(&verdict::what_would_change(decided, look));
