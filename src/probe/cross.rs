@@ -39,11 +39,11 @@ pub struct OutOfFold {
 
 /// What a cross-validation chose.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trained {
+pub(super) struct Trained {
     /// The cost of the lowest held-out loss.
-    pub cost: f64,
+    pub(super) cost: f64,
     /// By row, then class, at that cost.
-    pub probabilities: Vec<Vec<f32>>,
+    pub(super) probabilities: Vec<Vec<f32>>,
 }
 
 /// Out-of-fold class probabilities of texts.
@@ -96,7 +96,7 @@ pub(super) fn check(classes: &[String], labels: &[usize], clusters: &[u32]) -> R
 /// Chooses the cost whose held-out loss (mean negative log-likelihood) is lowest, the smaller one of equals.
 ///
 /// `rows` are places in `representation`; `labels` and `clusters` are theirs, in the same order.
-pub fn choose(
+pub(super) fn choose(
     representation: &dyn Representation,
     rows: &[usize],
     labels: &[usize],
@@ -131,7 +131,7 @@ pub fn choose(
 }
 
 /// Trains on rows and says the probabilities of others.
-pub fn fit(
+pub(super) fn fit(
     representation: &dyn Representation,
     training: &[usize],
     labels: &[usize],
@@ -151,15 +151,20 @@ pub fn fit(
 /// What `work` makes of each item, in their order, on all cores.
 pub(super) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let mut done = Vec::with_capacity(items.len());
+    in_parallel_with(items, work, |result| done.push(result));
+    done
+}
+
+/// The same, each result handed over as it comes, in the items' order.
+pub(super) fn in_parallel_with<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync, mut take: impl FnMut(R)) {
     // Each goes to a thread by itself: one is seconds of work.
     let read = |hand: &mut dyn FnMut(T, usize) -> Result<(), Infallible>| {
         items.into_iter().try_for_each(|item| hand(item, pipeline::BATCH_BYTES))
     };
     let Ok(()) = pipeline::in_order(read, work, |result| {
-        done.push(result);
+        take(result);
         Ok(())
     });
-    done
 }
 
 #[cfg(test)]
