@@ -78,6 +78,7 @@ pub fn probe(
         task: suite.task,
         primary: primary.map_or(String::new(), |primary| primary.id.clone()),
         key: key(material),
+        planned: train_examples,
         pool: labelled.facts[0],
         test: labelled.facts[1],
         near_duplicates: material::near_duplicates(material),

@@ -19,6 +19,8 @@ pub struct ProbeReport {
     pub primary: String,
     /// What it rests on: pool, test examples, schema, labels, primary scorer, levels, and how the learning is done.
     pub key: Digest,
+    /// Training examples that are planned, as stated; `None`: not stated.
+    pub planned: Option<u64>,
     /// Labelled rows of the pool.
     pub pool: RowFacts,
     /// Test examples.
