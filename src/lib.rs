@@ -16,6 +16,7 @@
 //! | [`units`], [`digest`], [`text`], [`diagnostic`], [`document`], `pipeline` | exact money, digests, untrusted text, faults with their place, TOML files as written, work on all cores |
 //! | [`exchange`], [`trial`], [`provider`], [`variant`], [`suite`] | the nouns, and the two doors that read their files |
 //! | [`prompt`], [`plan`], [`wire`], [`score`], [`measure`] | pure steps of the line |
+//! | [`probe`] | trained baselines: what a small supervised classifier reaches on a suite's own labels |
 //! | [`init`] | labelled data to the files of a suite |
 //! | [`import`] | other tools' results, read row by row |
 //! | [`provider_check`] | what a provider can do: a few requests as data, and what their answers show |
@@ -41,6 +42,7 @@ pub mod init;
 pub mod measure;
 mod pipeline;
 pub mod plan;
+pub mod probe;
 pub mod prompt;
 pub mod provider;
 pub mod provider_check;

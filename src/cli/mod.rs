@@ -25,6 +25,7 @@ pub mod part;
 mod plan;
 mod preflight;
 mod printer;
+mod probe;
 mod progress;
 mod providers;
 mod record;
@@ -36,6 +37,7 @@ mod runs;
 mod show;
 mod store;
 mod trained;
+mod vectors;
 mod view;
 
 use std::process::ExitCode;
@@ -82,6 +84,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Decide on a run or on stated figures: six questions, five triggers, break-even, the next step.
     Decide(decide::DecideArgs),
+    /// Before you train: what a small classifier reaches on the suite's labels, and whether more would help.
+    Probe(probe::ProbeArgs),
     /// Before a cent is spent: requests, tokens, cost and time, and what the examples can show.
     Plan(plan::PlanArgs),
     /// List the runs in the store.
@@ -148,6 +152,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Run(args) => run::run(&args, printer),
         Command::Check(args) => check::check(&args, printer),
         Command::Decide(args) => decide::decide(&args, printer),
+        Command::Probe(args) => probe::probe(&args, printer),
         Command::Plan(args) => plan::plan(&args, printer),
         Command::Runs(args) => runs::runs(&args, printer),
         Command::Show(args) => show::show(&args, printer),
@@ -174,7 +179,13 @@ impl Command {
     fn needs_keys(&self) -> bool {
         matches!(
             self,
-            Self::Run(_) | Self::Check(_) | Self::Plan(_) | Self::Gate(_) | Self::Init(_) | Self::Providers(_)
+            Self::Run(_)
+                | Self::Check(_)
+                | Self::Plan(_)
+                | Self::Probe(_)
+                | Self::Gate(_)
+                | Self::Init(_)
+                | Self::Providers(_)
         )
     }
 }

@@ -11,6 +11,7 @@ pub mod json;
 pub mod look;
 pub mod markdown;
 pub mod plan;
+pub mod probe;
 pub mod prose;
 pub mod retrieval;
 pub mod rows;

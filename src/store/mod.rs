@@ -9,6 +9,7 @@ mod claim;
 mod merge;
 mod order;
 mod pack;
+mod probe;
 mod prune;
 mod raw;
 mod read;
@@ -44,6 +45,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/003_delivery.sql"),
     include_str!("migrations/004_packed.sql"),
     include_str!("migrations/005_ordered.sql"),
+    include_str!("migrations/006_probe.sql"),
 ];
 
 /// Marks a file as a store of this program ("ceil").

@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("import", &["LAYER1", "LAYER2", "wire"]),
     ("score", &["stats", "LAYER1", "LAYER2"]),
     ("measure", &["stats", "LAYER1", "LAYER2", "score", "wire"]),
+    ("probe", &["stats", "LAYER1", "LAYER2", "score", "measure"]),
     // Layer 4.
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
     ("calc", &["stats", "LAYER1", "decide"]),
@@ -44,7 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 const LAYER1: &[&str] = &["units", "digest", "text", "pipeline", "diagnostic", "document"];
 const LAYER2: &[&str] = &["exchange", "provider", "variant", "suite", "trial"];
-const LAYER3: &[&str] = &["wire", "prompt", "plan", "score", "measure", "import"];
+const LAYER3: &[&str] = &["wire", "prompt", "plan", "score", "measure", "probe", "import"];
 
 /// Layer 6.
 const TOP: &[&str] = &["cli", "error", "lib", "main"];

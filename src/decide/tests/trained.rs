@@ -82,10 +82,8 @@ fn what_it_speaks_for_rests_on_its_bounds() {
     let flat = Trained { curve: Some(curve(None, Answer3::No)), ..baseline(180, 280) };
     assert_eq!(leaning(flat), Leaning::Against);
     let point = |low: f64, high: f64| TrainingPoint { examples: 2000, accuracy: f64::midpoint(low, high), low, high };
-    let foreseen = |low, high| Trained {
-        curve: Some(curve(Some(point(low, high)), Answer3::Yes)),
-        ..baseline(180, 280)
-    };
+    let foreseen =
+        |low, high| Trained { curve: Some(curve(Some(point(low, high)), Answer3::Yes)), ..baseline(180, 280) };
     assert_eq!(leaning(foreseen(0.7, 0.8)), Leaning::Against);
     assert_eq!(leaning(foreseen(0.91, 0.95)), Leaning::For);
     assert_eq!(leaning(foreseen(0.8, 0.95)), Leaning::Neither);

@@ -1,0 +1,246 @@
+//! The learning curve: test errors at parts of the pool, the power law through them, and what may be said beyond.
+//!
+//! Ten seeded orders of the pool's clusters; a draw's smaller parts are the beginnings of its larger ones, so that the
+//! sizes of a draw differ by what was added and by nothing else. The interval resamples test clusters and draws. It
+//! holds what these test examples and these parts of the pool leave open, and nothing more: not that the pool as a
+//! whole is a sample, nor that the power law is only a form.
+
+use super::baseline::{Bench, likeliest};
+use super::cross::{fit, in_parallel_with};
+use super::report::{CurveFit, CurvePoint, Help, LearningCurve, Projection};
+use super::{Step, resample};
+use crate::stats::Interval;
+use crate::stats::curve::{PowerLaw, error_weight, power_law_fit};
+use crate::stats::rng::Rng;
+
+/// Parts of the pool (DESIGN.md 13.13).
+pub(super) const SHARES: [f64; 6] = [0.05, 0.1, 0.2, 0.4, 0.7, 1.0];
+/// Orders of the pool's clusters.
+const DRAWS: usize = 10;
+/// Sizes below which there is no fit, and no interval.
+const FEWEST_SIZES: usize = 4;
+const FEWEST_FOR_INTERVAL: usize = 6;
+/// The farthest projection, in pools.
+const FARTHEST: u64 = 4;
+/// An interval wider than this says nothing that anybody could plan by.
+const WIDEST: f64 = 0.2;
+
+/// What is asked of the curve.
+pub(super) struct Planned<'a> {
+    /// As cross-validation chose it on the whole pool.
+    pub(super) cost: f64,
+    /// Training examples that are planned; `None`: twice the pool.
+    pub(super) train_examples: Option<u64>,
+    /// Of which baseline, for progress.
+    pub(super) name: &'a str,
+}
+
+/// Errors by draw: of each size, of each test example.
+pub(super) struct Drawn {
+    /// Mean training examples by size.
+    pub(super) sizes: Vec<f64>,
+    /// By size, then draw, then test example; the whole pool has one draw.
+    pub(super) errors: Vec<Vec<Vec<f32>>>,
+    /// The cluster of each test example.
+    pub(super) clusters: Vec<u32>,
+}
+
+/// Trains at each size and fits.
+pub(super) fn learning_curve(bench: &Bench<'_>, planned: &Planned<'_>, step: &mut dyn FnMut(Step)) -> LearningCurve {
+    let drawn = draw(bench, planned, step);
+    judge(bench, planned, &drawn)
+}
+
+/// One part of the pool to train on.
+struct Job {
+    size: usize,
+    rows: Vec<usize>,
+}
+
+fn draw(bench: &Bench<'_>, planned: &Planned<'_>, step: &mut dyn FnMut(Step)) -> Drawn {
+    let labelled = bench.labelled;
+    let jobs = jobs(bench);
+    let mut lengths = vec![(0_usize, 0_usize); SHARES.len()];
+    for job in &jobs {
+        lengths[job.size].0 += job.rows.len();
+        lengths[job.size].1 += 1;
+    }
+    let test: Vec<usize> = (labelled.pool..labelled.rows.len()).collect();
+    let work = |job: Job| {
+        let labels: Vec<usize> = job.rows.iter().map(|row| labelled.rows[*row].class).collect();
+        let classes = labelled.classes.len();
+        let seed = bench.settings.seed;
+        let said = fit(bench.representation, &job.rows, &labels, classes, planned.cost, &test, seed);
+        let answers: Vec<usize> = said.iter().map(|row| likeliest(row)).collect();
+        let scores = bench.scores(labelled.test(), &answers);
+        // What cannot be scored is never right, at any size.
+        (job.size, scores.into_iter().map(|score| 1.0 - score.unwrap_or(0.0) as f32).collect::<Vec<f32>>())
+    };
+    let of = jobs.len() as u64;
+    let mut errors = vec![Vec::new(); SHARES.len()];
+    let mut done = 0;
+    in_parallel_with(jobs, work, |(size, by_example)| {
+        done += 1;
+        step(Step { what: format!("{}: learning curve", planned.name), done, of });
+        errors[size].push(by_example);
+    });
+    Drawn {
+        sizes: lengths.into_iter().map(|(rows, draws)| rows as f64 / draws.max(1) as f64).collect(),
+        errors,
+        clusters: labelled.test().iter().map(|row| row.cluster).collect(),
+    }
+}
+
+/// The parts of the pool, the largest first so that no thread is left with one at the end.
+fn jobs(bench: &Bench<'_>) -> Vec<Job> {
+    let pool = bench.labelled.pool();
+    let mut groups: std::collections::BTreeMap<u32, Vec<usize>> = std::collections::BTreeMap::new();
+    pool.iter().enumerate().for_each(|(row, of)| groups.entry(of.cluster).or_default().push(row));
+    let groups: Vec<Vec<usize>> = groups.into_values().collect();
+    let whole = SHARES.len() - 1;
+    let mut jobs = vec![Job { size: whole, rows: (0..pool.len()).collect() }];
+    let mut rng = Rng::new(bench.settings.seed);
+    for _ in 0..DRAWS {
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        rng.shuffle(&mut order);
+        for (size, share) in SHARES[..whole].iter().enumerate() {
+            let wanted = ((share * pool.len() as f64).round() as usize).max(1);
+            let mut rows = Vec::with_capacity(wanted);
+            for group in &order {
+                if rows.len() >= wanted {
+                    break;
+                }
+                rows.extend(&groups[*group]);
+            }
+            rows.sort_unstable();
+            jobs.push(Job { size, rows });
+        }
+    }
+    // Stable, so that the draws of a size stay in their order.
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.size));
+    jobs
+}
+
+/// Fits what was drawn, and says what may be said of it.
+fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCurve {
+    let statistics = bench.statistics;
+    let (pool, classes) = (bench.labelled.pool as u64, bench.labelled.facts[0].classes);
+    let usable: Vec<bool> = drawn.sizes.iter().map(|size| *size >= classes as f64).collect();
+    let target = planned.train_examples.unwrap_or(2 * pool);
+    let draws = resample::resampled(drawn, &usable, [pool, target], statistics.seed);
+    let means: Vec<f64> = drawn.errors.iter().map(|of| resample::mean(of)).collect();
+    let interval = |values: &[f64]| resample::interval(values, statistics.alpha);
+    let point = |size: usize| {
+        let error = means[size];
+        let bounds = interval(&draws.errors[size]).unwrap_or(Interval::UNIT);
+        let draws = drawn.errors[size].len() as u32;
+        let (low, high) = (bounds.low.min(error), bounds.high.max(error));
+        let examples = drawn.sizes[size];
+        CurvePoint { examples, share: SHARES[size], error, low, high, draws, fitted: usable[size] }
+    };
+    let points: Vec<CurvePoint> = (0..SHARES.len()).map(point).collect();
+    let sizes = usable.iter().filter(|usable| **usable).count();
+    let fit = fitted(drawn, &usable, &means);
+    let mut curve = LearningCurve {
+        points,
+        fit: None,
+        fit_refused: None,
+        whole_pool: None,
+        projection: None,
+        projection_refused: None,
+        gain: None,
+        more_examples_help: Help::Unknown,
+        because: String::new(),
+    };
+    let Some(law) = fit else {
+        let why = format!(
+            "{sizes} sizes have at least as many rows as there are classes ({classes}), and a curve takes {FEWEST_SIZES}"
+        );
+        curve.because.clone_from(&why);
+        curve.projection_refused = Some(why.clone());
+        curve.fit_refused = Some(why);
+        return curve;
+    };
+    curve.fit = Some(CurveFit { a: law.a, b: law.b.filter(|_| law.a > 0.0), c: law.c });
+    let has_interval = sizes >= FEWEST_FOR_INTERVAL;
+    let ends = |values: &[f64]| if has_interval { interval(values) } else { None };
+    let projected = |examples: u64, values: &[f64]| {
+        let accuracy = accuracy(&law, examples);
+        let bounds = ends(values);
+        let (low, high) = (bounds.map(|of| of.low.min(accuracy)), bounds.map(|of| of.high.max(accuracy)));
+        Projection { examples, accuracy, low, high }
+    };
+    curve.whole_pool = Some(projected(pool, &draws.at_pool));
+    curve.gain = ends(&draws.gain);
+    let beyond = projected(target, &draws.at_target);
+    match refusal(&law, (pool, target), &beyond, bench) {
+        Some(why) => curve.projection_refused = Some(why),
+        None => curve.projection = Some(beyond),
+    }
+    (curve.more_examples_help, curve.because) = help(&curve, (pool, target), statistics.delta_min);
+    curve
+}
+
+/// The power law through the sizes that are large enough; `None` for too few.
+fn fitted(drawn: &Drawn, usable: &[bool], means: &[f64]) -> Option<PowerLaw> {
+    let test = drawn.clusters.len() as f64;
+    let kept = || (0..usable.len()).filter(|size| usable[*size]);
+    let n: Vec<f64> = kept().map(|size| drawn.sizes[size]).collect();
+    let errors: Vec<f64> = kept().map(|size| means[size]).collect();
+    let weights: Vec<f64> = errors.iter().map(|error| error_weight(*error, test)).collect();
+    power_law_fit(&n, &errors, &weights).ok()
+}
+
+/// Accuracy that a law foresees.
+pub(super) fn accuracy(law: &PowerLaw, examples: u64) -> f64 {
+    (1.0 - law.predict(examples as f64)).clamp(0.0, 1.0)
+}
+
+/// Why nothing is said of `target` training examples.
+fn refusal(law: &PowerLaw, (pool, target): (u64, u64), beyond: &Projection, bench: &Bench<'_>) -> Option<String> {
+    if target <= pool {
+        return Some(format!("the pool has {pool} labelled rows already, so that {target} are no projection"));
+    }
+    if law.a <= 0.0 || law.b.is_none() {
+        return Some("the curve is flat: over these sizes more examples did not lower the error".to_owned());
+    }
+    if target > FARTHEST * pool {
+        return Some(format!("{target} training examples are more than {FARTHEST} times the pool's {pool}"));
+    }
+    let missing = bench.labelled.not_in_pool();
+    if let Some(first) = missing.first() {
+        let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+        return Some(format!("the pool has no row of a class that test examples expect: `{first}`{more}"));
+    }
+    let width = beyond.high.zip(beyond.low).map(|(high, low)| high - low);
+    width.filter(|width| *width > WIDEST).map(|width| {
+        format!(
+            "its interval is {:.0} points wide, more than the {:.0} that anybody could plan by",
+            width * 100.0,
+            WIDEST * 100.0
+        )
+    })
+}
+
+/// Whether more examples help, from the interval of the gain.
+fn help(curve: &LearningCurve, (pool, target): (u64, u64), delta_min: f64) -> (Help, String) {
+    let points = delta_min * 100.0;
+    if target <= pool {
+        return (Help::Unknown, "no more examples than the pool has are planned".to_owned());
+    }
+    if target > FARTHEST * pool {
+        return (Help::Unknown, "so many examples are too far from what was measured".to_owned());
+    }
+    let Some(gain) = curve.gain else {
+        return (Help::Unknown, format!("an interval takes {FEWEST_FOR_INTERVAL} sizes"));
+    };
+    let (low, high) = (gain.low * 100.0, gain.high * 100.0);
+    let said = format!("from {pool} to {target} training examples the curve gains {low:.1} to {high:.1} points");
+    if gain.low >= delta_min {
+        (Help::Yes, format!("{said}, at least the {points:.1} that matter"))
+    } else if gain.high < delta_min {
+        (Help::No, format!("{said}, less than the {points:.1} that matter"))
+    } else {
+        (Help::Unknown, format!("{said}: less and more than the {points:.1} that matter are both possible"))
+    }
+}
