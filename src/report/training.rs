@@ -82,7 +82,7 @@ pub fn exported(written: &Written, look: Look) -> String {
         _ => "labels of the pool".to_owned(),
     };
     let heading = format!("{} · {} · {} · {of}", manifest.suite.name, manifest.format, manifest.method.as_str());
-    let mut text = headed(&heading, look.width) + "\n\n";
+    let mut text = headed(&heading, look.width) + "\n";
     let files = [
         ("train", Some(&written.train), Some((&manifest.files.train, &written.train_size))),
         (
@@ -108,7 +108,6 @@ pub fn exported(written: &Written, look: Look) -> String {
     text += "\n";
     let mut line = |name: &str, words: &str| {
         text += &wrap(words, &format!("  {name:<11} "), "              ", look.width);
-        text.push('\n');
     };
     line("source", &filters(&source.filters));
     if let Some(spent) = source.spent_usd {
@@ -183,7 +182,7 @@ fn test(manifest: &Manifest) -> String {
 }
 
 fn percent(number: f64) -> String {
-    format!("{}%", share(number, 1))
+    share(number, 1)
 }
 
 /// What the frozen test found.
@@ -213,7 +212,7 @@ pub fn accepted(found: &Accepted, look: Look) -> String {
     let judged = &found.judged;
     let model = one_line(&found.model, 200);
     let heading = format!("{} · {model} · run {} · {}", found.suite, found.run, found.provenance.answers());
-    let mut text = headed(&heading, look.width) + "\n\n";
+    let mut text = headed(&heading, look.width) + "\n";
     let (word, tone, why) = match judged.verdict {
         Verdict::Accepted => ("ACCEPTED", Tone::Good, "it passes the test that was frozen with its training data"),
         Verdict::Rejected => ("REJECTED", Tone::Bad, "it fails the test that was frozen with its training data"),
@@ -234,7 +233,6 @@ pub fn accepted(found: &Accepted, look: Look) -> String {
     });
     let mut line = |words: &str| {
         text += &wrap(words, "  ", "    ", look.width);
-        text.push('\n');
     };
     line(&right);
     if let Some(target) = &judged.target {

@@ -16,8 +16,9 @@ struct Group {
 
 /// For each row, whether it is in the validation part, which gets about `share` of the rows (0 to 0.5).
 ///
-/// Groups are taken at even distances from a list that is sorted by class, so that each class gives about its share; a
-/// class never gives its last group. Of pairs from one example, all go together.
+/// Groups are taken at even distances from a list that is sorted by class, so that each class gives about its share of
+/// its groups, large and small alike; a class never gives its last one, and none that would make the part half as large
+/// again as wanted. Of pairs from one example, all go together.
 pub fn validation(rows: &[TrainingRow], share: f64, seed: u64) -> Vec<bool> {
     let mut taken = vec![false; rows.len()];
     if share <= 0.0 {
@@ -29,17 +30,16 @@ pub fn validation(rows: &[TrainingRow], share: f64, seed: u64) -> Vec<bool> {
     for group in &groups {
         *left.entry(group.class.clone()).or_default() += 1;
     }
-    let (mut seen, mut in_validation) = (0_usize, 0_usize);
-    for group in &groups {
-        let size = group.rows.len();
-        seen += size;
-        let wanting = share * seen as f64 - in_validation as f64;
-        let Some(of_class) = left.get_mut(&group.class).filter(|left| **left > 1) else { continue };
-        if wanting >= size as f64 / 2.0 {
-            *of_class -= 1;
-            in_validation += size;
-            group.rows.iter().for_each(|&row| taken[row] = true);
-        }
+    let most = (1.5 * share * rows.len() as f64).ceil() as usize;
+    let (mut taken_groups, mut taken_rows) = (0_usize, 0_usize);
+    for (place, group) in groups.iter().enumerate() {
+        let due = share * (place + 1) as f64 - taken_groups as f64 >= 0.5;
+        let fits = taken_rows + group.rows.len() <= most;
+        let Some(of_class) = left.get_mut(&group.class).filter(|left| due && fits && **left > 1) else { continue };
+        *of_class -= 1;
+        taken_groups += 1;
+        taken_rows += group.rows.len();
+        group.rows.iter().for_each(|&row| taken[row] = true);
     }
     taken
 }
@@ -120,9 +120,7 @@ mod tests {
             }
             prop_assert!(taken.iter().any(|taken| !taken), "something is left to train on");
             let count = taken.iter().filter(|taken| **taken).count() as f64;
-            // The last group may pass the mark by half its size, and no more.
-            let largest = (0..6).map(|k| of.iter().filter(|(_, cluster)| *cluster == Some(k)).count()).max();
-            prop_assert!(count <= share * rows.len() as f64 + largest.unwrap_or(0).max(1) as f64 / 2.0 + 1e-9);
+            prop_assert!(count <= (1.5 * share * rows.len() as f64).ceil());
         }
     }
 }

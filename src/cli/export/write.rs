@@ -11,12 +11,14 @@ use crate::cli::output::Output;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::provider::EndpointId;
+use crate::provider::load::Providers;
 use crate::report::training::{Classes, Written};
 use crate::run::RunError;
 use crate::training::manifest::{FAMILY, FileFacts, Files, Manifest, Method, PromptText, Source, SuiteFacts, VERSION};
 use crate::training::row::TrainingRow;
 use crate::training::size::{FindingSeverity, Size, findings, reserved_word, training_cost};
 use crate::training::split::{clusters, validation};
+use crate::units::UsdPerMillionTokens;
 
 /// Where the files stand.
 pub(super) struct Paths {
@@ -171,7 +173,7 @@ impl Export<'_> {
             notes.push(format!("no provider file has `{id}`, so that the price of training is not known"));
             return Ok(None);
         };
-        let price = model.price.and_then(|price| price.training);
+        let price = model.price.and_then(|price| price.training).or_else(|| tuned_price(&self.providers, &id));
         if self.method == Method::Preference {
             notes.push("the price list has prices of supervised training only: what pairs cost is not known".into());
             return Ok(None);
@@ -185,6 +187,16 @@ impl Export<'_> {
         }
         Ok(training_cost(train, self.args.epochs, price))
     }
+}
+
+/// The training price of the entry that tuned models of this one have: `ft:NAME`, or `ft:NAME-` and a day.
+fn tuned_price(providers: &Providers, id: &EndpointId) -> Option<UsdPerMillionTokens> {
+    let models = &providers.get(&id.provider)?.models;
+    models.iter().find_map(|(name, model)| {
+        let rest = name.strip_prefix("ft:")?.strip_prefix(id.model.as_str())?;
+        let dated = rest.strip_prefix('-').is_some_and(|day| day.chars().all(|c| c.is_ascii_digit() || c == '-'));
+        if rest.is_empty() || dated { model.price?.training } else { None }
+    })
 }
 
 fn facts(path: &Path, part: &Part) -> FileFacts {
