@@ -156,7 +156,8 @@ fn cost(written: &Written) -> String {
     let known = match (&manifest.training_cost_usd, &manifest.base_model) {
         (Some(cost), Some(model)) => {
             let epochs = manifest.epochs.unwrap_or(1);
-            format!("{} for {epochs} epochs of {model} by its price for training", usd(cost))
+            let epochs = if epochs == 1 { "one epoch".to_owned() } else { format!("{epochs} epochs") };
+            format!("{} for {epochs} of {model} by its price for training", usd(cost))
         }
         (None, Some(model)) => format!("not known for {model}"),
         (_, None) => "not known without --base-model and --epochs".to_owned(),

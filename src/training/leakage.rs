@@ -179,12 +179,12 @@ mod tests {
 
     #[test]
     fn every_way_of_being_a_test_example_is_found_with_both_places() {
-        let test = [placed("t1", "The cable on Elm Street is torn again", Some("e1"), 4)];
+        let test = [placed("t1", "The cable on Elm Street is torn again since the storm of last night", Some("e1"), 4)];
         let dev = [placed("d1", "Water in the substation at the old mill", None, 2)];
         let rows = [
-            placed("same", "The cable on Elm Street is torn again", None, 1),
-            placed("case", "the cable on elm street is torn again!", None, 2),
-            placed("near", "The cable on Elm Street is torn once again", None, 3),
+            placed("same", "The cable on Elm Street is torn again since the storm of last night", None, 1),
+            placed("case", "the cable on elm street is torn again since the storm of last night!", None, 2),
+            placed("near", "The cable on Elm Street is torn once again since the storm of last night", None, 3),
             placed("event", "Lines down near the bakery", Some("e1"), 4),
             placed("dev", "water in the substation at the old mill", None, 5),
             placed("fine", "A squirrel sat on the transformer", Some("e2"), 6),
@@ -206,10 +206,13 @@ mod tests {
 
     #[test]
     fn a_document_that_quotes_a_test_example_is_found() {
-        let test = [placed("t1", "The cable on Elm Street is torn again", None, 4), placed("t2", "no power", None, 5)];
+        let test = [
+            placed("t1", "The cable on Elm Street is torn again since the storm of last night", None, 4),
+            placed("t2", "no power", None, 5),
+        ];
         let fault = || Diagnostic::error("training/document-leak", "documents.jsonl", "");
         let documents = [
-            ("quotes", "As reported: the cable on Elm Street is torn, again.", fault()),
+            ("quotes", "As reported: the cable on Elm Street is torn, again, since the storm of last night.", fault()),
             ("short", "There is no power here at all", fault()),
         ];
         let found = document_leaks(documents, &test);

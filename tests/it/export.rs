@@ -108,8 +108,12 @@ fn a_row_that_is_a_test_example_stops_the_export_at_its_line() {
 fn a_document_that_holds_a_test_example_stops_the_export() {
     let project = tiny(30).file(
         "suites/tiny/docs.jsonl",
-        "{\"id\": \"d1\", \"text\": \"Colours of things\"}\n{\"id\": \"d2\", \"text\": \"As in: the ball number 5 looks blue.\"}\n",
+        "{\"id\": \"d1\", \"text\": \"Colours of things\"}\n{\"id\": \"d2\", \"text\": \"As in: a ball that nobody has seen for years looks red.\"}\n",
     );
+    let examples = project.read("suites/tiny/examples.jsonl");
+    let long =
+        json!({"id": "long", "input": "a ball that nobody has seen for years looks red", "expected": {"label": "red"}});
+    project.write("suites/tiny/examples.jsonl", format!("{examples}{long}\n").as_bytes());
     project.edit("suites/tiny/suite.toml", "pool = ", "documents = \"docs.jsonl\"\npool = ");
     let stopped = project.run(LABELS).exits(2).says("training/document-leak");
     assert!(stopped.stderr().contains("docs.jsonl:2:1"), "{}", stopped.stderr());
@@ -127,8 +131,9 @@ fn a_teacher_answers_the_pool_and_only_what_is_right_is_taught() {
     assert!(report["part"].as_str().unwrap().contains("the pool and not the test examples"), "{}", report["part"]);
     assert_eq!(project.run(["report", "tiny-1", "--json"]).exits(0).json()["verdict"], report["verdict"]);
     project.run(["baseline", "tiny-1", "-o", "b.json"]).exits(2).says("asked the pool");
-    let teach = ["export", "tiny-1", "--source", "teacher", "--format", "openai-chat", "-o", "out/t.jsonl", "--json"];
-    project.run(teach).exits(2).says("of which one is to teach");
+    let teach = ["export", "tiny-1", "--source", "teacher", "--format", "openai-chat", "-o", "out/t.jsonl"];
+    let teach: Vec<&str> = teach.into_iter().chain(["--json", "--validation-share", "0"]).collect();
+    project.run(&teach).exits(2).says("of which one is to teach");
     // Always red: right for ten of thirty.
     let said = project.run(teach.iter().chain(&["--variant", "plain"])).exits(0).json();
     fits(&said, "export");
@@ -177,7 +182,7 @@ fn what_its_reader_would_refuse_is_not_written() {
     assert!(!project.path("out/train.jsonl").exists());
     let project = tiny(30);
     let said = project.run(openai.iter().chain(&["--base-model", "openai/gpt-4.1-mini", "--epochs", "2"])).exits(0);
-    let said = said.says("$0.").says("27 rows to train on; 50 are advised at least");
+    let said = said.says("$0.").says("26 rows to train on; 50 are advised at least");
     assert!(said.stdout().contains("ceiling accept out/train.manifest.json --model PROVIDER/MODEL"));
     project.edit("suites/tiny/prompts/v1.md.j2", "{{ input }}", "User: {{ input }}");
     let bedrock = ["export", "suites/tiny", "--format", "bedrock-converse", "-o", "out/b.jsonl"];

@@ -34,7 +34,8 @@ fn a_few_lines_of_each_format() {
 #[test]
 fn names_are_unique_and_each_says_what_it_implements() {
     for format in FORMATS {
-        assert!(std::ptr::eq(named(format.name).unwrap(), *format), "{}", format.name);
+        assert_eq!(named(format.name).unwrap().page, format.page, "{}", format.name);
+        assert_eq!(FORMATS.iter().filter(|other| other.name == format.name).count(), 1);
         assert!(format.page.starts_with("https://"), "{}", format.name);
         assert!(format.supervised.is_some() || format.preference.is_some());
         assert!(!format.limits.source.is_empty());
