@@ -122,8 +122,8 @@ pub(super) fn each_graded<P: Send>(
         |(place, waiting)| {
             let (mut trial, replies) = waiting.read()?;
             let graded = grader.grade(place, &trial.example, &trial.exchange, replies.as_ref());
-            trial.exchange.let_bodies_go();
             let prepared = prepare(&trial, &graded);
+            trial.exchange.let_bodies_go();
             Ok((place, trial, graded, prepared))
         },
         |graded: Result<_, Damaged>| {

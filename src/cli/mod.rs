@@ -1,5 +1,6 @@
 //! The commands: flags in, exit code out. One file a command.
 
+mod accept;
 pub mod args;
 mod assemble;
 mod baseline;
@@ -10,6 +11,7 @@ mod completions;
 mod decide;
 mod early;
 pub mod exit;
+mod export;
 pub mod flags;
 mod flips;
 mod gate;
@@ -119,6 +121,13 @@ pub enum Command {
     Baseline(baseline::BaselineArgs),
     /// Gate a change: held (0), regressed (1), or not enough evidence (3), against a baseline.
     Gate(gate::GateArgs),
+    /// Training data from a suite's pool, for a fine-tune, with the frozen test of the tuned model.
+    #[command(
+        after_help = "Examples:\n  ceiling export suites/outages --format openai-chat -o out/train.jsonl\n  ceiling export RUN --source teacher --variant large --format together -o out/train.jsonl"
+    )]
+    Export(export::ExportArgs),
+    /// Judge a tuned model by the test that was frozen with its training data: accepted (0), rejected (1), open (3).
+    Accept(accept::AcceptArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
     /// List providers and their models, check them, renew their prices.
@@ -166,6 +175,8 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Record(args) => record::record(&args, printer),
         Command::Baseline(args) => baseline::baseline(&args, printer),
         Command::Gate(args) => gate::gate(&args, printer),
+        Command::Export(args) => export::export(&args, printer),
+        Command::Accept(args) => accept::accept(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
         Command::Completions(args) => completions::completions(&args, printer),
@@ -186,6 +197,7 @@ impl Command {
                 | Self::Gate(_)
                 | Self::Init(_)
                 | Self::Providers(_)
+                | Self::Accept(_)
         )
     }
 }

@@ -15,9 +15,9 @@ use crate::error::Error;
 use crate::measure::grade::{GradedTrial, Grader};
 use crate::score::Grade;
 use crate::store::{RunRow, RunState, Store};
-use crate::suite::Suite;
 use crate::suite::examples::{ExampleFiles, ExampleSource, Shard};
-use crate::suite::load::LoadOptions;
+use crate::suite::load::{AddedVariant, LoadOptions};
+use crate::suite::{OtherSplit, Suite};
 use crate::text::one_line;
 
 /// Flags of what asks only some examples.
@@ -27,6 +27,10 @@ pub struct PartArgs {
     /// newest finished run. No verdict is drawn from them: they were chosen by their answers.
     #[arg(long, value_name = "RUN", env = "CEILING_ONLY_FAILED")]
     pub only_failed: Option<String>,
+    /// Ask this split in place of the test examples: `pool` for what `ceiling export` trains on, `dev` for prompt work.
+    /// No verdict is drawn from it.
+    #[arg(long, value_name = "SPLIT", env = "CEILING_ON", conflicts_with_all = ["only_failed", "shard"])]
+    pub on: Option<OtherSplit>,
     /// Only part I of N, from 1: each part is a run in a store of its own, and `ceiling merge` joins them.
     #[arg(long, value_name = "I/N", env = "CEILING_SHARD")]
     pub shard: Option<Shard>,
@@ -39,6 +43,8 @@ pub(super) struct Part {
     pub(super) examples: Option<Vec<String>>,
     /// The run whose failures they are.
     pub(super) failures_of: Option<String>,
+    /// The split that is asked in place of the test examples.
+    pub(super) on: Option<OtherSplit>,
     pub(super) shard: Option<Shard>,
 }
 
@@ -50,7 +56,7 @@ impl Part {
         (folder, store): (&Path, &Path),
         printer: Printer,
     ) -> Result<Self, Error> {
-        let whole = Self { examples: selection.examples.clone(), failures_of: None, shard: args.shard };
+        let whole = Self { examples: selection.examples.clone(), failures_of: None, on: args.on, shard: args.shard };
         let Some(name) = &args.only_failed else { return Ok(whole) };
         let store = Store::open_existing(store)?;
         let run = named(&store, name, folder, selection)?;
@@ -77,6 +83,7 @@ impl Part {
             examples: self.examples.clone().map(|ids| ids.into_iter().collect()),
             shard: self.shard,
             failures_of: self.failures_of.clone(),
+            on: self.on,
             ..assemble::load_options(selection)
         }
     }
@@ -109,13 +116,19 @@ fn named(store: &Store, name: &str, folder: &Path, selection: &SelectionArgs) ->
     if name == "last" {
         // An unfinished run of failures is gone on with: it is not the run that failed.
         let mut runs = store.runs()?.into_iter();
-        return runs.find(|run| run.suite == suite && run.state == RunState::Finished).ok_or_else(|| {
+        let of_the_test = |run: &RunRow| {
+            run.suite == suite && run.state == RunState::Finished && asked_instead(&self::options(run)).is_none()
+        };
+        return runs.find(of_the_test).ok_or_else(|| {
             Error::usage(format!("the store has no finished run of `{suite}`"), "`ceiling runs` lists what is there")
         });
     }
     let run = store.run(name)?;
     if run.suite == suite {
-        return Ok(run);
+        return match asked_instead(&self::options(&run)) {
+            None => Ok(run),
+            Some(_) => Err(refused(&run, "run of the test examples")),
+        };
     }
     Err(Error::usage(
         format!("run `{name}` is of the suite `{}`, not of `{suite}`", run.suite),
@@ -207,6 +220,25 @@ pub(super) fn failures_of(options: &Value) -> Option<String> {
     options["only_failed"].as_str().map(str::to_owned)
 }
 
+/// The split that a run's options say that it asked in place of the test examples.
+pub(super) fn asked_instead(options: &Value) -> Option<OtherSplit> {
+    options["on"].as_str()?.parse().ok()
+}
+
+/// The variant that a run asked beside those of the suite's file.
+pub(super) fn added(options: &Value) -> Option<AddedVariant> {
+    serde_json::from_value(options["added"].clone()).ok()
+}
+
+/// The error for a run that asked another split.
+fn refused(run: &RunRow, what: &str) -> Error {
+    let split = asked_instead(&options(run)).map_or("", OtherSplit::as_str);
+    Error::usage(
+        format!("run `{}` asked the {split}, not the test examples: it is no {what}", run.name),
+        "name a run without --on",
+    )
+}
+
 /// Refuses a run that is a shard, or that asked what failed in another, for what wants a run of the task: `what`.
 pub(super) fn refuse_shard_or_failures(run: &RunRow, what: &str) -> Result<(), Error> {
     let options = options(run);
@@ -215,6 +247,9 @@ pub(super) fn refuse_shard_or_failures(run: &RunRow, what: &str) -> Result<(), E
             format!("run `{}` is shard {shard} of a run: it is no {what}", run.name),
             "join the shards with `ceiling merge`, and name the whole run",
         ));
+    }
+    if asked_instead(&options).is_some() {
+        return Err(refused(run, what));
     }
     if let Some(failed) = failures_of(&options) {
         return Err(Error::usage(
@@ -234,6 +269,8 @@ pub(super) fn in_words(options: &Value) -> Option<String> {
     });
     let shard = options["shard"]["part"].as_str().map(|part| format!("shard {part} alone"));
     let tagged = (!tags.is_empty()).then(|| format!("only examples with {}", tags.join(" and ")));
-    let parts: Vec<String> = [tagged, failures, shard].into_iter().flatten().collect();
+    let instead = asked_instead(options)
+        .map(|split| format!("the {} and not the test examples, so no rate here is one of the task", split.as_str()));
+    let parts: Vec<String> = [tagged, failures, instead, shard].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }

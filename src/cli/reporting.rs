@@ -42,6 +42,8 @@ pub(super) fn measured_run(store: &Store, name: &str, folder: Option<&Path>) -> 
         provider_overrides: provider.into_iter().collect(),
         variants,
         failures_of: part::failures_of(&options),
+        on: part::asked_instead(&options),
+        added: part::added(&options),
         ..LoadOptions::default()
     };
     let mut suite = crate::suite::load::load(&folder, &providers, &load)?.suite;

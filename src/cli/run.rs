@@ -95,6 +95,9 @@ pub struct RunArgs {
     /// The side of a gate that it asks again to confirm a regression.
     #[arg(skip)]
     pub confirm: Option<&'static str>,
+    /// The variant that it asks beside those of the suite's file.
+    #[arg(skip)]
+    pub added: Option<crate::suite::load::AddedVariant>,
 }
 
 /// The order of trials, as a flag.

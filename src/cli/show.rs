@@ -9,7 +9,7 @@ use super::args::StoreArgs;
 use super::exit::Exit;
 use super::printer::Printer;
 use super::retrieval::Retrieved;
-use super::{assemble, measuring, reporting};
+use super::{assemble, measuring, part, reporting};
 use crate::error::Error;
 use crate::exchange::Outcome;
 use crate::measure::grade::{GradedTrial, Grader};
@@ -125,7 +125,12 @@ pub(super) fn suite_of(store: &Store, run: &RunRow, folder: Option<&Path>) -> Re
     let providers = assemble::providers_of(store, &folder)?;
     let options: Value = serde_json::from_str(&run.options).unwrap_or_default();
     let provider: Vec<(String, String)> = serde_json::from_value(options["provider"].clone()).unwrap_or_default();
-    let options = LoadOptions { provider_overrides: provider.into_iter().collect(), ..LoadOptions::default() };
+    let options = LoadOptions {
+        provider_overrides: provider.into_iter().collect(),
+        on: part::asked_instead(&options),
+        added: part::added(&options),
+        ..LoadOptions::default()
+    };
     let suite = crate::suite::load::load(&folder, &providers, &options)?.suite;
     let grader = Grader::new(&suite, &assemble::endpoint_facts(&suite, &providers)?)?;
     Ok((suite, grader))

@@ -158,7 +158,7 @@ impl<'a> Evidence<'a> {
             Source::Stated => subject.is_known(),
             Source::Live | Source::Recorded | Source::Imported => subject.accuracy.is_known(),
         };
-        let is_sample = self.facts.failures_of.is_none();
+        let is_sample = self.facts.failures_of.is_none() && self.facts.asked_instead.is_none();
         known && is_sample && subject.missing as f64 <= MOST_MISSING * subject.asked as f64
     }
 

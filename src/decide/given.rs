@@ -152,6 +152,7 @@ impl Given {
             incumbent: self.incumbent.as_ref(),
             margin: self.margin,
             failures_of: None,
+            asked_instead: None,
             today,
         }
     }

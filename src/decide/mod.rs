@@ -47,7 +47,9 @@ pub use triggers::{Trigger, Triggers};
 pub use tuned::{Requirement, TunedReport};
 
 use crate::measure::Measurements;
-use crate::suite::{DoubleAnnotation, Economics, ErrorClasses, LabelAudit, Range, Statistics, Suite, Targets};
+use crate::suite::{
+    DoubleAnnotation, Economics, ErrorClasses, LabelAudit, OtherSplit, Range, Statistics, Suite, Targets,
+};
 use crate::variant::VariantId;
 use evidence::Evidence;
 use subject::Subject;
@@ -75,6 +77,8 @@ pub struct SuiteFacts<'a> {
     pub margin: f64,
     /// The run whose failures the examples are: whatever was chosen so says nothing of the rest.
     pub failures_of: Option<&'a str>,
+    /// The split that was asked in place of the test examples.
+    pub asked_instead: Option<OtherSplit>,
     /// The day of the decision: what a tuned model brings ends on the day on which it retires.
     pub today: Option<jiff::civil::Date>,
 }
@@ -94,6 +98,7 @@ impl<'a> SuiteFacts<'a> {
             incumbent: suite.incumbent.as_ref(),
             margin: suite.gate.margin,
             failures_of: suite.failures_of.as_deref(),
+            asked_instead: suite.asked_instead,
         }
     }
 }
@@ -337,6 +342,12 @@ fn unusable(evidence: &Evidence<'_>) -> Option<String> {
         return Some(format!(
             "the examples are those that failed in run {run}: how often they are answered right says nothing of the \
              task as a whole"
+        ));
+    }
+    if let Some(split) = evidence.facts.asked_instead {
+        let split = split.as_str();
+        return Some(format!(
+            "the {split} was asked, not the test examples: prompts and tuned models may have seen it"
         ));
     }
     let sum = |of: fn(&Subject<'_>) -> u64| subjects.iter().map(of).fold(0, u64::saturating_add);

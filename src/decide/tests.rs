@@ -67,6 +67,7 @@ pub(crate) fn facts(targets: &Targets) -> SuiteFacts<'_> {
         incumbent: None,
         margin: 0.02,
         failures_of: None,
+        asked_instead: None,
         today: None,
     }
 }

@@ -20,6 +20,7 @@ pub mod show;
 pub mod table;
 pub mod terminal;
 pub mod trained;
+pub mod training;
 
 use std::sync::Arc;
 

@@ -138,7 +138,8 @@ impl Store {
         // How often examples were scored is counted on, and no later run gets the name of one that is gone.
         transaction.execute(
             "INSERT INTO pruned (run, suite, scored)
-             SELECT id, suite, EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id) FROM run
+             SELECT id, suite, json_extract(options, '$.on') IS NULL
+                               AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id) FROM run
              WHERE id IN (SELECT id FROM temp.doomed)",
             [],
         )?;

@@ -59,7 +59,8 @@ impl Store {
     /// What SQLite says.
     pub fn times_scored(&self, suite: &str) -> Result<u64, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM run
-                           WHERE suite = ?1 AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id))
+                           WHERE suite = ?1 AND json_extract(options, '$.on') IS NULL
+                             AND EXISTS (SELECT 1 FROM trial WHERE trial.run = run.id))
                         + (SELECT count(*) FROM pruned WHERE suite = ?1 AND scored = 1)";
         let count: i64 =
             self.connection.query_row(sql, [suite], |row| row.get(0)).map_err(|error| self.sqlite(error))?;

@@ -10,16 +10,18 @@ use toml::Spanned;
 
 use super::documents::DocumentSource;
 use super::examples::{ExampleFiles, ExampleSource, Wrap};
-use super::load::{self, LoadOptions};
+use super::load::{self, AddedVariant, LoadOptions};
 use super::paths::Folder;
 use super::prompt_file;
 use super::raw::{RawData, RawScore, RawSuite};
 use super::schema::{OutputSchema, SchemaError};
 use super::second;
-use super::{DoubleAnnotation, ErrorClasses, Prompt, ScorerSpec, Suite, Task};
+use super::{DoubleAnnotation, ErrorClasses, OtherSplit, Prompt, ScorerSpec, Suite, Task};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::digest::Digest;
+use crate::provider::EndpointId;
 use crate::provider::load::Providers;
+use crate::variant::{Variant, VariantId};
 
 /// Collects faults of one suite.toml.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ pub(super) fn build(
     };
     let mut texts = vec![(load::SUITE_FILE.to_owned(), faults.source.text.clone())];
     let schema = read_schema(raw.output.schema.as_ref(), &paths, &mut texts, faults);
-    let prompts = read_prompts(&raw.prompts, &paths, &mut texts, faults);
+    let mut prompts = read_prompts(&raw.prompts, &paths, &mut texts, faults);
     let scorers = order_scorers(raw.score, faults);
     let labels = match (&schema, scorers.first()) {
         (Some(schema), Some(primary)) => schema.enum_at(&primary.at),
@@ -107,7 +109,16 @@ pub(super) fn build(
         self_hosted: raw.targets.self_hosted,
     }
     .build(raw.variants, raw.matrix, raw.incumbent, faults);
-    let (variants, variant_spans) = placed.into_iter().unzip();
+    let (mut variants, mut variant_spans): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+    if let Some(added) = &options.added {
+        match EndpointId::parse(&added.model) {
+            Some(endpoint) => {
+                variants.push(add(added, endpoint, &mut prompts));
+                variant_spans.push(0..0);
+            }
+            None => faults.whole("suite/bad-model", format!("`{}` is no `provider/model`", added.model)),
+        }
+    }
     let wrap = wrap_of(schema.as_ref(), scorers.first());
     let sources = Sources::read(&raw.data, wrap, &paths, options, faults);
     let (annotations, error_classes) = second_looks(&raw.data, &sources.examples, (&scorers, &labels), &paths, faults);
@@ -117,8 +128,9 @@ pub(super) fn build(
         task: raw.task?.into_inner(),
         folder: folder.to_owned(),
         incumbent,
-        examples: sources.examples,
+        examples: sources.asked(options, faults),
         failures_of: options.failures_of.clone(),
+        asked_instead: options.on,
         pool: sources.pool,
         kept_shots: options.frozen.as_ref().and_then(|frozen| frozen.shots.clone()),
         dev: sources.dev,
@@ -148,6 +160,28 @@ pub(super) fn build(
         texts: texts.into_iter().collect(),
         file: faults.source.path.clone(),
     })
+}
+
+/// A variant that stands in no file; its prompt is one of the suite's where that has the same text.
+fn add(added: &AddedVariant, endpoint: EndpointId, prompts: &mut Vec<Prompt>) -> Variant {
+    let known =
+        |prompt: &Prompt| prompt.name == added.prompt && prompt.system == added.system && prompt.user == added.user;
+    let prompt = prompts.iter().position(known).unwrap_or_else(|| {
+        let (system, user) = (added.system.clone(), added.user.clone());
+        prompts.push(Prompt { name: added.prompt.clone(), path: PathBuf::new(), system, user });
+        prompts.len() - 1
+    });
+    Variant {
+        id: VariantId(added.name.clone()),
+        endpoint,
+        prompt,
+        shots: None,
+        structured: added.structured,
+        cache: None,
+        retrieve: None,
+        tuned: Some(added.tuned.clone()),
+        params: added.params.clone(),
+    }
 }
 
 /// Second labels and hand-labelled causes of errors, where the suite names them.
@@ -347,5 +381,26 @@ impl Sources {
         let documents =
             (!data.documents.is_empty()).then(|| DocumentSource::new(folder.document_files(&data.documents, faults)));
         Self { examples, pool, dev, documents }
+    }
+
+    /// The examples that are asked: those of the test, or another split in their place.
+    fn asked(&self, options: &LoadOptions, faults: &mut Faults<'_>) -> ExampleSource {
+        let split = match options.on {
+            None => return self.examples.clone(),
+            Some(OtherSplit::Pool) => self.pool.as_ref(),
+            Some(OtherSplit::Dev) => self.dev.as_ref(),
+        };
+        let Some(split) = split else {
+            let name = options.on.map_or("", OtherSplit::as_str);
+            faults.whole("suite/no-split", format!("the suite has no `{name}` in `[data]`, which is to be asked"));
+            return self.examples.clone();
+        };
+        ExampleSource::new(ExampleFiles {
+            only: options.examples.clone(),
+            tags: options.tags.clone(),
+            limit: options.limit,
+            shard: options.shard,
+            ..split.spec().clone()
+        })
     }
 }

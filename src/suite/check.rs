@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::examples::{ExampleSource, Row, RowFault};
 use super::leakage::Pool;
 use super::schema::label_text;
-use super::{Prompt, Suite, prompt_file};
+use super::{OtherSplit, Prompt, Suite, prompt_file};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::digest::Digest;
 use crate::provider::load::Providers;
@@ -80,16 +80,24 @@ pub fn check_and_count(suite: &Suite, check_template: Option<TemplateCheck<'_>>)
     let source = &suite.examples.all_shards();
     let shard = suite.examples.spec().shard;
     let mut naming = 0;
+    // The pool is not held against itself.
+    let is_pool = suite.asked_instead == Some(OtherSplit::Pool);
     let also = |row: Row, faults: &mut Vec<_>| {
-        faults.extend(pool.leak(&row, source));
+        if !is_pool {
+            faults.extend(pool.leak(&row, source));
+        }
         faults.extend(named.unknown(&row, source));
         let in_shard = shard.is_none_or(|shard| shard.has(&row.example));
         (data::document(&row.example), in_shard, !row.example.documents.is_empty())
     };
-    let rows = Split::new(suite, "test", source).check(&mut tally, also, |(document, in_shard, names_documents)| {
-        count.add(&document, in_shard);
-        naming += u64::from(names_documents);
-    });
+    let rows = Split::new(suite, suite.asked_instead.map_or("test", OtherSplit::as_str), source).check(
+        &mut tally,
+        also,
+        |(document, in_shard, names_documents)| {
+            count.add(&document, in_shard);
+            naming += u64::from(names_documents);
+        },
+    );
     named::Named::check_oracle(suite, (naming, rows), &mut tally);
     if rows == 0 {
         tally.add(no_examples(suite, source));

@@ -5,13 +5,16 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::check::data::DataCount;
 use super::examples::{RowFault, Shard};
 use super::raw::{FAMILY, RawSuite};
-use super::{Example, Suite, build};
+use super::{Example, OtherSplit, Suite, build};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::Document;
 use crate::provider::load::{Providers, ReadCodes, read_text};
+use crate::variant::{Structured, Tuning};
 
 const READING: ReadCodes =
     ReadCodes { unreadable: "suite/unreadable", not_utf8: "suite/not-utf8", too_large: "suite/too-large" };
@@ -38,6 +41,31 @@ pub struct LoadOptions {
     pub shard: Option<Shard>,
     /// The run whose failures the examples are, where they were chosen so.
     pub failures_of: Option<String>,
+    /// The split that is asked in place of the test examples.
+    pub on: Option<OtherSplit>,
+    /// A variant that stands in no file.
+    pub added: Option<AddedVariant>,
+}
+
+/// A variant beside those of suite.toml: a tuned model, asked as its training data were written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AddedVariant {
+    /// Its name.
+    pub name: String,
+    /// Who answers: `provider/model`.
+    pub model: String,
+    /// The prompt's name.
+    pub prompt: String,
+    /// The template of its system part.
+    pub system: String,
+    /// The template of its user part.
+    pub user: String,
+    /// How the shape is asked for.
+    pub structured: Structured,
+    /// Request parameters, sent as they stand.
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// What is known of its training.
+    pub tuned: Tuning,
 }
 
 /// Parts of a suite as they were.

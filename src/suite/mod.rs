@@ -130,7 +130,8 @@ pub enum ListMatch {
 }
 
 /// What a scorer does; `kind` and its options in suite.toml.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ScorerKind {
     /// Equal after the named normalisations.
     Exact {
@@ -186,7 +187,7 @@ pub enum ScorerKind {
 }
 
 /// One scorer of a suite.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScorerSpec {
     /// Its name in `[score.scorers]`.
     pub id: String,
@@ -317,6 +318,38 @@ pub struct Budget {
     pub max_time_s: Option<f64>,
 }
 
+/// A split that is asked in place of the test examples: nothing that is measured on it is a figure of the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OtherSplit {
+    /// What few-shot draws from and models are trained on.
+    Pool,
+    /// What prompts are written on.
+    Dev,
+}
+
+impl OtherSplit {
+    /// Its key in `[data]`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Dev => "dev",
+        }
+    }
+}
+
+impl std::str::FromStr for OtherSplit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "pool" => Ok(Self::Pool),
+            "dev" => Ok(Self::Dev),
+            _ => Err("expected pool or dev".to_owned()),
+        }
+    }
+}
+
 /// A suite, ready to run.
 #[derive(Debug, Clone)]
 pub struct Suite {
@@ -334,6 +367,8 @@ pub struct Suite {
     pub examples: examples::ExampleSource,
     /// The run whose failures the examples are, where they were chosen so: no sample of the task any more.
     pub failures_of: Option<String>,
+    /// Which split `examples` is, where it is not that of the test examples.
+    pub asked_instead: Option<OtherSplit>,
     /// What few-shot may draw from.
     pub pool: Option<examples::ExampleSource>,
     /// The rows that shots are chosen from where they were kept from earlier: `pool` is not asked then.

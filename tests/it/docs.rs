@@ -25,6 +25,8 @@ const COMMANDS: &[&[&str]] = &[
     &["schema"],
     &["report"],
     &["view"],
+    &["export"],
+    &["accept"],
     &["baseline"],
     &["gate"],
     &["calc"],

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the doors are the product's; tests make the files that it reads")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod accept;
 mod architecture;
 mod batch;
 mod browser;
@@ -17,6 +18,7 @@ mod decide;
 mod docs;
 mod drive;
 mod evidence;
+mod export;
 mod faults;
 mod fit;
 mod flips;

@@ -199,6 +199,7 @@ pub(crate) fn facts(world: &World) -> SuiteFacts<'_> {
         incumbent: world.incumbent.as_ref(),
         margin: 0.02,
         failures_of: None,
+        asked_instead: None,
         today: None,
     }
 }

@@ -54,7 +54,7 @@ impl RunArgs {
         Self {
             suites: vec![suite.to_owned()],
             selection,
-            part: PartArgs { only_failed: None, shard: None },
+            part: PartArgs { only_failed: None, on: None, shard: None },
             store,
             fresh: false,
             recorded_only: false,
@@ -68,6 +68,7 @@ impl RunArgs {
             batch_poll_ms: None,
             max_time: None,
             confirm: None,
+            added: None,
         }
     }
 

@@ -28,6 +28,12 @@ impl Prepared<'_> {
         if let Some(run) = &self.part.failures_of {
             options["only_failed"] = json!(run);
         }
+        if let Some(split) = self.part.on {
+            options["on"] = split.as_str().into();
+        }
+        if let Some(added) = &self.args.added {
+            options["added"] = json!(added);
+        }
         // A run by batch is another run: its answers have no times, and other prices.
         if self.args.batch {
             options["batch"] = true.into();

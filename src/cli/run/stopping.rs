@@ -37,6 +37,12 @@ pub(super) fn check(args: &RunArgs, suite: &Suite) -> Result<(), Error> {
             "leave one of them out",
         ));
     }
+    if args.part.on.is_some() {
+        return Err(Error::usage(
+            "--stop-when-decided does not go with --on: targets are of the test examples",
+            "leave one of them out",
+        ));
+    }
     let targets = &suite.targets;
     if targets.accuracy.is_none() && targets.schema_validity.is_none() && targets.ttft_p95_ms.is_none() {
         return Err(Error::usage(

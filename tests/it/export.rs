@@ -1,0 +1,204 @@
+//! Training data from a pool: what is written, what is never written, and what says so.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::schemas::fits;
+use crate::support::project::{COLOURS, EXAMPLES, schema_helps};
+use crate::support::{Project, ScriptedServer};
+
+const LABELS: [&str; 6] = ["export", "suites/tiny", "--format", "trl-conversational", "-o", "out/train.jsonl"];
+
+/// The tiny suite with a pool of so many rows, in clusters of two.
+fn tiny(pool: usize) -> Project {
+    let row = |place: usize| {
+        let colour = COLOURS[place % 3];
+        let things = ["a box", "my old coat", "one kite", "the neighbour's roof", "some bicycle"];
+        let input = format!("{} that {place} people saw is {colour}", things[place % 5]);
+        json!({"id": format!("p{place:02}"), "input": input, "expected": {"label": colour},
+               "cluster": format!("k{}", (place - 1) / 2)})
+        .to_string()
+            + "\n"
+    };
+    let rows: String = (1..=pool).map(row).collect();
+    let project = Project::new().suite("tiny").file("suites/tiny/pool.jsonl", &rows);
+    std::fs::create_dir(project.path("out")).unwrap();
+    project
+}
+
+fn lines(project: &Project, path: &str) -> Vec<Value> {
+    project.read(path).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn labels_become_rows_with_the_prompt_that_will_be_asked() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = tiny(30).live(&server);
+    let said = project.run(LABELS.iter().chain(&["--json", "--validation-share", "0.2"])).exits(0).json();
+    fits(&said, "export");
+    let (train, held_out) = (lines(&project, "out/train.jsonl"), lines(&project, "out/train.validation.jsonl"));
+    assert_eq!(train.len() + held_out.len(), 30);
+    assert!((4..=8).contains(&held_out.len()), "{}", held_out.len());
+    let manifest: Value = serde_json::from_str(&project.read("out/train.manifest.json")).unwrap();
+    assert_eq!(manifest, said["manifest"]);
+    assert_eq!(manifest["suite"]["folder"], "../suites/tiny");
+    assert_eq!(manifest["files"]["train"]["rows"], train.len());
+    assert_eq!(manifest["acceptance"]["examples"]["count"], EXAMPLES);
+    assert_eq!(manifest["acceptance"]["target"], 0.9);
+    // A row asks what a model is asked of the same row, and answers with its label.
+    project.run(["run", "suites/tiny", "--provider", "toy=live", "--on", "pool"]).exits(0);
+    let shown = project.run(["show", "last", "p07", "--variant", "plain", "--json"]).exits(0).json();
+    let asked = shown["trials"][0]["request"]["messages"].as_array().unwrap();
+    let row = train.iter().chain(&held_out).find(|row| row["messages"][1] == asked[1]).unwrap();
+    assert_eq!(row["messages"].as_array().unwrap()[..2], asked[..]);
+    assert_eq!(row["messages"][2], json!({"role": "assistant", "content": "{\"label\":\"green\"}"}));
+    // Clusters are whole.
+    let seen = |rows: &[Value]| -> BTreeSet<u64> {
+        let place =
+            |row: &Value| row["messages"][1]["content"].as_str().unwrap().split(' ').find_map(|w| w.parse().ok());
+        rows.iter().map(|row| (place(row).unwrap_or(1_u64) - 1) / 2).collect()
+    };
+    assert!(seen(&train).is_disjoint(&seen(&held_out)));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_and_nothing_is_written_over_unasked() {
+    let project = tiny(30);
+    project.run(LABELS).exits(0);
+    let files = ["out/train.jsonl", "out/train.validation.jsonl", "out/train.manifest.json"];
+    let before = files.map(|file| project.read(file));
+    project.run(LABELS).exits(2).says("is there already");
+    project.run(LABELS.iter().chain(&["--force"])).exits(0);
+    assert_eq!(files.map(|file| project.read(file)), before);
+    project.run(LABELS.iter().chain(&["--force", "--validation-share", "0"])).exits(0);
+    assert!(!project.path(files[1]).exists(), "a validation file of an earlier export does not stay");
+    assert_eq!(lines(&project, files[0]).len(), 30);
+}
+
+#[test]
+fn a_row_that_is_a_test_example_stops_the_export_at_its_line() {
+    let project = tiny(30);
+    let pool = project.read("suites/tiny/pool.jsonl");
+    let text = "The second ball from the left in the third row of the window display looks red";
+    let row = |id: &str, input: &str| json!({"id": id, "input": input, "expected": {"label": "red"}});
+    let (near, long) = (row("near", &format!("{text} today")), row("long", text));
+    project.write("suites/tiny/pool.jsonl", format!("{pool}{near}\n").as_bytes());
+    let examples = project.read("suites/tiny/examples.jsonl");
+    let grouped = json!({"id": "grouped", "input": "something else", "expected": {"label": "red"}, "cluster": "k3"});
+    project.write("suites/tiny/examples.jsonl", format!("{examples}{long}\n{grouped}\n").as_bytes());
+    let stopped = project.run(LABELS).exits(2);
+    let stopped = stopped.says("training/near-leak").says("training/cluster-leak");
+    assert!(stopped.stderr().contains("pool.jsonl:31:1"), "{}", stopped.stderr());
+    assert!(!project.path("out/train.jsonl").exists());
+    let said = project.run(LABELS.iter().chain(&["--drop-leaks", "--json"])).exits(0).json();
+    assert_eq!(said["leaks"], json!({"near-leak": 1, "cluster-leak": 2}));
+    fits(&said, "export");
+    let files = project.read("out/train.jsonl") + &project.read("out/train.validation.jsonl");
+    for text in ["red today", "that 7 people", "that 8 people"] {
+        assert!(!files.contains(text), "{text}");
+    }
+    assert!(files.contains("that 9 people"));
+    // The very same input is a fault of the suite already.
+    project.write("suites/tiny/pool.jsonl", format!("{pool}{long}\n").as_bytes());
+    project.run(LABELS.iter().chain(&["--force"])).exits(2).says("suite/leak");
+}
+
+#[test]
+fn a_document_that_holds_a_test_example_stops_the_export() {
+    let project = tiny(30).file(
+        "suites/tiny/docs.jsonl",
+        "{\"id\": \"d1\", \"text\": \"Colours of things\"}\n{\"id\": \"d2\", \"text\": \"As in: a ball that nobody has seen for years looks red.\"}\n",
+    );
+    let examples = project.read("suites/tiny/examples.jsonl");
+    let long =
+        json!({"id": "long", "input": "a ball that nobody has seen for years looks red", "expected": {"label": "red"}});
+    project.write("suites/tiny/examples.jsonl", format!("{examples}{long}\n").as_bytes());
+    project.edit("suites/tiny/suite.toml", "pool = ", "documents = \"docs.jsonl\"\npool = ");
+    let stopped = project.run(LABELS).exits(2).says("training/document-leak");
+    assert!(stopped.stderr().contains("docs.jsonl:2:1"), "{}", stopped.stderr());
+}
+
+#[test]
+fn a_teacher_answers_the_pool_and_only_what_is_right_is_taught() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = tiny(30).live(&server);
+    let run = ["run", "suites/tiny", "--provider", "toy=live", "--json"];
+    let report = project.run(run.iter().chain(&["--on", "pool"])).exits(0).json();
+    fits(&report, "run");
+    assert_eq!((&report["run"], &report["variants"][0]["n"]), (&json!("tiny-1"), &json!(30)));
+    assert_eq!(report["verdict"]["kind"], "not-enough-evidence");
+    assert!(report["part"].as_str().unwrap().contains("the pool and not the test examples"), "{}", report["part"]);
+    assert_eq!(project.run(["report", "tiny-1", "--json"]).exits(0).json()["verdict"], report["verdict"]);
+    project.run(["baseline", "tiny-1", "-o", "b.json"]).exits(2).says("asked the pool");
+    let teach = ["export", "tiny-1", "--source", "teacher", "--format", "openai-chat", "-o", "out/t.jsonl"];
+    let teach: Vec<&str> = teach.into_iter().chain(["--json", "--validation-share", "0"]).collect();
+    project.run(&teach).exits(2).says("of which one is to teach");
+    // Always red: right for ten of thirty.
+    let said = project.run(teach.iter().chain(&["--variant", "plain"])).exits(0).json();
+    fits(&said, "export");
+    let source = &said["manifest"]["source"];
+    assert_eq!((&source["run"], &source["variant"]), (&json!("tiny-1"), &json!("plain")));
+    assert_eq!((&source["filters"]["kept"], &source["filters"]["wrong"]), (&json!(10), &json!(20)));
+    let rows = lines(&project, "out/t.jsonl");
+    assert!(rows.iter().all(|row| row["messages"][2]["content"] == "{\"label\":\"red\"}"));
+    project.run(run).exits(0);
+    project
+        .run(["export", "tiny-2", "--source", "teacher", "--format", "together", "-o", "x.jsonl"])
+        .exits(2)
+        .says("asked the test examples, which must never be trained on");
+    // The run of the test examples is what the tuned model is held against.
+    let said = project.run(teach.iter().chain(&["--variant", "schema", "--force"])).exits(0).json();
+    assert_eq!(said["manifest"]["acceptance"]["incumbent"]["run"], "tiny-2");
+    assert_eq!(said["manifest"]["acceptance"]["incumbent"]["scores"].as_object().unwrap().len(), EXAMPLES);
+    project.run(["run", "suites/tiny", "--on", "dev"]).exits(2).says("suite/no-split");
+}
+
+#[test]
+fn pairs_are_of_a_right_and_a_wrong_answer() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = tiny(30).live(&server);
+    project.run(["run", "suites/tiny", "--provider", "toy=live", "--on", "pool"]).exits(0);
+    let pair = ["export", "last", "--source", "preferences", "--json", "--validation-share", "0"];
+    let said = project.run(pair.iter().chain(&["--format", "openai-dpo", "-o", "out/dpo.jsonl"])).exits(0).json();
+    fits(&said, "export");
+    assert_eq!(said["manifest"]["method"], "preference");
+    let rows = lines(&project, "out/dpo.jsonl");
+    assert_eq!(rows.len(), 20, "`plain` is wrong of twenty, `schema` right of all");
+    for row in &rows {
+        assert_eq!(row["non_preferred_output"][0]["content"], "{\"label\":\"red\"}");
+        assert_ne!(row["preferred_output"], row["non_preferred_output"]);
+    }
+    project.run(pair.iter().chain(&["--format", "openai-chat", "-o", "y.jsonl"])).exits(2).says("no pairs");
+    let one = ["--format", "together", "-o", "y.jsonl", "--variant", "schema"];
+    project.run(pair.iter().chain(&one)).exits(2).says("no row is left to train on");
+}
+
+#[test]
+fn what_its_reader_would_refuse_is_not_written() {
+    let project = tiny(9);
+    let openai = ["export", "suites/tiny", "--format", "openai-chat", "-o", "out/train.jsonl"];
+    project.run(openai).exits(2).says("refuses fewer than 10");
+    assert!(!project.path("out/train.jsonl").exists());
+    let project = tiny(30);
+    let said = project.run(openai.iter().chain(&["--base-model", "openai/gpt-4.1-mini", "--epochs", "2"])).exits(0);
+    let said = said.says("$0.").says("26 rows to train on; 50 are advised at least");
+    assert!(said.stdout().contains("ceiling accept out/train.manifest.json --model PROVIDER/MODEL"));
+    project.edit("suites/tiny/prompts/v1.md.j2", "{{ input }}", "User: {{ input }}");
+    let bedrock = ["export", "suites/tiny", "--format", "bedrock-converse", "-o", "out/b.jsonl"];
+    project.run(bedrock).exits(2).says("holds `User:`");
+}
+
+#[test]
+fn flags_that_do_not_fit_are_named() {
+    let project = tiny(12);
+    let export = |more: &[&str]| project.run(["export", "suites/tiny", "-o", "out/x.jsonl"].iter().chain(more));
+    export(&["--format", "openai-chats"]).exits(2).says("did you mean `openai-chat`?");
+    export(&["--format", "openai-dpo"]).exits(2).says("pairs, no single answers");
+    export(&["--format", "sharegpt", "--prompt", "v9"]).exits(2).says("has no prompt `v9`");
+    export(&["--format", "sharegpt", "--validation-share", "0.6"]).exits(2);
+    export(&["--format", "sharegpt", "--source", "teacher"]).exits(2).says("--on pool");
+    project.edit("suites/tiny/suite.toml", "pool = \"pool.jsonl\"\n", "");
+    export(&["--format", "sharegpt"]).exits(2).says("has no pool");
+    project.run(["export", "nothing", "--format", "sharegpt", "-o", "out/x.jsonl"]).exits(2);
+}
