@@ -33,7 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("probe", &["stats", "LAYER1", "LAYER2", "score", "measure"]),
     // Layer 4.
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
-    ("labels", &["stats", "LAYER1", "LAYER2", "LAYER3", "probe", "decide"]),
+    ("labels", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide"]),
     ("calc", &["stats", "LAYER1", "decide"]),
     ("gate", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
     ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate", "labels"]),
