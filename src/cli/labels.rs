@@ -168,8 +168,8 @@ fn review(
     let annotators = if annotations.is_empty() {
         Part::not("no second labels: `[data] annotations` names files of them")
     } else {
-        let (found, disputed) = annotators::find(rows, &annotations, suite.task, at);
-        evidence.disputed = disputed;
+        let (found, opinions) = annotators::find(rows, &annotations, suite.task, at);
+        (evidence.disputed, evidence.confirmed) = (opinions.disputed, opinions.confirmed);
         Part::found(found)
     };
     let mut list: Vec<Suspect> = rank(rows, &evidence);

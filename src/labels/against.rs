@@ -136,7 +136,11 @@ struct Heard<'a> {
 }
 
 impl<'a> Heard<'a> {
-    fn of(given: Option<&'a BTreeMap<String, Vec<Option<String>>>>, variants: &'a Variants, classes: &[String]) -> Self {
+    fn of(
+        given: Option<&'a BTreeMap<String, Vec<Option<String>>>>,
+        variants: &'a Variants,
+        classes: &[String],
+    ) -> Self {
         let mut heard = Self::default();
         for (variant, repeats) in given.into_iter().flatten() {
             heard.asked += 1;
@@ -199,8 +203,7 @@ mod tests {
         let given = answers(&[("t1", "v1", &[Some("B")]), ("t2", "v1", &[Some("B")])]);
         let variants: Variants = [("v1".to_owned(), "m1".to_owned())].into();
         let classes = vec!["A".to_owned(), "B".to_owned()];
-        let out_of_fold =
-            OutOfFold { classes: classes.clone(), probabilities: vec![vec![0.2, 0.8], vec![0.6, 0.4]] };
+        let out_of_fold = OutOfFold { classes: classes.clone(), probabilities: vec![vec![0.2, 0.8], vec![0.6, 0.4]] };
         let (found, _) = find(&rows, (&given, &variants), Some(&out_of_fold), &classes);
         assert_eq!((found.compared, found.agreeing, found.against), (2, 1, 1));
         assert!(found.listed[0].baseline && (found.listed[0].score() - 2.0 / 3.0).abs() < 1e-12);

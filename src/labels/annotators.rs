@@ -87,13 +87,32 @@ pub struct Disputed {
     pub share: f64,
 }
 
+/// A label that every other annotator of its row gave, too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Confirmed {
+    /// The row's place.
+    pub row: usize,
+    /// Who gave it.
+    pub annotators: Vec<String>,
+}
+
+/// What annotators say of labels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Opinions {
+    /// Against them.
+    pub disputed: Vec<Disputed>,
+    /// For them.
+    pub confirmed: Vec<Confirmed>,
+}
+
 /// The agreement of the suite's own labels with the annotators', and of these with each other.
-pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &str) -> (Agreement, Vec<Disputed>) {
+pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &str) -> (Agreement, Opinions) {
     let given = by_example(annotations, at);
     let mut tables: BTreeMap<(usize, usize), Vec<(String, String)>> = BTreeMap::new();
     let mut fields: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    let mut found = Agreement { pairs: Vec::new(), fields: Vec::new(), annotated: 0, disagreements: 0, listed: Vec::new() };
-    let mut disputed = Vec::new();
+    let mut found =
+        Agreement { pairs: Vec::new(), fields: Vec::new(), annotated: 0, disagreements: 0, listed: Vec::new() };
+    let mut opinions = Opinions::default();
     let names: Vec<&str> = std::iter::once(FIRST).chain(annotators(annotations)).collect();
     for (place, row) in rows.iter().enumerate().filter(|(_, row)| row.split == Split::Test) {
         let Some(others) = given.get(row.id.as_str()) else { continue };
@@ -120,7 +139,13 @@ pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &s
                 found.listed.push(Disagreement { row: row.named(), labels: others.iter().map(label).collect() });
             }
         }
-        disputed.extend(dispute(place, row, others));
+        match dispute(place, row, others) {
+            Some(disputed) => opinions.disputed.push(disputed),
+            None => {
+                let annotators = others.iter().map(|(name, _)| (*name).to_owned()).collect();
+                opinions.confirmed.push(Confirmed { row: place, annotators });
+            }
+        }
     }
     found.pairs = tables
         .into_iter()
@@ -134,7 +159,7 @@ pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &s
         .collect();
     let field = |(field, (pairs, agreed))| FieldAgreement { field, pairs, agreed };
     found.fields = fields.into_iter().map(field).collect();
-    (found, disputed)
+    (found, opinions)
 }
 
 /// Names in the order in which they first stand there.
@@ -170,7 +195,8 @@ fn count_fields(first: &Value, second: &Value, fields: &mut BTreeMap<String, (u6
 /// Cohen's kappa of pairs of labels.
 fn kappa(pairs: &[(String, String)]) -> Option<f64> {
     let classes: BTreeSet<&String> = pairs.iter().flat_map(|(a, b)| [a, b]).collect();
-    let place: BTreeMap<&String, usize> = classes.into_iter().enumerate().map(|(place, label)| (label, place)).collect();
+    let place: BTreeMap<&String, usize> =
+        classes.into_iter().enumerate().map(|(place, label)| (label, place)).collect();
     let mut table = vec![vec![0_u64; place.len()]; place.len()];
     for (a, b) in pairs {
         table[place[a]][place[b]] += 1;
@@ -213,7 +239,8 @@ mod tests {
             given("bob", "t1", "A"),
             given("bob", "t2", "B"),
         ];
-        let (found, disputed) = find(&rows, &annotations, Task::Classification, "/label");
+        let (found, Opinions { disputed, confirmed }) = find(&rows, &annotations, Task::Classification, "/label");
+        assert_eq!(confirmed.iter().map(|one| one.row).collect::<Vec<_>>(), [0, 2]);
         let pairs: Vec<_> = found.pairs.iter().map(|p| (p.a.as_str(), p.b.as_str(), p.pairs, p.agreed)).collect();
         assert_eq!(pairs, [("expected", "ann", 3, 2), ("expected", "bob", 2, 1), ("ann", "bob", 2, 2)]);
         assert_eq!(found.pairs[2].kappa, Some(1.0));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::correct::replace;
-use super::file::{Drawn, Header, ReviewRow, RowAt, Verdict};
+use super::file::{Drawn, Header, MOST_FAULTS, ReviewRow, RowAt, Verdict};
 use super::review::shown;
 use super::sample::draw;
 use super::{LabelledRow, Part, Split};
@@ -130,8 +130,12 @@ pub fn apply(
     let mut seen = BTreeSet::new();
     let (mut verdicts, mut corrections, mut places) = (Vec::new(), Vec::new(), Vec::new());
     for one in review {
+        if faults.errors() >= MOST_FAULTS {
+            break;
+        }
         let Some(&place) = by_id.get(&(one.split, one.id.as_str())) else {
-            let message = format!("the suite has no {} row `{}`", one.split.as_str(), shown(&Value::from(one.id.as_str())));
+            let message =
+                format!("the suite has no {} row `{}`", one.split.as_str(), shown(&Value::from(one.id.as_str())));
             faults.push(one.at.fault("labels/unknown-row", file, "id", message));
             continue;
         };
@@ -258,7 +262,9 @@ fn audit(
     }
     let looked_at = verdicts.iter().take_while(|verdict| verdict.is_some()).count();
     if verdicts[looked_at..].iter().any(Option::is_some) {
-        return Part::not("some rows have no verdict and stand among rows that have one: which were left out is not random");
+        return Part::not(
+            "some rows have no verdict and stand among rows that have one: which were left out is not random",
+        );
     }
     let count = |wanted| verdicts.iter().filter(|verdict| **verdict == Some(wanted)).count() as u64;
     let (right, wrong) = (count(Verdict::Right), count(Verdict::Wrong));

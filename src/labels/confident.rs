@@ -159,7 +159,12 @@ pub fn find(labels: &[String], out_of_fold: &crate::probe::OutOfFold) -> Option<
         if let Some(likely) = likely.filter(|&likely| likely != class) {
             let row = &probabilities[place];
             let (likely_probability, given_probability) = (f64::from(row[likely]), f64::from(row[class]));
-            off.push(OffDiagonal { row: place, likely: classes[likely].clone(), likely_probability, given_probability });
+            off.push(OffDiagonal {
+                row: place,
+                likely: classes[likely].clone(),
+                likely_probability,
+                given_probability,
+            });
         }
     }
     let found = Confident {

@@ -158,7 +158,8 @@ pub fn same_words(rows: &[LabelledRow]) -> Vec<usize> {
 /// Words that tell which rows share an input: letters and digits in lower case, in order.
 pub(super) fn words(input: &Value) -> String {
     let text = values_text(input).to_lowercase();
-    let words: Vec<&str> = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     // A text of signs alone is itself.
     if words.is_empty() { text } else { words.join(" ") }
 }

@@ -18,12 +18,7 @@ pub enum NotCorrected {
 ///
 /// # Errors
 /// A line that is not as it was when it was read.
-pub fn lines(
-    text: &str,
-    labels: &BTreeMap<u64, Value>,
-    spec: &ExampleFiles,
-    at: &str,
-) -> Result<String, NotCorrected> {
+pub fn lines(text: &str, labels: &BTreeMap<u64, Value>, spec: &ExampleFiles, at: &str) -> Result<String, NotCorrected> {
     let mut corrected = String::with_capacity(text.len());
     for (place, line) in text.split_inclusive('\n').enumerate() {
         let number = place as u64 + 1;
@@ -32,8 +27,8 @@ pub fn lines(
             continue;
         };
         let body = line.trim_end_matches(['\n', '\r']);
-        let mut row: Value = serde_json::from_str(body.trim_start_matches('\u{feff}'))
-            .map_err(|_| NotCorrected::Changed(number))?;
+        let mut row: Value =
+            serde_json::from_str(body.trim_start_matches('\u{feff}')).map_err(|_| NotCorrected::Changed(number))?;
         let name = spec.map.expected.as_deref().unwrap_or("expected");
         let field = if name.starts_with('/') { row.pointer_mut(name) } else { row.get_mut(name) };
         let expected = field.ok_or(NotCorrected::Changed(number))?;

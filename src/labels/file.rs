@@ -147,6 +147,9 @@ impl RowAt {
     }
 }
 
+/// Faults after which the rest of a file is not looked at: it is likely not what is meant.
+pub(super) const MOST_FAULTS: usize = 50;
+
 /// Code of a row that cannot be read.
 const BAD_ROW: &str = "labels/bad-row";
 
@@ -157,7 +160,8 @@ const BAD_ROW: &str = "labels/bad-row";
 pub fn read(source: &Source) -> Result<(Header, Vec<ReviewRow>), Diagnostics> {
     let mut faults = Diagnostics::new();
     let mut lines = source.text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let header = lines.next().and_then(|(_, line)| serde_json::from_str::<Header>(line.trim_start_matches('\u{feff}')).ok());
+    let header =
+        lines.next().and_then(|(_, line)| serde_json::from_str::<Header>(line.trim_start_matches('\u{feff}')).ok());
     let Some(header) = header.filter(|header| header.family == FAMILY) else {
         let message = "the first line does not say how the rows were drawn";
         let fault = Diagnostic::error("labels/no-header", &source.path, message).at(1, 1);
@@ -173,6 +177,9 @@ pub fn read(source: &Source) -> Result<(Header, Vec<ReviewRow>), Diagnostics> {
         match row(at, source, header.blind) {
             Ok(row) => rows.push(row),
             Err(fault) => faults.push(*fault),
+        }
+        if faults.errors() >= MOST_FAULTS {
+            break;
         }
     }
     if faults.is_empty() { Ok((header, rows)) } else { Err(faults) }

@@ -1,7 +1,8 @@
 //! The rows that something speaks against, most suspicious first.
 //!
-//! Each piece of evidence has a score from 0 to 1; a row's suspicion is 1 − Π (1 − score). That orders a list: it is no
-//! probability, and the share of wrong labels among the first rows says nothing about the others.
+//! Each piece of evidence has a score from 0 to 1; a row's suspicion is 1 − Π (1 − score), divided by 1 + the number of
+//! annotators where all of them gave the same label. That orders a list: it is no probability, and the share of wrong
+//! labels among the first rows says nothing about the others.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::against::Outvoted;
-use super::annotators::Disputed;
+use super::annotators::{Confirmed, Disputed};
 use super::confident::OffDiagonal;
 use super::conflicts::Opposed;
 use super::{LabelledRow, Split};
@@ -48,6 +49,8 @@ pub struct Evidence {
     pub off_diagonal: Vec<OffDiagonal>,
     /// Annotators that gave another label.
     pub disputed: Vec<Disputed>,
+    /// Annotators that all gave the same label: for it, not against it.
+    pub confirmed: Vec<Confirmed>,
 }
 
 /// One piece of evidence against one row.
@@ -62,6 +65,7 @@ struct Piece {
 pub fn rank(rows: &[LabelledRow], evidence: &Evidence) -> Vec<Suspect> {
     let mut pieces: BTreeMap<usize, Vec<Piece>> = BTreeMap::new();
     let values: BTreeMap<String, &Value> = rows.iter().map(|row| (row.label_text(), &row.label)).collect();
+    let confirmed: BTreeMap<usize, &Confirmed> = evidence.confirmed.iter().map(|one| (one.row, one)).collect();
     let value = |label: &str| values.get(label).map_or_else(|| Value::from(label), |value| (*value).clone());
     for one in &evidence.opposed {
         let piece = Piece { score: one.share, suggested: one.other.clone(), reason: of_look_alikes(rows, one) };
@@ -72,8 +76,7 @@ pub fn rank(rows: &[LabelledRow], evidence: &Evidence) -> Vec<Suspect> {
         pieces.entry(one.row).or_default().push(Piece { score: one.share, suggested: one.other.clone(), reason });
     }
     for one in &evidence.outvoted {
-        let piece =
-            Piece { score: one.answer.score(), suggested: value(&one.answer.answer), reason: of_answers(one) };
+        let piece = Piece { score: one.answer.score(), suggested: value(&one.answer.answer), reason: of_answers(one) };
         pieces.entry(one.row).or_default().push(piece);
     }
     for one in &evidence.off_diagonal {
@@ -83,13 +86,17 @@ pub fn rank(rows: &[LabelledRow], evidence: &Evidence) -> Vec<Suspect> {
         );
         pieces.entry(one.row).or_default().push(Piece { score: one.score(), suggested: value(&one.likely), reason });
     }
-    let mut list: Vec<Suspect> = pieces.into_iter().map(|(place, pieces)| suspect(&rows[place], pieces)).collect();
+    let mut list: Vec<Suspect> = pieces
+        .into_iter()
+        .map(|(place, pieces)| suspect(&rows[place], pieces, confirmed.get(&place).copied()))
+        .collect();
     // A stable sort over the order of the data.
     list.sort_by(|a, b| b.suspicion.total_cmp(&a.suspicion).then(a.split.cmp(&b.split)));
     list
 }
 
-fn suspect(row: &LabelledRow, pieces: Vec<Piece>) -> Suspect {
+fn suspect(row: &LabelledRow, pieces: Vec<Piece>, confirmed: Option<&Confirmed>) -> Suspect {
+    let sure = 1.0 + confirmed.map_or(0, |one| one.annotators.len()) as f64;
     let innocent: f64 = pieces.iter().map(|piece| 1.0 - piece.score.clamp(0.0, 1.0)).product();
     let mut votes: Vec<(&Value, f64)> = Vec::new();
     for piece in &pieces {
@@ -108,9 +115,13 @@ fn suspect(row: &LabelledRow, pieces: Vec<Piece>) -> Suspect {
         label: row.label.clone(),
         suggested: most.map_or(Value::Null, |(label, _)| label.clone()),
         // The last digits differ between machines.
-        suspicion: ((1.0 - innocent) * 1e4).round() / 1e4,
-        reasons: pieces.into_iter().map(|piece| piece.reason).collect(),
+        suspicion: ((1.0 - innocent) / sure * 1e4).round() / 1e4,
+        reasons: pieces.into_iter().map(|piece| piece.reason).chain(confirmed.map(of_confirmation)).collect(),
     }
+}
+
+fn of_confirmation(one: &Confirmed) -> String {
+    format!("but {} gave the same label", listed(&one.annotators))
 }
 
 fn of_look_alikes(rows: &[LabelledRow], one: &Opposed) -> String {
@@ -135,12 +146,7 @@ fn of_answers(one: &Outvoted) -> String {
         n => format!("all {n} variants with a valid answer"),
     };
     let baseline = if answer.baseline { " and the trained baseline" } else { "" };
-    format!(
-        "{who} (of {}, {}){baseline} say `{}`",
-        answer.asked,
-        plural(answer.models, "model"),
-        answer.answer
-    )
+    format!("{who} (of {}, {}){baseline} say `{}`", answer.asked, plural(answer.models, "model"), answer.answer)
 }
 
 /// `ann`, `ann and bob`.
@@ -174,20 +180,21 @@ mod tests {
             row(Split::Test, "t3", "close my account please", "close"),
             row(Split::Test, "t4", "where is my money", "refund"),
         ];
-        let given =
-            Annotation { annotator: "ann".into(), id: "t3".into(), expected: json!({"label": "delete"}) };
-        let (_, disputed) = annotators::find(&rows, &[given], Task::Classification, "/label");
-        let off_diagonal = vec![OffDiagonal {
-            row: 1,
-            likely: "refund".into(),
-            likely_probability: 0.9,
-            given_probability: 0.1,
-        }];
-        let evidence =
-            Evidence { opposed: conflicts::find(&rows).1, disputed, off_diagonal, outvoted: Vec::new() };
+        let given = Annotation { annotator: "ann".into(), id: "t3".into(), expected: json!({"label": "delete"}) };
+        let same = Annotation { id: "t4".into(), expected: json!("refund"), ..given.clone() };
+        let (_, opinions) = annotators::find(&rows, &[given, same], Task::Classification, "/label");
+        let off_diagonal =
+            vec![OffDiagonal { row: 1, likely: "refund".into(), likely_probability: 0.9, given_probability: 0.1 }];
+        let evidence = Evidence {
+            opposed: conflicts::find(&rows).1,
+            disputed: opinions.disputed,
+            confirmed: opinions.confirmed,
+            off_diagonal,
+            outvoted: Vec::new(),
+        };
         let list = rank(&rows, &evidence);
         let ids: Vec<(&str, f64)> = list.iter().map(|one| (one.id.as_str(), one.suspicion)).collect();
-        assert_eq!(ids, [("p2", 0.9667), ("t3", 0.5), ("t4", 0.3333), ("p1", 0.3333)]);
+        assert_eq!(ids, [("p2", 0.9667), ("t3", 0.5), ("p1", 0.3333), ("t4", 0.1667)]);
         assert_eq!(list[0].suggested, "refund");
         assert_eq!(
             list[0].reasons,
@@ -197,6 +204,7 @@ mod tests {
             ]
         );
         assert_eq!(list[1].reasons, ["annotator ann gave `delete`"]);
-        assert_eq!(list[3].reasons, ["the same input is labelled `top-up` in pool.jsonl:2; 1 other has this label"]);
+        assert_eq!(list[2].reasons, ["the same input is labelled `top-up` in pool.jsonl:2; 1 other has this label"]);
+        assert_eq!(list[3].reasons[1], "but annotator ann gave the same label");
     }
 }

@@ -19,7 +19,8 @@ mod tests {
 
     #[test]
     fn a_seed_draws_the_same_test_rows_and_a_larger_sample_begins_with_them() {
-        let of = |n: usize| row(if n.is_multiple_of(2) { Split::Test } else { Split::Pool }, &format!("r{n}"), "x", "A");
+        let of =
+            |n: usize| row(if n.is_multiple_of(2) { Split::Test } else { Split::Pool }, &format!("r{n}"), "x", "A");
         let rows: Vec<LabelledRow> = (0..200).map(of).collect();
         let some = draw(&rows, 20, 7);
         assert_eq!(some.len(), 20);

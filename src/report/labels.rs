@@ -93,7 +93,11 @@ fn shortened_end(text: &str, most: usize) -> String {
 
 fn more(listed: usize, all: u64, width: usize) -> String {
     let left = all.saturating_sub(listed as u64);
-    if left == 0 { String::new() } else { wrap(&format!("… {} more: --json has them", count(left)), "  ", "  ", width) }
+    if left == 0 {
+        String::new()
+    } else {
+        wrap(&format!("… {} more: --json has them", count(left)), "  ", "  ", width)
+    }
 }
 
 fn conflicts(found: &Conflicts, width: usize) -> String {
@@ -194,8 +198,11 @@ fn annotators(found: &Agreement, width: usize) -> String {
         text.push_str(&wrap(&said, "   ", "     ", width));
     }
     for one in found.listed.iter().take(SHOWN) {
-        let given: Vec<String> =
-            one.labels.iter().map(|given| format!("{} `{}`", one_line(&given.annotator, 60), shown(&given.label))).collect();
+        let given: Vec<String> = one
+            .labels
+            .iter()
+            .map(|given| format!("{} `{}`", one_line(&given.annotator, 60), shown(&given.label)))
+            .collect();
         text.push_str(&wrap(&format!("{}: {}", named(&one.row), given.join(", ")), "  ", "    ", width));
     }
     text + &more(found.listed.len().min(SHOWN), found.disagreements, width)
@@ -320,7 +327,10 @@ pub fn applied(applied: &Applied, width: usize) -> String {
         }
     }
     if !applied.corrections.is_empty() {
-        let said = format!("{} labels to be replaced; --write-corrections FOLDER writes corrected copies", applied.corrections.len());
+        let said = format!(
+            "{} labels to be replaced; --write-corrections FOLDER writes corrected copies",
+            applied.corrections.len()
+        );
         text.push_str(&wrap(&said, "", "", width));
     }
     for file in &applied.written {

@@ -1,7 +1,7 @@
 //! A review read back, and what is written of it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -68,12 +68,7 @@ fn write_audit(args: &LabelsArgs, suite: &Suite, audit: &Audit) -> Result<(), Er
 }
 
 /// Writes the corrected copies of the data files that have wrong labels; none of them in the place of the original.
-fn write_corrections(
-    args: &LabelsArgs,
-    folder: &Path,
-    suite: &Suite,
-    applied: &Applied,
-) -> Result<Vec<String>, Error> {
+fn write_corrections(args: &LabelsArgs, folder: &Path, suite: &Suite, applied: &Applied) -> Result<Vec<String>, Error> {
     let mut by_file: BTreeMap<(Split, &str), BTreeMap<u64, Value>> = BTreeMap::new();
     for one in &applied.corrections {
         by_file.entry((one.split, &one.file)).or_default().insert(one.line, one.to.clone());
@@ -88,8 +83,13 @@ fn write_corrections(
                 "the corrections are listed with --json; correct the file by hand",
             ));
         }
-        // A folder of its own for whatever lies outside of the suite's.
-        let target = folder.join(Path::new(name).file_name().filter(|_| Path::new(name).is_absolute()).map_or(Path::new(name), Path::new));
+        let target = folder.join(within(Path::new(name)));
+        if corrected.iter().any(|(known, _)| *known == target) {
+            return Err(Error::usage(
+                format!("two data files would be written to `{}`", target.display()),
+                "the corrections are listed with --json; correct the files by hand",
+            ));
+        }
         if Output::is_same(&target, &path) {
             return Err(Error::usage(
                 format!("`{}` is the file itself", target.display()),
@@ -110,6 +110,12 @@ fn write_corrections(
         Output::put(target, text, &args.store.store)?;
     }
     Ok(corrected.into_iter().map(|(path, _)| path.display().to_string()).collect())
+}
+
+/// The name below the folder of the copies: what lies outside of the suite's has its own name alone.
+fn within(name: &Path) -> &Path {
+    let leaves = |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
+    if name.components().any(leaves) { name.file_name().map_or(name, Path::new) } else { name }
 }
 
 fn source_of(suite: &Suite, split: Split) -> Option<&ExampleSource> {

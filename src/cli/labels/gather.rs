@@ -23,7 +23,8 @@ pub(super) fn rows(suite: &Suite) -> Result<Vec<LabelledRow>, Error> {
     let mut rows = Vec::new();
     let mut faults = Diagnostics::new();
     let at = label_at(suite);
-    let sources = [(Split::Test, Some(&suite.examples)), (Split::Dev, suite.dev.as_ref()), (Split::Pool, suite.pool.as_ref())];
+    let sources =
+        [(Split::Test, Some(&suite.examples)), (Split::Dev, suite.dev.as_ref()), (Split::Pool, suite.pool.as_ref())];
     for (split, source) in sources {
         let Some(source) = source else { continue };
         for row in source.read() {
@@ -78,16 +79,22 @@ pub(super) fn answers(args: &LabelsArgs, suite: &Suite, rows: &[LabelledRow]) ->
     let places = measuring::places(&asked);
     let place = |variant: &str| places.get(variant).copied();
     let mut found = RunAnswers { run: run.name.clone(), answers: Answers::new(), variants: Variants::new() };
-    measuring::each_graded((&store, &grader), (run.id, None), place, |_, _| (), |place, trial, graded, ()| {
-        let variant = &asked.variants[place];
-        found.variants.entry(variant.id.as_str().to_owned()).or_insert_with(|| variant.endpoint.to_string());
-        // An answer to another input of the same id says nothing about this one.
-        if known.get(trial.example.id.0.as_str()).is_some_and(|row| row.input == trial.example.input) {
-            let of_example = found.answers.entry(trial.example.id.0).or_default();
-            of_example.entry(trial.variant).or_default().push(graded.label);
-        }
-        Ok(())
-    })?;
+    measuring::each_graded(
+        (&store, &grader),
+        (run.id, None),
+        place,
+        |_, _| (),
+        |place, trial, graded, ()| {
+            let variant = &asked.variants[place];
+            found.variants.entry(variant.id.as_str().to_owned()).or_insert_with(|| variant.endpoint.to_string());
+            // An answer to another input of the same id says nothing about this one.
+            if known.get(trial.example.id.0.as_str()).is_some_and(|row| row.input == trial.example.input) {
+                let of_example = found.answers.entry(trial.example.id.0).or_default();
+                of_example.entry(trial.variant).or_default().push(graded.label);
+            }
+            Ok(())
+        },
+    )?;
     Ok(Some(found))
 }
 

@@ -36,8 +36,11 @@ pub(crate) fn review() -> LabelReview {
         expected: json!({"label": label}),
     };
     let given = [given("t1", "transfer"), given("t2", "close-account")];
-    let (annotators, disputed) = annotators::find(&rows, &given, Task::Classification, "/label");
-    let list = rank(&rows, &Evidence { opposed, outvoted, off_diagonal, disputed });
+    let (annotators, opinions) = annotators::find(&rows, &given, Task::Classification, "/label");
+    let list = rank(
+        &rows,
+        &Evidence { opposed, outvoted, off_diagonal, disputed: opinions.disputed, confirmed: opinions.confirmed },
+    );
     LabelReview {
         suite: "tickets".into(),
         task: Task::Classification,
