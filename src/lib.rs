@@ -21,6 +21,7 @@
 //! | [`import`] | other tools' results, read row by row |
 //! | [`provider_check`] | what a provider can do: a few requests as data, and what their answers show |
 //! | [`training`] | training data for a fine-tune, and the frozen test of the tuned model |
+//! | [`labels`] | which labels to look at, and how good they are |
 //! | [`decide`], [`calc`], [`report`] | the ladder's verdict; the statistics by name, as a calculator; what people and machines read |
 //! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
 //! | [`cli`] | the commands |
@@ -40,6 +41,7 @@ pub mod exchange;
 pub mod gate;
 pub mod import;
 pub mod init;
+pub mod labels;
 pub mod measure;
 mod pipeline;
 pub mod plan;

@@ -20,6 +20,7 @@ mod imported;
 mod init;
 mod interrupts;
 pub mod keys;
+mod labels;
 mod measuring;
 mod merge;
 mod output;
@@ -102,6 +103,11 @@ pub enum Command {
         after_help = "Examples:\n  ceiling flips plain few-shot\n  ceiling flips run-1:plain run-2:plain --only broken"
     )]
     Flips(flips::FlipsArgs),
+    /// Review the labels: which to look at, and what they allow; draw an audit, and read one back.
+    #[command(
+        after_help = "Examples:\n  ceiling labels suites/outages -o review.jsonl\n  ceiling labels suites/outages --random 100 -o audit.jsonl\n  ceiling labels suites/outages --apply audit.jsonl --write"
+    )]
+    Labels(labels::LabelsArgs),
     /// Report a run: for a terminal, a browser, a pull request, a notebook.
     #[command(
         after_help = "Examples:\n  ceiling report last -o report.html\n  ceiling report last --format csv --rows variants"
@@ -167,6 +173,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Show(args) => show::show(&args, printer),
         Command::Compare(args) => compare::compare(&args, printer),
         Command::Flips(args) => flips::flips(&args, printer),
+        Command::Labels(args) => labels::labels(&args, printer),
         Command::Report(args) => report::report(&args, printer),
         Command::View(args) => view::view(&args, printer),
         Command::Merge(args) => merge::merge(&args, printer),

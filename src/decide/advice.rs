@@ -34,7 +34,7 @@ pub(super) fn headline(findings: &Findings<'_>, rule: Rule) -> String {
         Rule::SelfHosted(RungStatus::Untried) => "Keep prompting: measure a self-hosted prompted model before any training.".to_owned(),
         Rule::SelfHosted(_) => "Not enough evidence: whether the self-hosted prompt meets the targets is not shown.".to_owned(),
         Rule::LabelCeiling if findings.label.state == LabelCeiling::Unreachable => {
-            "Not enough evidence: the labels do not allow the accuracy target; mend them or lower it.".to_owned()
+            "Suite unfit: fix the labels first, or lower the target. The labels do not allow the accuracy target, whatever is trained.".to_owned()
         }
         Rule::LabelCeiling => "Not enough evidence: the prompts that were tried have levelled off below the target, but whether the labels allow the target is not known.".to_owned(),
         Rule::Next(rung, RungStatus::Pass) => format!("Ship {}: it was measured to be enough.", noun(rung)),

@@ -9,6 +9,7 @@ use crate::stats::Interval;
 use crate::stats::POWER;
 use crate::stats::labels::{Reachability, label_ceiling_from_agreement, label_ceiling_from_audit, reachability};
 use crate::stats::proportion::n_to_settle_target;
+use crate::suite::{DoubleAnnotation, LabelAudit};
 
 /// On what the ceiling rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,21 +48,32 @@ impl LabelReport {
 
 /// The label ceiling: from an audit, else from double annotation, else unknown.
 pub(super) fn ceiling(evidence: &Evidence<'_>) -> LabelReport {
-    let alpha = evidence.alpha();
-    let Some(target) = evidence.facts.targets.accuracy else {
-        return LabelReport::bare(LabelCeiling::Unknown, None, "no target for accuracy is configured".to_owned());
-    };
-    if let Some(audit) = evidence.facts.audit.filter(|audit| audit.checked > 0) {
+    match evidence.facts.targets.accuracy {
+        None => LabelReport::bare(LabelCeiling::Unknown, None, "no target for accuracy is configured".to_owned()),
+        target => of_labels(target, evidence.facts.audit, evidence.facts.annotations, evidence.alpha()),
+    }
+}
+
+/// The ceiling that these labels put on accuracy, at a one-sided level, and whether the target lies below it. An
+/// audit is preferred to double annotation.
+pub fn of_labels(
+    target: Option<f64>,
+    audit: Option<LabelAudit>,
+    annotations: Option<DoubleAnnotation>,
+    alpha: f64,
+) -> LabelReport {
+    if let Some(audit) = audit.filter(|audit| audit.checked > 0) {
         let wrong = audit.wrong.min(audit.checked);
         let ceiling = label_ceiling_from_audit(wrong, audit.checked, alpha);
         let were = if wrong == 1 { "was" } else { "were" };
         let found = format!("{} of {} audited labels {were} wrong", prose::count(wrong), prose::count(audit.checked));
-        let right = (audit.checked - wrong) as f64;
-        let n = n_to_settle_target(right, audit.checked as f64, target, alpha, POWER);
+        let (right, checked) = ((audit.checked - wrong) as f64, audit.checked as f64);
+        let n = target.and_then(|target| n_to_settle_target(right, checked, target, alpha, POWER));
         let report = judged(target, ceiling, &found, n);
         return LabelReport { source: Some(LabelSource::Audit), checked: audit.checked, wrong, ..report };
     }
-    if let Some(pairs) = evidence.facts.annotations.filter(|pairs| pairs.pairs > 0) {
+    let unseen = target.and_then(|target| n_to_settle_target(0.0, 0.0, target, alpha, POWER));
+    if let Some(pairs) = annotations.filter(|pairs| pairs.pairs > 0) {
         let agreed = pairs.agreed.min(pairs.pairs);
         let ceiling = label_ceiling_from_agreement(agreed, pairs.pairs, pairs.classes, alpha);
         let found = format!(
@@ -69,23 +81,25 @@ pub(super) fn ceiling(evidence: &Evidence<'_>) -> LabelReport {
             prose::count(agreed),
             prose::count(pairs.pairs)
         );
-        let report = judged(target, ceiling, &found, n_to_settle_target(0.0, 0.0, target, alpha, POWER));
+        let report = judged(target, ceiling, &found, unseen);
         let source = Some(LabelSource::DoubleAnnotation);
         return LabelReport { source, checked: pairs.pairs, wrong: pairs.pairs - agreed, ..report };
     }
-    let n = n_to_settle_target(0.0, 0.0, target, alpha, POWER);
-    let goal = prose::percent(target);
+    let goal = target.map_or_else(|| "a target".to_owned(), prose::percent);
     let why = format!("no labels were audited, so whether a perfect system would reach {goal} is unknown");
-    LabelReport::bare(LabelCeiling::Unknown, n, why)
+    LabelReport::bare(LabelCeiling::Unknown, unseen, why)
 }
 
-fn judged(target: f64, ceiling: Interval, found: &str, n_to_settle: Option<u64>) -> LabelReport {
-    let goal = prose::percent(target);
+fn judged(target: Option<f64>, ceiling: Interval, found: &str, n_to_settle: Option<u64>) -> LabelReport {
     let found = format!(
         "{found}, so a perfect system would score {} to {}",
         prose::percent(ceiling.low),
         prose::percent(ceiling.high)
     );
+    let Some(target) = target else {
+        return LabelReport { ceiling: Some(ceiling), ..LabelReport::bare(LabelCeiling::Unknown, None, found) };
+    };
+    let goal = prose::percent(target);
     let (state, n, why) = match reachability(ceiling, target) {
         Reachability::Reachable => (LabelCeiling::Reachable, None, format!("{found}: {goal} can be reached")),
         Reachability::Unreachable => {

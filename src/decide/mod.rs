@@ -36,7 +36,7 @@ pub use ceiling::{CeilingRound, CeilingTest, Extrapolation, FewShot, WindowGain}
 pub use economics::BreakEven;
 pub use evidence::PairedComparison;
 pub use given::{FAMILY as EVIDENCE_FAMILY, Given};
-pub use labels::{LabelReport, LabelSource};
+pub use labels::{LabelReport, LabelSource, of_labels as label_ceiling};
 pub use ladder::{LabelCeiling, LadderState, Payback, Phase, Rule, Rung, RungStatus, TriggerState, VerdictKind};
 pub use questions::{Question, QuestionAnswer, QuestionState};
 pub use rungs::RungReport;

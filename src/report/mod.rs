@@ -8,6 +8,7 @@ pub mod flips;
 pub mod gate;
 pub mod html;
 pub mod json;
+pub mod labels;
 pub mod look;
 pub mod markdown;
 pub mod plan;

@@ -58,6 +58,27 @@ pub fn label_ceiling_from_audit(wrong: u64, audited: u64, alpha: f64) -> Interva
     Interval { low: 1.0 - failure_rate_upper(x, n, alpha), high: 1.0 - failure_rate_lower(x, n, alpha) }
 }
 
+/// Cohen's kappa (Cohen 1960) of two annotators: `table[i][j]` counts what the first gave class i and the second
+/// class j. `(A − C) / (1 − C)` with A the share on the diagonal and C the sum over the classes of the product of both
+/// annotators' shares.
+///
+/// `None` without a pair, for a table that is not square, and where both gave one class to everything.
+pub fn cohens_kappa(table: &[Vec<u64>]) -> Option<f64> {
+    let n: u64 = table.iter().flatten().sum();
+    if n == 0 || table.iter().any(|row| row.len() != table.len()) {
+        return None;
+    }
+    let n = n as f64;
+    let agreed: u64 = table.iter().enumerate().map(|(class, row)| row[class]).sum();
+    let by_chance = (0..table.len()).map(|class| {
+        let first: u64 = table[class].iter().sum();
+        let second: u64 = table.iter().map(|row| row[class]).sum();
+        first as f64 / n * (second as f64 / n)
+    });
+    let by_chance: f64 = by_chance.sum();
+    (1.0 - by_chance > ROUNDING).then(|| (agreed as f64 / n - by_chance) / (1.0 - by_chance))
+}
+
 /// Whether `target` is reachable under a ceiling (METHODS.md 8.3); without audit the ceiling is [0, 1]
 /// and the answer unknown.
 pub fn reachability(ceiling: Interval, target: f64) -> Reachability {
@@ -94,6 +115,17 @@ mod tests {
         let some = label_ceiling_from_agreement(90, 100, 2, 0.05);
         assert!(some.contains(0.9472135955));
         assert_eq!(label_ceiling_from_agreement(50, 100, 2, 0.05).low, 0.0);
+    }
+
+    #[test]
+    fn kappa_is_agreement_beyond_chance() {
+        // (0.7 - 0.5) / (1 - 0.5): half by chance.
+        close_option(cohens_kappa(&[vec![20, 5], vec![10, 15]]), Some(0.4));
+        close_option(cohens_kappa(&[vec![25, 0], vec![0, 25]]), Some(1.0));
+        close_option(cohens_kappa(&[vec![1, 1], vec![1, 1]]), Some(0.0));
+        close_option(cohens_kappa(&[vec![9, 0], vec![0, 0]]), None);
+        close_option(cohens_kappa(&[]), None);
+        close_option(cohens_kappa(&[vec![1, 2]]), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::prompt_file;
 use super::raw::{RawData, RawScore, RawSuite};
 use super::schema::{OutputSchema, SchemaError};
 use super::second;
-use super::{DoubleAnnotation, ErrorClasses, OtherSplit, Prompt, ScorerSpec, Suite, Task};
+use super::{DoubleAnnotation, OtherSplit, Prompt, ScorerSpec, Suite, Task};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::digest::Digest;
 use crate::provider::EndpointId;
@@ -121,7 +121,13 @@ pub(super) fn build(
     }
     let wrap = wrap_of(schema.as_ref(), scorers.first());
     let sources = Sources::read(&raw.data, wrap, &paths, options, faults);
-    let (annotations, error_classes) = second_looks(&raw.data, &sources.examples, (&scorers, &labels), &paths, faults);
+    let annotation_files: Vec<PathBuf> =
+        raw.data.annotations.iter().filter_map(|name| paths.file(name, faults)).collect();
+    let annotations = second_labels(&raw.data, &annotation_files, &sources.examples, (&scorers, &labels), faults);
+    let error_classes = raw.data.error_classes.as_ref().and_then(|name| {
+        let path = paths.file(name, faults)?;
+        second::error_classes(&path, faults)
+    });
     Some(Suite {
         name: raw.name?,
         description: raw.description,
@@ -153,6 +159,7 @@ pub(super) fn build(
         budget: raw.budget,
         audit: raw.data.audit,
         annotations,
+        annotation_files,
         error_classes,
         impossible: raw.impossible,
         recording,
@@ -184,25 +191,18 @@ fn add(added: &AddedVariant, endpoint: EndpointId, prompts: &mut Vec<Prompt>) ->
     }
 }
 
-/// Second labels and hand-labelled causes of errors, where the suite names them.
-fn second_looks(
+/// How far second labels agree with the first, where the suite names files of them.
+fn second_labels(
     data: &RawData,
+    files: &[PathBuf],
     examples: &ExampleSource,
     (scorers, labels): (&[ScorerSpec], &[String]),
-    paths: &Folder<'_>,
     faults: &mut Faults<'_>,
-) -> (Option<DoubleAnnotation>, Option<ErrorClasses>) {
-    let annotations = data.annotations.as_ref().and_then(|name| {
-        let path = paths.file(name, faults)?;
-        let at = scorers.first().map_or("", |primary| primary.expected_at.as_str());
-        let labels = second::Labels { examples, at, classes: labels.len() };
-        second::agreement(&path, name.span(), &labels, faults)
-    });
-    let error_classes = data.error_classes.as_ref().and_then(|name| {
-        let path = paths.file(name, faults)?;
-        second::error_classes(&path, faults)
-    });
-    (annotations, error_classes)
+) -> Option<DoubleAnnotation> {
+    let name = data.annotations.first().filter(|_| files.len() == data.annotations.len())?;
+    let at = scorers.first().map_or("", |primary| primary.expected_at.as_str());
+    let labels = second::Labels { examples, at, classes: labels.len() };
+    second::agreement(files, name.span(), &labels, faults)
 }
 
 fn warn_without_labels(task: Option<&Spanned<Task>>, primary: Option<&ScorerSpec>, faults: &mut Faults<'_>) {

@@ -14,7 +14,7 @@ mod paths;
 mod prompt_file;
 pub mod raw;
 pub mod schema;
-mod second;
+pub mod second;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -413,6 +413,8 @@ pub struct Suite {
     pub audit: Option<LabelAudit>,
     /// Second labels, if there are any.
     pub annotations: Option<DoubleAnnotation>,
+    /// The files that hold them ([`second::annotations`]).
+    pub annotation_files: Vec<PathBuf>,
     /// Causes of the errors of the variant in use, if they were labelled.
     pub error_classes: Option<ErrorClasses>,
     /// Rungs that the user declares impossible.

@@ -78,7 +78,7 @@ pub(super) struct RawData {
     pub(super) repeats: Option<u32>,
     pub(super) audit: Option<LabelAudit>,
     /// Second labels.
-    pub(super) annotations: Option<Spanned<String>>,
+    pub(super) annotations: Vec<Spanned<String>>,
     /// Causes of errors, labelled by hand.
     pub(super) error_classes: Option<Spanned<String>>,
     pub(super) allow_outside: bool,
@@ -190,7 +190,7 @@ fn read_data(section: Section<'_>) -> RawData {
         sample: section.section("sample").and_then(read_sample),
         repeats: section.whole_u32_in("repeats", 1, MOST_REPEATS),
         audit: section.section("audit").and_then(read_audit),
-        annotations: section.text("annotations"),
+        annotations: section.texts("annotations"),
         error_classes: section.text("error_classes"),
         allow_outside: section.flag("allow_outside").unwrap_or(false),
     };

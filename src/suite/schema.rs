@@ -146,6 +146,24 @@ pub fn label_text(value: &Value) -> String {
     }
 }
 
+/// A label as text that is the same for the same value, whatever the order of its fields.
+pub fn comparable(label: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let by_name: std::collections::BTreeMap<&String, &Value> = fields.iter().collect();
+                Value::Object(by_name.into_iter().map(|(name, field)| (name.clone(), sorted(field))).collect())
+            }
+            Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+            other => other.clone(),
+        }
+    }
+    match label {
+        Value::Object(_) | Value::Array(_) => sorted(label).to_string(),
+        other => label_text(other),
+    }
+}
+
 /// The validator, built where a long chain finds stack enough.
 fn validator(document: &Value) -> Result<jsonschema::Validator, SchemaError> {
     let invalid = |said: String| SchemaError::Invalid(crate::text::one_line(&said, 300));
@@ -168,6 +186,15 @@ fn validator(document: &Value) -> Result<jsonschema::Validator, SchemaError> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_order_of_fields_makes_no_other_label() {
+        let one = json!({"a": [1, {"x": 1, "y": 2}], "b": null});
+        let other = json!({"b": null, "a": [1, {"y": 2, "x": 1}]});
+        assert_eq!(comparable(&one), comparable(&other));
+        assert_ne!(comparable(&one), comparable(&json!({"a": [{"x": 1, "y": 2}, 1], "b": null})));
+        assert_eq!(comparable(&json!("A")), "A");
+    }
 
     fn schema() -> OutputSchema {
         OutputSchema::compile(json!({

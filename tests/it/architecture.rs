@@ -33,10 +33,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("probe", &["stats", "LAYER1", "LAYER2", "score", "measure"]),
     // Layer 4.
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
+    ("labels", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide"]),
     ("calc", &["stats", "LAYER1", "decide"]),
     ("gate", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
     ("training", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
-    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate", "training"]),
+    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate", "labels", "training"]),
     // Layer 5.
     ("store", &["LAYER1", "LAYER2", "LAYER3"]),
     ("replay", &["LAYER1", "LAYER2", "LAYER3"]),

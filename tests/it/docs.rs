@@ -14,6 +14,7 @@ const COMMANDS: &[&[&str]] = &[
     &["compare"],
     &["flips"],
     &["decide"],
+    &["labels"],
     &["import"],
     &["record"],
     &["merge"],

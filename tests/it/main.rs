@@ -33,6 +33,7 @@ mod json_torture;
 mod keys;
 #[cfg(unix)]
 mod kill;
+mod labels;
 #[cfg(unix)]
 mod output;
 mod page;

@@ -16,6 +16,7 @@ mod explorer;
 mod figure;
 mod frame;
 mod interval;
+pub mod labels;
 pub mod message;
 mod plot;
 mod report;
