@@ -19,6 +19,7 @@
 //! | [`init`] | labelled data to the files of a suite |
 //! | [`import`] | other tools' results, read row by row |
 //! | [`provider_check`] | what a provider can do: a few requests as data, and what their answers show |
+//! | [`training`] | training data for a fine-tune, and the frozen test of the tuned model |
 //! | [`decide`], [`calc`], [`report`] | the ladder's verdict; the statistics by name, as a calculator; what people and machines read |
 //! | [`run`], [`replay`], [`store`] | the shell: HTTP, the recording's server, SQLite |
 //! | [`cli`] | the commands |
@@ -52,6 +53,7 @@ pub mod stats;
 pub mod store;
 pub mod suite;
 pub mod text;
+pub mod training;
 pub mod trial;
 pub mod units;
 pub mod variant;

@@ -34,7 +34,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("decide", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
     ("calc", &["stats", "LAYER1", "decide"]),
     ("gate", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
-    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate"]),
+    ("training", &["stats", "LAYER1", "LAYER2", "LAYER3"]),
+    ("report", &["stats", "LAYER1", "LAYER2", "LAYER3", "decide", "calc", "gate", "training"]),
     // Layer 5.
     ("store", &["LAYER1", "LAYER2", "LAYER3"]),
     ("replay", &["LAYER1", "LAYER2", "LAYER3"]),
