@@ -40,10 +40,10 @@ impl TuningWire for OpenaiTuning {
         }
     }
 
-    /// The service does not say which weights it trains; nobody else gets to see them.
+    /// The service does not say which weights it trains; a supervised job goes by the name that is likeliest.
     fn method(&self, objective: Objective) -> &'static str {
         match objective {
-            Objective::Supervised => "full",
+            Objective::Supervised => "lora",
             Objective::Preference => "dpo",
         }
     }
