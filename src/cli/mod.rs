@@ -35,6 +35,7 @@ mod run;
 mod runs;
 mod show;
 mod store;
+mod tune;
 mod view;
 
 use std::process::ExitCode;
@@ -114,6 +115,8 @@ pub enum Command {
     Baseline(baseline::BaselineArgs),
     /// Gate a change: held (0), regressed (1), or not enough evidence (3), against a baseline.
     Gate(gate::GateArgs),
+    /// Fine-tune on exported files: a managed job at a provider, or the commands for a machine of your own.
+    Tune(tune::TuneArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
     /// List providers and their models, check them, renew their prices.
@@ -160,6 +163,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Record(args) => record::record(&args, printer),
         Command::Baseline(args) => baseline::baseline(&args, printer),
         Command::Gate(args) => gate::gate(&args, printer),
+        Command::Tune(args) => tune::tune(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
         Command::Completions(args) => completions::completions(&args, printer),
@@ -173,7 +177,13 @@ impl Command {
     fn needs_keys(&self) -> bool {
         matches!(
             self,
-            Self::Run(_) | Self::Check(_) | Self::Plan(_) | Self::Gate(_) | Self::Init(_) | Self::Providers(_)
+            Self::Run(_)
+                | Self::Check(_)
+                | Self::Plan(_)
+                | Self::Gate(_)
+                | Self::Init(_)
+                | Self::Providers(_)
+                | Self::Tune(_)
         )
     }
 }

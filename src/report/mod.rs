@@ -18,6 +18,7 @@ pub mod schema_sent;
 pub mod show;
 pub mod table;
 pub mod terminal;
+pub mod tune;
 
 use std::sync::Arc;
 
