@@ -42,7 +42,7 @@ impl TuningWire for TogetherTuning {
     fn formats(&self, objective: Objective) -> &'static [&'static str] {
         match objective {
             Objective::Supervised => &["together", "openai-chat"],
-            Objective::Preference => &["together", "together-preference", "openai-dpo"],
+            Objective::Preference => &["together", "openai-dpo"],
         }
     }
 
