@@ -210,7 +210,14 @@ mod tests {
             }
             .priced(price.and_then(UsdPerMillionTokens::from_f64))
         };
-        insta::assert_snapshot!(preview(Some(3), Some(5.0)).text(), @"");
+        insta::assert_snapshot!(preview(Some(3), Some(5.0)).text(), @r"
+        outages at openai: supervised tuning of gpt
+          train           train.jsonl: 628 rows, 62.8 kB, about 31,400 tokens
+          validation      none
+          epochs          3
+          suffix          outages
+          cost            about $0.47: 94,200 tokens (estimated) at $5.00 a million; check the provider's price page
+        ");
         assert!(preview(Some(3), None).text().contains("unknown, 94,200 tokens (estimated): no training price"));
         assert!(preview(None, Some(5.0)).text().contains("unknown: the provider chooses the epochs"));
     }
@@ -230,6 +237,13 @@ mod tests {
         };
         let events = [JobEvent { at_s: Some(1_795_500_000), is_error: true, message: "no\nchat".into() }];
         let progress = Progress { provider: "together", base_model: "m", job: &job, cost: None, events: &events };
-        insta::assert_snapshot!(progress.text(), @"");
+        insta::assert_snapshot!(progress.text(), @r"
+        together job ftjob-1: failed (error)
+          base            m
+          epochs          3
+          cost            unknown
+          why             line 3[2J is no chat
+          events          2026-11-24 06:00:00  error: no chat
+        ");
     }
 }

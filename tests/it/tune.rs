@@ -92,7 +92,7 @@ fn a_job_is_submitted_followed_and_its_model_becomes_a_variant() {
     insta::assert_snapshot!(after.strip_prefix(&before).expect("the rest stays byte for byte"));
     let row = project.read("providers/vendor.toml");
     assert!(row.starts_with(&server.provider()) && row.contains("[models.\"ft:small:acme:tiny:AbC1\"]"), "{row}");
-    assert!(row.contains("price = { input = 3, output = 6 }"), "the price of models tuned from it: {row}");
+    assert!(row.contains("price = { input = 3.0, output = 6.0 }"), "the price of models tuned from it: {row}");
     let _ = project.run(["check", "suites/tiny"]).exits(0).says("3 variants");
     has_no_key(&project, &followed);
     // Once more changes nothing.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::adopt::{Adopted, adopt};
 use super::manifest::Found;
-use super::state::{self, JobState, State};
+use super::state::{self, JobState};
 use super::{Host, ManifestArgs, submit};
 use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
@@ -68,7 +68,6 @@ struct Submitted {
     found: Found,
     host: Host,
     place: PathBuf,
-    state: State,
     job: JobState,
     id: String,
 }
@@ -96,19 +95,21 @@ impl Submitted {
             ));
         };
         let host = Host::named(&state.provider)?;
-        Ok(Self { found, host, place, state, job, id })
+        Ok(Self { found, host, place, job, id })
     }
 
-    /// Keeps what the provider says now.
+    /// Keeps what the provider says now, unless another job was submitted meanwhile.
     fn note(&mut self, job: &Job) -> Result<(), Error> {
         self.job.status = Some(job.word.clone());
         self.job.is_lost = matches!(job.phase, Phase::Failed | Phase::Cancelled);
         self.job.tuned_model.clone_from(&job.model);
-        if self.state.job.as_ref() == Some(&self.job) {
+        let Some(mut kept) = state::read(&self.place)? else { return Ok(()) };
+        let is_ours = |job: &&JobState| job.id.as_deref() == Some(&self.id) && **job != self.job;
+        if kept.job.as_ref().filter(is_ours).is_none() {
             return Ok(());
         }
-        self.state.job = Some(self.job.clone());
-        state::write(&self.place, &self.state)
+        kept.job = Some(self.job.clone());
+        state::write(&self.place, &kept)
     }
 
     /// What the job cost: what the provider says, or its tokens at the known price.
@@ -140,11 +141,8 @@ impl Submitted {
     }
 }
 
-/// How following ended.
-enum Followed {
-    Said(Job, Vec<JobEvent>),
-    Interrupted,
-}
+/// The job and what happened to it; `None` where the user left it.
+type Followed = Option<(Job, Vec<JobEvent>)>;
 
 /// Says how far a job is.
 pub(super) fn status(args: &StatusArgs, printer: Printer) -> Result<Exit, Error> {
@@ -153,11 +151,11 @@ pub(super) fn status(args: &StatusArgs, printer: Printer) -> Result<Exit, Error>
     let tuner = Tuner { door: &transport, wire: submitted.host.wire };
     let followed = crate::cli::runtime()?.block_on(async {
         tokio::select! {
-            _ = tokio::signal::ctrl_c(), if args.watch => Ok(Followed::Interrupted),
+            _ = tokio::signal::ctrl_c(), if args.watch => Ok(None),
             followed = follow(&mut submitted, &tuner, args, printer) => followed,
         }
     })?;
-    let Followed::Said(job, events) = followed else {
+    let Some((job, events)) = followed else {
         printer.note("the job goes on at the provider; the same command follows it again");
         return Ok(Exit::Interrupted);
     };
@@ -193,7 +191,7 @@ async fn follow(
         submitted.note(&job)?;
         let events = tuner.events(&submitted.id).await;
         if !args.watch || job.phase != Phase::Working {
-            return Ok(Followed::Said(job, events));
+            return Ok(Some((job, events)));
         }
         let now = word(&job);
         if now != last {

@@ -12,12 +12,11 @@ use crate::wire::tuning::Objective;
 pub(super) struct Found {
     pub(super) manifest: Manifest,
     pub(super) path: PathBuf,
-    /// Held open and locked: nobody else submits the same files meanwhile.
-    _locked: std::fs::File,
+    file: std::fs::File,
 }
 
 impl Found {
-    /// Reads a manifest, and keeps others from working on it.
+    /// Reads a manifest.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         const HINT: &str = "`ceiling export SUITE --format FORMAT -o FILE` writes FILE and its manifest";
         let unreadable = |error: std::io::Error| {
@@ -30,13 +29,18 @@ impl Found {
         let manifest = Manifest::parse(&text).map_err(|error| {
             Error::usage(format!("`{}` is no manifest of training files: {error}", path.display()), HINT)
         })?;
-        if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
-            return Err(Error::usage(
-                format!("another `ceiling tune` works on `{}`", path.display()),
+        Ok(Self { manifest, path: path.to_owned(), file })
+    }
+
+    /// Keeps others from submitting the same files until this is dropped. Where files cannot be locked, nothing does.
+    pub(super) fn lock(&self) -> Result<(), Error> {
+        match self.file.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::usage(
+                format!("another `ceiling tune submit` works on `{}`", self.path.display()),
                 "wait until it is done: two at once could start two jobs",
-            ));
+            )),
+            _ => Ok(()),
         }
-        Ok(Self { manifest, path: path.to_owned(), _locked: file })
     }
 
     /// The folder that the files lie in.

@@ -64,6 +64,7 @@ struct Choice {
 /// Submits.
 pub(super) fn submit(args: &SubmitArgs, printer: Printer) -> Result<Exit, Error> {
     let found = Found::open(&args.manifest.manifest)?;
+    found.lock()?;
     let host = Host::named(&args.provider)?;
     let choice = choose(args, &found, &host)?;
     check(&found, &host, &choice)?;
