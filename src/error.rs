@@ -9,6 +9,7 @@ use crate::run::RunError;
 use crate::run::assist::AssistError;
 use crate::run::embed::EmbedError;
 use crate::run::http::TransportError;
+use crate::run::tuning::TuningError;
 use crate::score::ScorerError;
 use crate::store::StoreError;
 
@@ -53,6 +54,9 @@ pub enum Error {
     /// Vectors that could not be bought.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// A fine-tuning job at a provider.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// The world: files, sockets.
     #[error("{what}: {error}")]
     System {
@@ -92,9 +96,12 @@ impl Error {
                 Exit::WrongInput
             }
             Self::Embed(EmbedError::Interrupted(_)) => Exit::Interrupted,
-            Self::Store(_) | Self::Transport(_) | Self::Run(_) | Self::Embed(_) | Self::System { .. } => {
-                Exit::CouldNotFinish
-            }
+            Self::Store(_)
+            | Self::Transport(_)
+            | Self::Run(_)
+            | Self::Embed(_)
+            | Self::Tuning(_)
+            | Self::System { .. } => Exit::CouldNotFinish,
         }
     }
 
@@ -128,6 +135,7 @@ impl Error {
             Self::Embed(error) if !matches!(error, EmbedError::Run(_)) => {
                 Some("the vectors that came are kept; run the same command again to go on".into())
             }
+            Self::Tuning(error) => Some(error.hint()),
             Self::Assist(_) => Some(
                 "a `command` scorer reads one JSON object a line and writes {\"score\": 0..1} a line, in order".into(),
             ),

@@ -40,6 +40,7 @@ mod runs;
 mod show;
 mod store;
 mod trained;
+mod tune;
 mod vectors;
 mod view;
 
@@ -134,6 +135,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Judge a tuned model by the test that was frozen with its training data: accepted (0), rejected (1), open (3).
     Accept(accept::AcceptArgs),
+    /// Fine-tune on exported files: a managed job at a provider, or the commands for a machine of your own.
+    Tune(tune::TuneArgs),
     /// The statistics as a calculator: one JSON object in, one out.
     Calc(calc::CalcArgs),
     /// List providers and their models, check them, renew their prices.
@@ -184,6 +187,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, crate::error::Error> {
         Command::Gate(args) => gate::gate(&args, printer),
         Command::Export(args) => export::export(&args, printer),
         Command::Accept(args) => accept::accept(&args, printer),
+        Command::Tune(args) => tune::tune(&args, printer),
         Command::Calc(args) => calc::calc(&args, printer),
         Command::Providers(args) => providers::providers(&args, printer),
         Command::Completions(args) => completions::completions(&args, printer),
@@ -205,6 +209,7 @@ impl Command {
                 | Self::Init(_)
                 | Self::Providers(_)
                 | Self::Accept(_)
+                | Self::Tune(_)
         )
     }
 }

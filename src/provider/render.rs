@@ -108,11 +108,11 @@ fn gpu_table(gpu: &GpuCost) -> String {
 }
 
 /// A JSON value that came from TOML, as TOML again.
-fn inline(value: &Value) -> String {
+pub(crate) fn inline(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
             let parts: Vec<_> =
-                fields.iter().map(|(key, value)| format!("{} = {}", quoted(key), inline(value))).collect();
+                fields.iter().map(|(name, value)| format!("{} = {}", key(name), inline(value))).collect();
             if parts.is_empty() { "{}".into() } else { format!("{{ {} }}", parts.join(", ")) }
         }
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
@@ -121,8 +121,14 @@ fn inline(value: &Value) -> String {
     }
 }
 
+/// A key of TOML, bare where it can be.
+pub(crate) fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { quoted(name) }
+}
+
 /// A basic string of TOML: JSON's escapes are among its own, and it wants DEL escaped too.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string().replace('\u{7f}', "\\u007f")
 }
 

@@ -22,6 +22,7 @@ pub mod table;
 pub mod terminal;
 pub mod trained;
 pub mod training;
+pub mod tune;
 
 use std::sync::Arc;
 

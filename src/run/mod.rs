@@ -22,6 +22,7 @@ mod redact;
 #[cfg(feature = "sigv4")]
 pub mod sigv4;
 pub mod stored;
+pub mod tuning;
 mod twins;
 
 use std::sync::Arc;

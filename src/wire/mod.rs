@@ -14,9 +14,11 @@ pub mod fit;
 pub mod gemini;
 pub mod imported;
 pub mod mould;
+mod multipart;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod sse;
+pub mod tuning;
 
 use std::borrow::Cow;
 

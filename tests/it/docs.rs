@@ -30,6 +30,10 @@ const COMMANDS: &[&[&str]] = &[
     &["accept"],
     &["baseline"],
     &["gate"],
+    &["tune", "submit"],
+    &["tune", "status"],
+    &["tune", "cancel"],
+    &["tune", "local"],
     &["calc"],
     &["providers", "list"],
     &["providers", "check"],
@@ -45,7 +49,7 @@ fn page(name: &str) -> String {
 fn flags(help: &str) -> impl Iterator<Item = &str> {
     help.lines().filter_map(|line| {
         let flag = line.trim_start().trim_start_matches("-o, ").trim_start_matches("-q, ").trim_start_matches("-v, ");
-        let flag = flag.trim_start_matches("-h, ").trim_start_matches("-y, ");
+        let flag = flag.trim_start_matches("-h, ").trim_start_matches("-y, ").trim_start_matches("-w, ");
         flag.starts_with("--").then(|| flag.split([' ', '.']).next().unwrap_or_default())
     })
 }

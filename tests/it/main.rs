@@ -60,4 +60,5 @@ mod store_faults;
 mod stored;
 mod support;
 mod terminal;
+mod tune;
 mod view;

@@ -46,16 +46,16 @@ pub struct BatchCall {
 }
 
 impl BatchCall {
-    fn get(path: String, like: &Route) -> Self {
+    pub(in crate::wire) fn get(path: String, like: &Route) -> Self {
         Self { method: Method::Get, body: Bytes::new(), ..Self::post(path, like, Bytes::new()) }
     }
 
     /// A JSON body. Headers are those that the wire sends with a request.
-    fn delete(path: String, like: &Route) -> Self {
+    pub(in crate::wire) fn delete(path: String, like: &Route) -> Self {
         Self { method: Method::Delete, ..Self::get(path, like) }
     }
 
-    fn post(path: String, like: &Route, body: impl Into<Bytes>) -> Self {
+    pub(in crate::wire) fn post(path: String, like: &Route, body: impl Into<Bytes>) -> Self {
         Self {
             method: Method::Post,
             route: Route { path: Cow::Owned(path), headers: like.headers.clone() },
@@ -259,13 +259,13 @@ fn each_line(document: &[u8], mut read: impl FnMut(&Value) -> Option<ResultLine>
 }
 
 /// The document of an answer, for errors that name what it should have been.
-fn document(answer: &[u8], what: &str) -> Result<Value, Failure> {
+pub(in crate::wire) fn document(answer: &[u8], what: &str) -> Result<Value, Failure> {
     serde_json::from_slice(answer).map_err(|error| super::malformed(&format!("the answer is not {what}: {error}")))
 }
 
 /// A vendor's name for something, where it can stand in a path as it is: a hostile one cannot
 /// lead elsewhere.
-fn name(value: Option<&Value>, what: &str) -> Result<String, Failure> {
+pub(in crate::wire) fn name(value: Option<&Value>, what: &str) -> Result<String, Failure> {
     let name = value.and_then(Value::as_str).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_plain = !name.is_empty() && name.len() <= 256 && name.chars().all(plain) && !name.starts_with('.');
@@ -276,7 +276,7 @@ fn name(value: Option<&Value>, what: &str) -> Result<String, Failure> {
 }
 
 /// A count that may be a number or, as Google writes 64-bit ones, a text.
-fn count(value: Option<&Value>) -> Option<u64> {
+pub(in crate::wire) fn count(value: Option<&Value>) -> Option<u64> {
     value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))
 }
 

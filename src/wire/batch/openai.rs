@@ -13,9 +13,8 @@ use super::{
     BatchCall, BatchDraft, BatchLimits, BatchState, BatchWire, LineEnd, Listed, Phase, ResultLine, Results, Submission,
     count, document, each_line, name,
 };
-use crate::digest::Digest;
 use crate::exchange::{Failure, FailureKind, Retry};
-use crate::wire::{Route, classify};
+use crate::wire::{Route, classify, multipart};
 
 /// The API.
 #[derive(Debug)]
@@ -39,20 +38,10 @@ impl BatchWire for OpenaiBatch {
 
     fn submit(&self, draft: &BatchDraft<'_>) -> BatchCall {
         let data = draft.lines.join(&b'\n');
-        // Made from the data, so that it is not in it; at most 70 characters (RFC 2046).
-        let digest = Digest::of(&data).to_string();
-        let boundary = format!("ceiling-{}", digest.get(..40).unwrap_or(&digest));
-        let mut body = Vec::with_capacity(data.len() + 512);
-        let part = |disposition: &str| format!("--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n");
-        body.extend(part("name=\"purpose\"").into_bytes());
-        body.extend(b"\r\nbatch\r\n");
-        body.extend(part("name=\"file\"; filename=\"ceiling.jsonl\"").into_bytes());
-        body.extend(b"Content-Type: application/jsonl\r\n\r\n");
-        body.extend(data);
-        body.extend(format!("\r\n--{boundary}--\r\n").into_bytes());
+        let form = multipart::form(&[("purpose", "batch")], "ceiling.jsonl", &data);
         BatchCall {
-            content_type: Cow::Owned(format!("multipart/form-data; boundary={boundary}")),
-            ..BatchCall::post("/files".into(), draft.route, body)
+            content_type: Cow::Owned(form.content_type),
+            ..BatchCall::post("/files".into(), draft.route, form.body)
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod project;
 pub(crate) mod redact;
 #[path = "../../server/mod.rs"]
 pub(crate) mod server;
+pub(crate) mod tuning;
 
 pub(crate) use project::{COLOURS, Output, Project};
 pub(crate) use server::{Answer, ScriptedServer, events, last_user, say, wants_schema};

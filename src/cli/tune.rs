@@ -1,0 +1,115 @@
+//! `ceiling tune`: a managed fine-tune from exported training files, or the command that trains on them here.
+
+mod adopt;
+mod block;
+mod follow;
+mod local;
+mod manifest;
+mod state;
+mod submit;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::assemble;
+use super::exit::Exit;
+use super::printer::Printer;
+use crate::error::Error;
+use crate::provider::{Model, Provider, Service};
+use crate::run::http::HttpTransport;
+use crate::wire::tuning::{TuningWire, tuning_wire};
+
+/// Flags of `ceiling tune`.
+#[derive(Debug, Clone, Args)]
+pub struct TuneArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TuneCommand,
+}
+
+/// What `ceiling tune` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TuneCommand {
+    /// Upload the training files and start a fine-tuning job, after a preview of its cost.
+    #[command(
+        after_help = "Example:\n  ceiling tune submit out/train.manifest.json --provider openai --model gpt-4.1-mini-2025-04-14"
+    )]
+    Submit(submit::SubmitArgs),
+    /// Say how far the job is; once it has succeeded, write the tuned variant into the suite.
+    Status(follow::StatusArgs),
+    /// Cancel the job.
+    Cancel(follow::CancelArgs),
+    /// Print the commands that train on the files on a machine of your own.
+    Local(local::LocalArgs),
+}
+
+/// Runs one of them.
+pub(super) fn tune(args: &TuneArgs, printer: Printer) -> Result<Exit, Error> {
+    match &args.command {
+        TuneCommand::Submit(args) => submit::submit(args, printer),
+        TuneCommand::Status(args) => follow::status(args, printer),
+        TuneCommand::Cancel(args) => follow::cancel(args, printer),
+        TuneCommand::Local(args) => local::local(args, printer),
+    }
+}
+
+/// Who tunes.
+struct Host {
+    provider: Provider,
+    wire: &'static dyn TuningWire,
+}
+
+impl Host {
+    /// The provider of this name, if it has a fine-tuning API.
+    fn named(name: &str) -> Result<Self, Error> {
+        let providers = crate::provider::load::load(&[std::path::Path::new(".")])?;
+        let Some(provider) = providers.get(name) else {
+            let near = crate::text::nearest(name, providers.names());
+            let hint = near.map_or_else(
+                || "`ceiling providers list` lists them".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return Err(Error::usage(format!("there is no provider `{name}`"), hint));
+        };
+        let wire = matches!(provider.service, Service::Http { .. })
+            .then(|| tuning_wire(provider.wire, provider.dialect))
+            .flatten();
+        match wire {
+            Some(wire) => Ok(Self { provider: provider.clone(), wire }),
+            None => Err(Error::usage(
+                format!("`{name}` has no fine-tuning API that ceiling speaks"),
+                "`openai`, `together` and hosts that speak OpenAI's have one; `ceiling tune local MANIFEST` prints how \
+                 to train on a machine of your own",
+            )),
+        }
+    }
+
+    /// A connection, with the provider's key.
+    fn connect(&self) -> Result<HttpTransport, Error> {
+        let endpoint = assemble::http_endpoint(&self.provider, &bare_model(), None)?;
+        Ok(HttpTransport::new(vec![endpoint])?)
+    }
+}
+
+/// Calls beside the models go to the provider's own address.
+fn bare_model() -> Model {
+    Model {
+        served_as: String::new(),
+        base_url: None,
+        extra_body: serde_json::Map::new(),
+        concurrency: None,
+        price: None,
+        gpu: None,
+        retires: None,
+        facts: crate::provider::ModelFacts::default(),
+    }
+}
+
+/// The manifest that `ceiling export` wrote.
+#[derive(Debug, Clone, Args)]
+pub struct ManifestArgs {
+    /// The manifest that `ceiling export` wrote beside the training files.
+    #[arg(value_name = "MANIFEST")]
+    pub manifest: PathBuf,
+}
