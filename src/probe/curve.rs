@@ -1,7 +1,9 @@
 //! The learning curve: test errors at parts of the pool, the power law through them, and what may be said beyond.
 //!
 //! Ten seeded orders of the pool's clusters; a draw's smaller parts are the beginnings of its larger ones, so that the
-//! sizes of a draw differ by what was added and by nothing else. The interval resamples test clusters and draws. It
+//! sizes of a draw differ by what was added and by nothing else. A projection is what was measured at the whole pool and
+//! what the power law gains from there (METHODS.md 8.2 speaks of gains, too): the law itself often lies below the last
+//! size while the error still falls faster than any power. The interval resamples test clusters and draws. It
 //! holds what these test examples and these parts of the pool leave open, and nothing more: not that the pool as a
 //! whole is a sample, nor that the power law is only a form.
 
@@ -149,6 +151,7 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
         projection: None,
         projection_refused: None,
         gain: None,
+        falls_faster: false,
         more_examples_help: Help::Unknown,
         because: String::new(),
     };
@@ -164,19 +167,23 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
     curve.fit = Some(CurveFit { a: law.a, b: law.b.filter(|_| law.a > 0.0), c: law.c });
     let has_interval = sizes >= FEWEST_FOR_INTERVAL;
     let ends = |values: &[f64]| if has_interval { interval(values) } else { None };
-    let projected = |examples: u64, values: &[f64]| {
-        let accuracy = accuracy(&law, examples);
+    let at = |examples: u64, accuracy: f64, values: &[f64]| {
         let bounds = ends(values);
         let (low, high) = (bounds.map(|of| of.low.min(accuracy)), bounds.map(|of| of.high.max(accuracy)));
         Projection { examples, accuracy, low, high }
     };
-    curve.whole_pool = Some(projected(pool, &draws.at_pool));
+    let measured = 1.0 - means[SHARES.len() - 1];
+    let by_law = accuracy(&law, pool);
+    let whole = at(pool, by_law, &draws.at_pool);
+    let gained = (measured + accuracy(&law, target) - by_law).clamp(0.0, 1.0);
+    let beyond = at(target, gained, &draws.projected);
     curve.gain = ends(&draws.gain);
-    let beyond = projected(target, &draws.at_target);
-    match refusal(&law, (pool, target), &beyond, bench) {
+    curve.falls_faster = whole.high.is_some_and(|high| measured > high);
+    match refusal(&law, (pool, target), (&whole, measured), &beyond, bench) {
         Some(why) => curve.projection_refused = Some(why),
         None => curve.projection = Some(beyond),
     }
+    curve.whole_pool = Some(whole);
     (curve.more_examples_help, curve.because) = help(&curve, (pool, target), statistics.delta_min);
     curve
 }
@@ -197,7 +204,13 @@ pub(super) fn accuracy(law: &PowerLaw, examples: u64) -> f64 {
 }
 
 /// Why nothing is said of `target` training examples.
-fn refusal(law: &PowerLaw, (pool, target): (u64, u64), beyond: &Projection, bench: &Bench<'_>) -> Option<String> {
+fn refusal(
+    law: &PowerLaw,
+    (pool, target): (u64, u64),
+    (whole, measured): (&Projection, f64),
+    beyond: &Projection,
+    bench: &Bench<'_>,
+) -> Option<String> {
     if target <= pool {
         return Some(format!("the pool has {pool} labelled rows already, so that {target} are no projection"));
     }
@@ -211,6 +224,14 @@ fn refusal(law: &PowerLaw, (pool, target): (u64, u64), beyond: &Projection, benc
     if let Some(first) = missing.first() {
         let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
         return Some(format!("the pool has no row of a class that test examples expect: `{first}`{more}"));
+    }
+    if whole.low.is_some_and(|low| measured < low) {
+        return Some(format!(
+            "the power law does not follow the curve, which flattens faster: at the whole pool it has {:.1}%, measured \
+             were {:.1}%",
+            whole.accuracy * 100.0,
+            measured * 100.0
+        ));
     }
     let width = beyond.high.zip(beyond.low).map(|(high, low)| high - low);
     width.filter(|width| *width > WIDEST).map(|width| {
@@ -231,16 +252,121 @@ fn help(curve: &LearningCurve, (pool, target): (u64, u64), delta_min: f64) -> (H
     if target > FARTHEST * pool {
         return (Help::Unknown, "so many examples are too far from what was measured".to_owned());
     }
+    let flattens = curve.whole_pool.is_some_and(|whole| whole.low.is_some_and(|low| curve.measured() < low));
+    if flattens {
+        return (
+            Help::Unknown,
+            "the curve flattens faster than the power law, so that its gain is too high".to_owned(),
+        );
+    }
     let Some(gain) = curve.gain else {
         return (Help::Unknown, format!("an interval takes {FEWEST_FOR_INTERVAL} sizes"));
     };
     let (low, high) = (gain.low * 100.0, gain.high * 100.0);
-    let said = format!("from {pool} to {target} training examples the curve gains {low:.1} to {high:.1} points");
+    let said = format!("from {pool} to {target} training examples the power law gains {low:.1} to {high:.1} points");
     if gain.low >= delta_min {
         (Help::Yes, format!("{said}, at least the {points:.1} that matter"))
     } else if gain.high < delta_min {
         (Help::No, format!("{said}, less than the {points:.1} that matter"))
     } else {
         (Help::Unknown, format!("{said}: less and more than the {points:.1} that matter are both possible"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::baseline::ByClass;
+    use crate::probe::cross::Settings;
+    use crate::probe::features::Words;
+    use crate::probe::material::{Labelled, Material};
+    use crate::probe::testing::{example, suite};
+    use crate::suite::{Example, Statistics, Suite};
+
+    const SIZES: [f64; 6] = [50.0, 100.0, 200.0, 400.0, 700.0, 1_000.0];
+
+    /// Test errors whose means lie near these, on 400 test examples; ten draws, one of the whole pool.
+    fn drawn(sizes: [f64; 6], error: impl Fn(f64) -> f64) -> Drawn {
+        let by_example = |size: f64, draw: usize| {
+            let share = error(size);
+            (0..400).map(|at| f32::from(u8::from(((at * 37 + draw * 11) % 400) as f64 / 400.0 < share))).collect()
+        };
+        let errors = sizes.iter().enumerate().map(|(place, size)| {
+            let draws = if place == 5 { 1 } else { DRAWS };
+            (0..draws).map(|draw| by_example(*size, draw)).collect()
+        });
+        Drawn { sizes: sizes.to_vec(), errors: errors.collect(), clusters: (0..400).collect() }
+    }
+
+    /// A pool of so many rows of two classes, and test examples of these classes.
+    fn rows(count: usize, test: &[&str]) -> (Vec<Example>, Vec<Example>) {
+        let label = |at: usize| if at % 2 == 0 { "a" } else { "b" };
+        let pool = (0..count).map(|at| example(&format!("p{at}"), &format!("text {at}"), label(at))).collect();
+        let test = test.iter().enumerate().map(|(at, label)| example(&format!("t{at}"), "text", label)).collect();
+        (pool, test)
+    }
+
+    fn judged(suite: &Suite, count: usize, test: &[&str], planned: Option<u64>, drawn: &Drawn) -> LearningCurve {
+        let (pool, test) = rows(count, test);
+        let material = Material { suite, pool, test };
+        let labelled = Labelled::of(&material, |row| row.expected.pointer("/label"));
+        let settings = Settings::default();
+        let statistics = Statistics::default();
+        let words = Words::default();
+        let bench =
+            Bench { labelled: &labelled, representation: &words, judge: &ByClass, settings: &settings, statistics };
+        judge(&bench, &Planned { cost: 1.0, train_examples: planned, name: "words" }, drawn)
+    }
+
+    fn law(size: f64) -> f64 {
+        0.1 + 2.0 * size.powf(-0.5)
+    }
+
+    #[test]
+    fn a_power_law_is_followed_to_twice_the_pool_and_says_whether_more_helps() {
+        let suite = suite("classification");
+        let curve = judged(&suite, 1_000, &["a", "b"], None, &drawn(SIZES, law));
+        let projection = curve.projection.unwrap();
+        assert_eq!(projection.examples, 2_000);
+        assert!((projection.accuracy - (1.0 - law(2_000.0))).abs() < 0.02, "{projection:?}");
+        assert!(projection.low.unwrap() < projection.accuracy && projection.accuracy < projection.high.unwrap());
+        assert_eq!(curve.points.iter().map(|point| point.draws).collect::<Vec<_>>(), [10, 10, 10, 10, 10, 1]);
+        let steep = judged(&suite, 1_000, &["a", "b"], None, &drawn(SIZES, |size| 4.0 * size.powf(-0.4)));
+        assert_eq!(steep.more_examples_help, Help::Yes, "{}", steep.because);
+        let settled = judged(&suite, 1_000, &["a", "b"], None, &drawn(SIZES, |size| 0.2 + 30.0 * size.powf(-1.5)));
+        assert_eq!(settled.more_examples_help, Help::No, "{}", settled.because);
+    }
+
+    #[test]
+    fn what_the_curve_cannot_say_is_refused_with_its_reason() {
+        let suite = suite("classification");
+        let refused = |count, test: &[&str], planned, drawn: &Drawn| {
+            let curve = judged(&suite, count, test, planned, drawn);
+            assert!(curve.projection.is_none(), "{curve:?}");
+            (curve.projection_refused.unwrap(), curve.more_examples_help)
+        };
+        let both = ["a", "b"];
+        let (why, help) = refused(1_000, &both, None, &drawn(SIZES, |_| 0.3));
+        assert!(why.contains("flat"), "{why}");
+        assert_eq!(help, Help::No);
+        assert!(refused(1_000, &both, None, &drawn(SIZES, |size| 0.2 + size / 5_000.0)).0.contains("flat"));
+        let (why, help) = refused(1_000, &both, Some(4_001), &drawn(SIZES, law));
+        assert!(why.contains("more than 4 times"), "{why}");
+        assert_eq!(help, Help::Unknown);
+        assert!(refused(1_000, &both, Some(900), &drawn(SIZES, law)).0.contains("already"));
+        assert!(refused(1_000, &["a", "c"], None, &drawn(SIZES, law)).0.contains("`c`"));
+        let few = [1.0, 1.0, 1.0, 40.0, 70.0, 100.0];
+        let (why, help) = refused(100, &both, None, &drawn(few, law));
+        assert!(why.starts_with("3 sizes") && help == Help::Unknown, "{why}");
+    }
+
+    #[test]
+    fn fewer_than_six_sizes_give_a_number_without_an_interval() {
+        let curve =
+            judged(&suite("classification"), 100, &["a", "b"], None, &drawn([1.0, 10., 20., 40., 70., 100.], law));
+        let projection = curve.projection.unwrap();
+        assert_eq!((projection.low, projection.high, curve.gain), (None, None, None));
+        assert_eq!(curve.more_examples_help, Help::Unknown);
+        assert!(!curve.points[0].fitted && curve.points[1].fitted);
     }
 }

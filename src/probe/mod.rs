@@ -190,3 +190,9 @@ pub enum Inapplicable {
         classes: usize,
     },
 }
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod tests;

@@ -134,16 +134,27 @@ pub struct LearningCurve {
     pub fit_refused: Option<String>,
     /// Accuracy at the whole pool by the fit, and its interval.
     pub whole_pool: Option<Projection>,
-    /// Accuracy at the planned number of training examples by the fit.
+    /// Accuracy at the planned number of training examples: what was measured at the whole pool, and what the fit gains
+    /// from there.
     pub projection: Option<Projection>,
     /// Why it is not said.
     pub projection_refused: Option<String>,
-    /// The gain of accuracy from the whole pool to the projection.
+    /// The gain of accuracy from the whole pool to the projection, by the fit.
     pub gain: Option<Interval>,
+    /// Whether the accuracy measured at the whole pool lies above the fit's interval: the error still falls faster than
+    /// the power law, and the projection is rather too low.
+    pub falls_faster: bool,
     /// Whether that gain matters.
     pub more_examples_help: Help,
     /// Why, in words.
     pub because: String,
+}
+
+impl LearningCurve {
+    /// Accuracy measured at the whole pool.
+    pub fn measured(&self) -> f64 {
+        self.points.last().map_or(0.0, |point| 1.0 - point.error)
+    }
 }
 
 /// The mean error over draws of one size.
@@ -181,7 +192,7 @@ pub struct CurveFit {
 pub struct Projection {
     /// Training examples.
     pub examples: u64,
-    /// By the fit.
+    /// What is foreseen.
     pub accuracy: f64,
     /// Lower end of the interval; `None` below six sizes.
     pub low: Option<f64>,

@@ -8,8 +8,8 @@ use crate::stats::Interval;
 use crate::stats::curve::{error_weight, power_law_fit};
 use crate::stats::rng::Rng;
 
-/// Resamples: each takes a fit of some hundred steps.
-const RESAMPLES: usize = 1_999;
+/// Resamples: each takes a fit of some hundred steps, of which a debug build makes a second's work in a few.
+const RESAMPLES: usize = if cfg!(test) { 99 } else { 499 };
 /// They are shared out in so many parts, each with a stream of its own, however many threads there are.
 const PARTS: usize = 16;
 
@@ -20,9 +20,9 @@ pub(super) struct Resampled {
     pub(super) errors: Vec<Vec<f64>>,
     /// Accuracy at the whole pool, by the fit.
     pub(super) at_pool: Vec<f64>,
-    /// Accuracy at the planned number.
-    pub(super) at_target: Vec<f64>,
-    /// The second minus the first.
+    /// Measured accuracy at the whole pool, and the gain on top.
+    pub(super) projected: Vec<f64>,
+    /// By the fit, from the whole pool to the planned number.
     pub(super) gain: Vec<f64>,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn resampled(drawn: &Drawn, usable: &[bool], ends: [u64; 2], seed: u6
     for found in in_parallel((0..PARTS).collect(), part) {
         all.errors.iter_mut().zip(found.errors).for_each(|(all, found)| all.extend(found));
         all.at_pool.extend(found.at_pool);
-        all.at_target.extend(found.at_target);
+        all.projected.extend(found.projected);
         all.gain.extend(found.gain);
     }
     all
@@ -69,12 +69,13 @@ fn one(drawn: &Drawn, clusters: &Clusters, usable: &[bool], ends: [u64; 2], rng:
     found.errors.iter_mut().zip(&errors).for_each(|(all, error)| all.push(*error));
     let kept = || (0..usable.len()).filter(|size| usable[*size]);
     let n: Vec<f64> = kept().map(|size| drawn.sizes[size]).collect();
+    let measured = 1.0 - errors.last().copied().unwrap_or(0.0);
     let errors: Vec<f64> = kept().map(|size| errors[size]).collect();
     let weights: Vec<f64> = errors.iter().map(|error| error_weight(*error, drawn.clusters.len() as f64)).collect();
     let Ok(law) = power_law_fit(&n, &errors, &weights) else { return };
     let [pool, target] = ends.map(|examples| accuracy(&law, examples));
     found.at_pool.push(pool);
-    found.at_target.push(target);
+    found.projected.push((measured + target - pool).clamp(0.0, 1.0));
     found.gain.push(target - pool);
 }
 

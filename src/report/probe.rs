@@ -194,6 +194,15 @@ fn learning_curve(name: &str, curve: &LearningCurve, look: Look) -> String {
             format!("; at the whole pool it has {}", interval(at.accuracy, at.low, at.high))
         });
         text.push_str(&wrap(&format!("fit: {law}{whole}"), " ", "   ", width));
+        if curve.falls_faster {
+            let said = "the error still falls faster than the power law, so that what it foresees is rather too low";
+            text.push_str(&wrap(said, " ", "   ", width));
+        }
+        if curve.gain.is_some() {
+            let said = "intervals hold what these test examples and these parts of the pool leave open, not whether the \
+                        power law goes on";
+            text.push_str(&wrap(said, " ", "   ", width));
+        }
     }
     let refused = [("no fit", &curve.fit_refused), ("no projection", &curve.projection_refused)];
     // Without a fit there is no projection either, for the same reason.

@@ -8,6 +8,7 @@ const COMMANDS: &[&[&str]] = &[
     &["init"],
     &["check"],
     &["plan"],
+    &["probe"],
     &["run"],
     &["runs"],
     &["show"],

@@ -39,6 +39,7 @@ mod output;
 mod page;
 mod part;
 mod plan;
+mod probe;
 mod prompt_cache;
 mod providers;
 mod providers_command;
