@@ -7,8 +7,9 @@ mod local;
 mod manifest;
 mod state;
 mod submit;
+mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -63,7 +64,7 @@ struct Host {
 impl Host {
     /// The provider of this name, if it has a fine-tuning API.
     fn named(name: &str) -> Result<Self, Error> {
-        let providers = crate::provider::load::load(&[std::path::Path::new(".")])?;
+        let providers = crate::provider::load::load(&[Path::new(".")])?;
         let Some(provider) = providers.get(name) else {
             let near = crate::text::nearest(name, providers.names());
             let hint = near.map_or_else(
@@ -106,10 +107,32 @@ fn bare_model() -> Model {
     }
 }
 
+/// A word of a POSIX shell, for commands that are printed to be run: names come from files and providers.
+fn word(word: impl AsRef<Path>) -> String {
+    let word = word.as_ref().display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The manifest that `ceiling export` wrote.
 #[derive(Debug, Clone, Args)]
 pub struct ManifestArgs {
     /// The manifest that `ceiling export` wrote beside the training files.
     #[arg(value_name = "MANIFEST")]
     pub manifest: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_reach_the_program_as_they_are() {
+        assert_eq!(word("out/train.jsonl"), "out/train.jsonl");
+        assert_eq!(word("my data/it's.jsonl"), r"'my data/it'\''s.jsonl'");
+        assert_eq!(word("$(x)"), "'$(x)'");
+    }
 }

@@ -5,13 +5,15 @@
 //! which tells its content, a job by our mark or by its file. Whoever starts again after a crash says so, and it is
 //! looked up first.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::attempt;
 use super::batch::BatchDoor;
 use crate::exchange::{Failure, FailureKind, Retry};
 use crate::wire::batch::BatchCall;
-use crate::wire::tuning::{Job, JobDraft, JobEvent, Phase, TuningWire, recognise_file, recognise_job};
+use crate::wire::tuning::{Estimate, Job, JobDraft, JobEvent, Phase, TuningWire, recognise_file, recognise_job};
 
 /// Why a step was not done.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,12 @@ impl TuningError {
     }
 }
 
+/// The first wait for an estimate while the provider looks at the files; each further one is twice as long.
+const ESTIMATE_WAIT: Duration = Duration::from_secs(2);
+
+/// How often an estimate is asked for.
+const ESTIMATE_ASKS: u32 = 6;
+
 /// A file to be uploaded.
 #[derive(Debug, Clone, Copy)]
 pub struct Upload<'a> {
@@ -85,6 +93,22 @@ impl Tuner<'_> {
             Ok(recognise_file(&self.wire.listed_files(&listed), upload.name, upload.data.len() as u64))
         })
         .await
+    }
+
+    /// What the provider says that a job would cost; `None` where it does not say such things.
+    pub async fn estimate(&self, draft: &JobDraft<'_>) -> Option<Estimate> {
+        let call = self.wire.estimate(draft)?;
+        for asked in 0..ESTIMATE_ASKS {
+            let said = match self.call(call.clone()).await {
+                Ok(answer) => self.wire.read_estimate(&answer),
+                Err(failure) => Estimate::Unknown(failure.message),
+            };
+            if said != Estimate::Waiting {
+                return Some(said);
+            }
+            tokio::time::sleep(ESTIMATE_WAIT * 2_u32.pow(asked)).await;
+        }
+        Some(Estimate::Waiting)
     }
 
     /// The job's name, made unless it is there. `known` are jobs that are others.

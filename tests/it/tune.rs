@@ -108,12 +108,13 @@ fn a_job_is_submitted_followed_and_its_model_becomes_a_variant() {
 fn together_is_asked_in_its_own_words() {
     let server = TuningServer::start(Vendor::Together);
     let project = project(&server);
-    project.run(SUBMIT).exits(0);
+    let _ = project.run(SUBMIT).exits(0).says("the provider estimates $0.0500");
     let created = server.created();
     assert_eq!((&created["n_epochs"], &created["n_evals"]), (&3.into(), &3.into()));
     let outcome = json!({"model_output_name": "acme/small-tiny-1", "token_count": 4500, "total_price": 45_000_000});
     server.goes(&["pending", "completed"], outcome);
-    let followed = project.run(WATCH).exits(0).says("succeeded (completed)").says("$0.0450");
+    let followed =
+        project.run(WATCH).exits(0).says("succeeded (completed)").says("$0.0450").says("billed by the minute");
     let row = project.read("providers/vendor.toml");
     assert!(row.contains("[models.\"acme/small-tiny-1\"]"), "{row}");
     has_no_key(&project, &followed);
@@ -245,6 +246,22 @@ fn nothing_is_sent_without_agreement_or_beyond_the_budget() {
     let unknown = SUBMIT.iter().copied().chain(["--max-cost", "1"]);
     let _ = project.run(unknown).exits(2).says("--max-cost cannot be kept: no training price of `small`");
     assert!(server.calls().is_empty() && !project.path(STATE).exists());
+}
+
+#[test]
+fn a_provider_that_estimates_the_cost_is_held_to_it() {
+    let server = TuningServer::start(Vendor::Together);
+    let project = project(&server);
+    project.edit("providers/vendor.toml", ", training = 10.0", "");
+    let dear = SUBMIT.iter().copied().chain(["--max-cost", "0.04"]);
+    let _ = project.run(dear).exits(2).says("about $0.0500, more than --max-cost $0.0400").says("no job was started");
+    let invalid = json!({"estimation_available": false, "unavailable_reason": "train_file_invalid"});
+    server.fault("estimate", Fault::Refused(200, invalid));
+    let bounded = || SUBMIT.iter().copied().chain(["--max-cost", "0.06"]);
+    let _ = project.run(bounded()).exits(2).says("the provider gives no estimate (train_file_invalid)");
+    assert_eq!(server.made(), (2, 0), "the files, once");
+    let _ = project.run(bounded()).exits(0);
+    assert_eq!(server.made(), (2, 1));
 }
 
 #[test]

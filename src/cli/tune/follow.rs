@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::adopt::{Adopted, adopt};
 use super::manifest::Found;
 use super::state::{self, JobState};
-use super::{Host, ManifestArgs, submit};
+use super::{Host, ManifestArgs, submit, word as shell};
 use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
 use crate::error::Error;
@@ -213,7 +213,7 @@ async fn follow(
 
 /// What a job without a model asks of the user.
 fn tell_what_next(submitted: &Submitted, job: &Job, printer: Printer) {
-    let (path, provider) = (submitted.found.path.display(), &submitted.host.provider.id);
+    let (path, provider) = (shell(&submitted.found.path), &submitted.host.provider.id);
     match job.phase {
         Phase::Working => printer.text(&format!("next: ceiling tune status {path} --watch\n")),
         Phase::Paused => printer.text(&format!("the job waits to be resumed at {provider}\n")),
@@ -226,8 +226,7 @@ fn tell_what_next(submitted: &Submitted, job: &Job, printer: Printer) {
 
 /// What became of the tuned model in the suite, and how it is judged.
 fn tell_of_suite(submitted: &Submitted, adopted: &Adopted, job: &Job, printer: Printer) {
-    let folder = submitted.found.suite();
-    let (suite, path) = (folder.display(), submitted.found.path.display());
+    let (suite, path) = (shell(submitted.found.suite()), shell(&submitted.found.path));
     match adopted {
         Adopted::Written { variant, files, beside, warnings, prompt } => {
             if let Some(prompt) = prompt {
@@ -250,7 +249,10 @@ fn tell_of_suite(submitted: &Submitted, adopted: &Adopted, job: &Job, printer: P
         }
     }
     if let Some(model) = &job.model {
-        let endpoint = format!("{}/{}", submitted.host.provider.id, one_line(model, 200));
+        if let Some(serving) = submitted.host.wire.serving() {
+            printer.text(&format!("{serving}\n"));
+        }
+        let endpoint = shell(format!("{}/{}", submitted.host.provider.id, one_line(model, 200)));
         printer.text(&format!("next: ceiling accept {path} --model {endpoint}\n"));
     }
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::ManifestArgs;
 use super::manifest::Found;
+use super::{ManifestArgs, word};
 use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
 use crate::error::Error;
@@ -46,7 +46,7 @@ pub(super) fn local(args: &LocalArgs, printer: Printer) -> Result<Exit, Error> {
     if manifest.format != format {
         return Err(Error::usage(
             format!("files of format `{}` are not what TRL trains on", one_line(&manifest.format, 40)),
-            format!("export them anew: ceiling export {} --format {format} -o FILE", found.suite().display()),
+            format!("export them anew: ceiling export {} --format {format} -o FILE", word(found.suite())),
         ));
     }
     // Whether they are what was exported.
@@ -68,7 +68,7 @@ pub(super) fn local(args: &LocalArgs, printer: Printer) -> Result<Exit, Error> {
     text.push_str(&format!(
         "\nThen serve base and adapter (vLLM, llama.cpp), put a row of a provider file and a variant with `tuned` into \
          the suite, and judge it:\n\nceiling accept {} --model PROVIDER/MODEL\n",
-        found.path.display()
+        word(&found.path)
     ));
     printer.text(&text);
     printer.value(&json!({
@@ -100,8 +100,8 @@ fn trl(found: &Found, trainer: &str, base: &str, epochs: u32) -> Result<String, 
     let files = &found.manifest.files;
     let stem = found.folder().join(files.train.path.trim_end_matches(".jsonl"));
     let (data, output) = (with(&stem, "-trl"), with(&stem, &format!("-{trainer}")));
-    let copy = |from: &Path, name: &str| format!("cp {} {}", quoted(from), quoted(&Path::new(&data).join(name)));
-    let mut lines = vec![format!("mkdir -p {}", quoted(Path::new(&data)))];
+    let copy = |from: &Path, name: &str| format!("cp {} {}", word(from), word(Path::new(&data).join(name)));
+    let mut lines = vec![format!("mkdir -p {}", word(Path::new(&data)))];
     lines.push(copy(&found.place(&files.train)?, "train.jsonl"));
     if let Some(facts) = &files.validation {
         lines.push(copy(&found.place(facts)?, "test.jsonl"));
@@ -109,8 +109,8 @@ fn trl(found: &Found, trainer: &str, base: &str, epochs: u32) -> Result<String, 
     let rate = if trainer == "sft" { "2.0e-4" } else { "5.0e-6" };
     let mut command = vec![
         format!("trl {trainer}"),
-        format!("--model_name_or_path {}", quoted(Path::new(base))),
-        format!("--dataset_name {}", quoted(Path::new(&data))),
+        format!("--model_name_or_path {}", word(Path::new(base))),
+        format!("--dataset_name {}", word(Path::new(&data))),
         format!("--num_train_epochs {epochs}"),
         format!("--learning_rate {rate}"),
         "--per_device_train_batch_size 2 --gradient_accumulation_steps 8".to_owned(),
@@ -124,7 +124,7 @@ fn trl(found: &Found, trainer: &str, base: &str, epochs: u32) -> Result<String, 
         command.push("--eval_strategy epoch".to_owned());
     }
     command.push("--seed 7".to_owned());
-    command.push(format!("--output_dir {}", quoted(Path::new(&output))));
+    command.push(format!("--output_dir {}", word(Path::new(&output))));
     lines.push(command.join(" \\\n  "));
     Ok(lines.join("\n"))
 }
@@ -133,37 +133,15 @@ fn trl(found: &Found, trainer: &str, base: &str, epochs: u32) -> Result<String, 
 fn script(found: &Found, base: &str, epochs: u32) -> Result<String, Error> {
     let files = &found.manifest.files;
     let stem = found.folder().join(files.train.path.trim_end_matches(".jsonl"));
-    let mut command = format!("scripts/train-lora {} {}", quoted(Path::new(base)), quoted(&found.place(&files.train)?));
+    let mut command = format!("scripts/train-lora {} {}", word(Path::new(base)), word(&found.place(&files.train)?));
     if let Some(facts) = &files.validation {
-        command.push_str(&format!(" --validation {}", quoted(&found.place(facts)?)));
+        command.push_str(&format!(" --validation {}", word(&found.place(facts)?)));
     }
-    command.push_str(&format!(" --epochs {epochs} --output {}", quoted(Path::new(&with(&stem, "-lora")))));
+    command.push_str(&format!(" --epochs {epochs} --output {}", word(Path::new(&with(&stem, "-lora")))));
     Ok(command)
 }
 
 /// A path with an ending.
 fn with(stem: &Path, ending: &str) -> String {
     format!("{}{ending}", stem.display())
-}
-
-/// A word of a POSIX shell.
-fn quoted(word: &Path) -> String {
-    let word = word.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word;
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_reach_the_program_as_they_are() {
-        assert_eq!(quoted(Path::new("out/train.jsonl")), "out/train.jsonl");
-        assert_eq!(quoted(Path::new("my data/it's.jsonl")), r"'my data/it'\''s.jsonl'");
-        assert_eq!(quoted(Path::new("$(x)")), "'$(x)'");
-    }
 }

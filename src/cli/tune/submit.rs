@@ -1,25 +1,23 @@
 //! `ceiling tune submit`: what it would cost, then the files and the job, each once.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::manifest::Found;
 use super::state::{self, JobState, State};
-use super::{Host, ManifestArgs};
+use super::work::{Work, draft};
+use super::{Host, ManifestArgs, word};
 use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
 use crate::cli::run::parse_usd;
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::provider::{EndpointId, Model, Provider};
 use crate::report::tune::Preview;
-use crate::run::tuning::{Tuner, Upload};
+use crate::run::tuning::Tuner;
 use crate::text::one_line;
 use crate::units::{Usd, UsdPerMillionTokens};
-use crate::wire::tuning::JobDraft;
 
 /// Most bytes of a file that is sent: it is held in memory, and sent in one piece.
 const MOST_BYTES: u64 = 1_000_000_000;
@@ -54,11 +52,11 @@ pub struct SubmitArgs {
 }
 
 /// What the user chose, or what the manifest says.
-struct Choice {
-    model: String,
-    epochs: Option<u32>,
-    suffix: String,
-    seed: Option<u64>,
+pub(super) struct Choice {
+    pub(super) model: String,
+    pub(super) epochs: Option<u32>,
+    pub(super) suffix: String,
+    pub(super) seed: Option<u64>,
 }
 
 /// Submits.
@@ -77,31 +75,48 @@ pub(super) fn submit(args: &SubmitArgs, printer: Printer) -> Result<Exit, Error>
     if let Some((state, id)) = earlier.as_ref().and_then(|state| Some((state, state.job.as_ref()?.id.clone()?))) {
         printer.text(&format!("{} has job {id} on these files already; nothing was sent\n", state.provider));
         tell_how_to_follow(&found, printer);
-        printer.value(&document(&found, &host, None, Some(state), false));
+        printer.value(&document(&found, &host, (None, None), Some(state), false));
         return crate::cli::DONE;
     }
     let preview = preview(&found, &host, &choice);
     printer.text(&preview.text());
-    keep_within(args.max_cost, &preview)?;
-    if !args.yes && !agreed(&host)? {
+    let estimates = host.wire.estimate(&draft(&found, &choice, "", None, "")).is_some();
+    if preview.cost_usd.is_some() || !estimates {
+        keep_within(args.max_cost, &preview)?;
+    }
+    if !args.yes && !agreed(&format!("Upload the files to {} and start the job?", host.provider.id))? {
         return Err(Error::usage("nothing was sent", "--yes starts the job without asking"));
     }
-    let mut work = Work { place, resumed: earlier.is_some(), state: earlier.unwrap_or_else(|| fresh(&found, &host)) };
+    let resumed = earlier.is_some();
+    let state = earlier.unwrap_or_else(|| fresh(&found, &host));
+    let mut work = Work { place, resumed, state, estimate: None };
     let transport = host.connect()?;
     let tuner = Tuner { door: &transport, wire: host.wire };
-    crate::cli::runtime()?.block_on(async {
+    let steps = async {
         work.upload(&tuner, &train, validation.as_deref(), printer).await?;
+        work.weigh(&tuner, &found, &choice, (args, &preview), printer).await?;
         work.create(&tuner, &found, &choice).await
-    })?;
+    };
+    let done = crate::cli::runtime()?.block_on(async {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => None,
+            done = steps => Some(done),
+        }
+    });
+    let Some(done) = done else {
+        printer.note("what is done is kept; the same command goes on");
+        return Ok(Exit::Interrupted);
+    };
+    done?;
     let id = work.state.job.as_ref().and_then(|job| job.id.clone()).unwrap_or_default();
     printer.text(&format!("{} works on job {id}\n", host.provider.id));
     tell_how_to_follow(&found, printer);
-    printer.value(&document(&found, &host, Some(&preview), Some(&work.state), true));
+    printer.value(&document(&found, &host, (Some(&preview), work.estimate), Some(&work.state), true));
     crate::cli::DONE
 }
 
 fn tell_how_to_follow(found: &Found, printer: Printer) {
-    let path = found.path.display();
+    let path = word(&found.path);
     printer.text(&format!("next: ceiling tune status {path} --watch\n"));
 }
 
@@ -233,11 +248,7 @@ fn preview<'a>(found: &'a Found, host: &'a Host, choice: &'a Choice) -> Preview<
 fn keep_within(most: Option<Usd>, preview: &Preview<'_>) -> Result<(), Error> {
     let Some(most) = most else { return Ok(()) };
     match preview.cost_usd {
-        Some(cost) if cost <= most.as_f64() => Ok(()),
-        Some(cost) => Err(Error::usage(
-            format!("the job would cost about {}, more than --max-cost {most}", crate::units::format_usd(cost)),
-            "fewer epochs or rows cost less",
-        )),
+        Some(cost) => within(most, cost),
         None => Err(Error::usage(
             format!("--max-cost cannot be kept: {}", preview.why_unknown.as_deref().unwrap_or("the cost is unknown")),
             "without --max-cost the job starts at an unknown cost",
@@ -245,8 +256,18 @@ fn keep_within(most: Option<Usd>, preview: &Preview<'_>) -> Result<(), Error> {
     }
 }
 
+pub(super) fn within(most: Usd, cost: f64) -> Result<(), Error> {
+    if cost <= most.as_f64() {
+        return Ok(());
+    }
+    Err(Error::usage(
+        format!("the job would cost about {}, more than --max-cost {most}", crate::units::format_usd(cost)),
+        "no job was started; fewer epochs or rows cost less",
+    ))
+}
+
 /// Asks whether to go on; without anybody to ask, the flag is needed.
-fn agreed(host: &Host) -> Result<bool, Error> {
+pub(super) fn agreed(question: &str) -> Result<bool, Error> {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Err(Error::usage(
             "nobody is there to agree to the cost, and nothing was sent",
@@ -255,9 +276,7 @@ fn agreed(host: &Host) -> Result<bool, Error> {
     }
     let broken = |error| Error::System { what: "cannot ask".to_owned(), error };
     let mut stderr = std::io::stderr().lock();
-    write!(stderr, "Upload the files to {} and start the job? [no] ", host.provider.id)
-        .and_then(|()| stderr.flush())
-        .map_err(broken)?;
+    write!(stderr, "{question} [no] ").and_then(|()| stderr.flush()).map_err(broken)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(broken)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
@@ -309,95 +328,14 @@ fn settings(job: &JobState) -> String {
     text
 }
 
-/// A submission, step by step.
-struct Work {
-    place: PathBuf,
-    state: State,
-    /// Whether an earlier process may have done steps that it could not note.
-    resumed: bool,
-}
-
-impl Work {
-    async fn upload(
-        &mut self,
-        tuner: &Tuner<'_>,
-        train: &[u8],
-        validation: Option<&[u8]>,
-        printer: Printer,
-    ) -> Result<(), Error> {
-        state::write(&self.place, &self.state)?;
-        if self.state.train.id.is_none() {
-            printer.note("uploading the training file …");
-            let upload = Upload { name: &self.state.train.name, data: train };
-            self.state.train.id = Some(tuner.upload(upload, self.resumed).await?);
-            state::write(&self.place, &self.state)?;
-        }
-        if let (Some(kept), Some(data)) = (&mut self.state.validation, validation)
-            && kept.id.is_none()
-        {
-            printer.note("uploading the validation file …");
-            kept.id = Some(tuner.upload(Upload { name: &kept.name, data }, self.resumed).await?);
-            state::write(&self.place, &self.state)?;
-        }
-        Ok(())
-    }
-
-    async fn create(&mut self, tuner: &Tuner<'_>, found: &Found, choice: &Choice) -> Result<(), Error> {
-        let began = self.state.job.is_some();
-        let tag = self.state.job.as_ref().map_or_else(|| tag(&self.state, choice), |job| job.tag.clone());
-        let mut job = JobState {
-            model: choice.model.clone(),
-            epochs: choice.epochs,
-            suffix: choice.suffix.clone(),
-            seed: choice.seed,
-            tag,
-            id: None,
-            status: None,
-            is_lost: false,
-            tuned_model: None,
-        };
-        self.state.job = Some(job.clone());
-        state::write(&self.place, &self.state)?;
-        let draft = JobDraft {
-            model: &choice.model,
-            objective: found.objective(),
-            train: self.state.train.id.as_deref().unwrap_or_default(),
-            validation: self.state.validation.as_ref().and_then(|file| file.id.as_deref()),
-            epochs: choice.epochs,
-            suffix: &choice.suffix,
-            seed: choice.seed,
-            tag: &job.tag,
-        };
-        match tuner.create(&draft, &self.state.earlier, began).await {
-            Ok(id) => job.id = Some(id),
-            Err(error) => {
-                // A job that was refused is none: other settings may be tried.
-                if matches!(error, crate::run::tuning::TuningError::Refused { .. }) {
-                    self.state.job = None;
-                    state::write(&self.place, &self.state)?;
-                }
-                return Err(error.into());
-            }
-        }
-        self.state.job = Some(job);
-        state::write(&self.place, &self.state)
-    }
-}
-
-/// Our mark of a job: what it trains on, how, and which try it is.
-fn tag(state: &State, choice: &Choice) -> String {
-    let parts = [
-        state.train_sha256.to_string(),
-        choice.model.clone(),
-        choice.suffix.clone(),
-        format!("{:?} {:?} {}", choice.epochs, choice.seed, state.earlier.len()),
-    ];
-    let digest = Digest::of_parts(parts.iter().map(String::as_bytes)).to_string();
-    digest.get(..32).unwrap_or(&digest).to_owned()
-}
-
 /// What `--json` prints.
-fn document(found: &Found, host: &Host, preview: Option<&Preview<'_>>, state: Option<&State>, is_new: bool) -> Value {
+fn document(
+    found: &Found,
+    host: &Host,
+    (preview, estimate): (Option<&Preview<'_>>, Option<Usd>),
+    state: Option<&State>,
+    is_new: bool,
+) -> Value {
     let job = state.and_then(|state| state.job.as_ref());
     json!({
         "action": "submit",
@@ -412,6 +350,7 @@ fn document(found: &Found, host: &Host, preview: Option<&Preview<'_>>, state: Op
             "validation": state.validation.as_ref().and_then(|file| file.id.as_ref()),
         })),
         "preview": preview,
+        "provider_estimate_usd": estimate.map(Usd::as_f64),
     })
 }
 

@@ -122,6 +122,17 @@ pub struct Job {
     pub error: Option<String>,
 }
 
+/// What a service says that a job would cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Estimate {
+    /// About so much.
+    Price(Usd),
+    /// It still looks at the files.
+    Waiting,
+    /// It does not say, in its words.
+    Unknown(String),
+}
+
 /// Something that happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
@@ -199,6 +210,21 @@ pub trait TuningWire: Send + Sync + std::fmt::Debug {
         rows(&list).filter_map(read).collect()
     }
 
+    /// Asks what a job would cost, where the service answers that. Its files are uploaded by then.
+    fn estimate(&self, _draft: &JobDraft<'_>) -> Option<BatchCall> {
+        None
+    }
+
+    /// What the answer to that says.
+    fn read_estimate(&self, _answer: &[u8]) -> Estimate {
+        Estimate::Unknown(String::new())
+    }
+
+    /// What serving a tuned model takes, where a request alone does not do.
+    fn serving(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Makes a job.
     fn create(&self, draft: &JobDraft<'_>) -> BatchCall;
 
@@ -243,13 +269,20 @@ pub fn tuning_wire(kind: WireKind, dialect: Dialect) -> Option<&'static dyn Tuni
 /// which is in no other job but those that are known.
 pub fn recognise_job(jobs: &[ListedJob], draft: &JobDraft<'_>, known: &[String]) -> Option<String> {
     let is_ours = |job: &&ListedJob| {
-        let same_suffix = job.suffix.as_deref().is_none_or(|suffix| suffix == draft.suffix);
+        let same_suffix = job.suffix.as_deref().is_none_or(|suffix| is_alike(suffix, draft.suffix));
         match &job.tag {
             Some(tag) => tag == draft.tag,
             None => job.train.as_deref() == Some(draft.train) && same_suffix,
         }
     };
     jobs.iter().filter(|job| !known.contains(&job.id)).find(is_ours).map(|job| job.id.clone())
+}
+
+/// Whether a service that puts names into a form of its own may have made the one of the other.
+fn is_alike(listed: &str, sent: &str) -> bool {
+    let core = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let (listed, sent) = (core(listed), core(sent));
+    sent.starts_with(&listed) || listed.starts_with(&sent)
 }
 
 /// Finds a file that we uploaded: its name tells its content, so that any that is as long is the same.
@@ -299,6 +332,7 @@ mod tests {
         assert_eq!(find(&[listed("a", Some(""), "file-1", None), listed("b", Some("t"), "x", None)]), Some("b".into()));
         assert_eq!(find(&[listed("a", Some("u"), "file-1", None)]), None, "another one on the same file");
         assert_eq!(find(&[listed("a", None, "file-1", Some("tickets"))]), Some("a".into()));
+        assert_eq!(find(&[listed("a", None, "file-1", Some("Tick_ets"))]), Some("a".into()), "in a form of its own");
         assert_eq!(find(&[listed("a", None, "file-1", Some("other"))]), None);
         assert_eq!(find(&[listed("known", None, "file-1", None), listed("a", None, "file-2", None)]), None);
     }

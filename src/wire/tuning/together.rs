@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::{
-    BESIDE, Job, JobDraft, JobEvent, ListedJob, Objective, Phase, TuningLimits, TuningWire, rows, stateless, text,
+    BESIDE, Estimate, Job, JobDraft, JobEvent, ListedJob, Objective, Phase, TuningLimits, TuningWire, rows, stateless,
+    text,
 };
 use crate::exchange::Failure;
 use crate::units::Usd;
@@ -73,19 +74,45 @@ impl TuningWire for TogetherTuning {
         BatchCall::get("/files".into(), &BESIDE)
     }
 
+    /// <https://docs.together.ai/reference/post-fine-tunes-estimate-price>
+    fn estimate(&self, draft: &JobDraft<'_>) -> Option<BatchCall> {
+        let epochs = draft.epochs.unwrap_or(DEFAULT_EPOCHS);
+        let mut body = json!({
+            "model": draft.model,
+            "training_file": draft.train,
+            "n_epochs": epochs,
+            "training_method": method(draft.objective),
+        });
+        if let Some(validation) = draft.validation {
+            body["validation_file"] = validation.into();
+            body["n_evals"] = epochs.into();
+        }
+        Some(BatchCall::post(format!("{JOBS}/estimate-price"), &BESIDE, body.to_string()))
+    }
+
+    /// A price in dollars, unlike that of a job.
+    fn read_estimate(&self, answer: &[u8]) -> Estimate {
+        let Ok(said) = document(answer, "an estimate") else { return Estimate::Unknown("not JSON".into()) };
+        let price = said.get("estimated_total_price").and_then(Value::as_f64).and_then(Usd::from_f64);
+        match (said.get("estimation_available").and_then(Value::as_bool), price, text(said.get("unavailable_reason"))) {
+            (Some(true) | None, Some(price), _) => Estimate::Price(price),
+            (_, _, Some(reason)) if reason.ends_with("not_validated") => Estimate::Waiting,
+            (_, _, reason) => Estimate::Unknown(reason.unwrap_or_else(|| "no reason is stated".into())),
+        }
+    }
+
+    fn serving(&self) -> Option<&'static str> {
+        Some("Together serves it on a dedicated endpoint, billed by the minute until you stop it: start one first")
+    }
+
     fn create(&self, draft: &JobDraft<'_>) -> BatchCall {
         let epochs = draft.epochs.unwrap_or(DEFAULT_EPOCHS);
-        let method = match draft.objective {
-            // The prompt is learnt from, not learnt: only the answer carries loss.
-            Objective::Supervised => json!({"method": "sft", "train_on_inputs": false}),
-            Objective::Preference => json!({"method": "dpo"}),
-        };
         let mut body = json!({
             "model": draft.model,
             "training_file": draft.train,
             "suffix": draft.suffix,
             "n_epochs": epochs,
-            "training_method": method,
+            "training_method": method(draft.objective),
         });
         if let Some(validation) = draft.validation {
             body["validation_file"] = validation.into();
@@ -167,6 +194,14 @@ impl TuningWire for TogetherTuning {
             })
         };
         rows(&list).filter_map(read).collect()
+    }
+}
+
+fn method(objective: Objective) -> Value {
+    match objective {
+        // The prompt is learnt from, not learnt: only the answer carries loss.
+        Objective::Supervised => json!({"method": "sft", "train_on_inputs": false}),
+        Objective::Preference => json!({"method": "dpo"}),
     }
 }
 
@@ -261,6 +296,19 @@ mod tests {
         let events = TogetherTuning.read_events(events.to_string().as_bytes());
         assert_eq!(events.iter().map(|event| event.message.as_str()).collect::<Vec<_>>(), ["go", "no"]);
         assert!(events[1].is_error);
+    }
+
+    #[test]
+    fn an_estimate_is_a_price_or_a_reason() {
+        let call = TogetherTuning.estimate(&DRAFT).unwrap();
+        assert_eq!(call.route.path, "/fine-tunes/estimate-price");
+        let read = |said: Value| TogetherTuning.read_estimate(said.to_string().as_bytes());
+        let price = json!({"estimation_available": true, "estimated_total_price": 1.25, "allowed_to_proceed": true});
+        assert_eq!(read(price), Estimate::Price(Usd::from_f64(1.25).unwrap()));
+        let waits = json!({"estimation_available": false, "unavailable_reason": "train_file_not_validated"});
+        assert_eq!(read(waits), Estimate::Waiting);
+        let never = json!({"estimation_available": false, "unavailable_reason": "train_file_invalid"});
+        assert_eq!(read(never), Estimate::Unknown("train_file_invalid".into()));
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Called {
         match (self.line.split(' ').next().unwrap(), is_job) {
             ("POST", false) => "upload",
             ("POST", true) if self.line.ends_with("/cancel") => "cancel",
+            ("POST", true) if self.line.ends_with("/estimate-price") => "estimate",
             ("POST", true) => "create",
             ("GET", false) => "files",
             ("GET", true) if self.line.ends_with("/events") => "events",
@@ -104,7 +105,7 @@ impl TuningServer {
         change(&mut self.state.0.lock().unwrap());
     }
 
-    /// The next call of a kind ends so: `upload`, `create`, `job`, `jobs`, `files`, `events` or `cancel`.
+    /// The next call of a kind ends so: `upload`, `estimate`, `create`, `job`, `jobs`, `files`, `events` or `cancel`.
     pub(crate) fn fault(&self, kind: &'static str, fault: Fault) {
         self.with(|state| state.faults.entry(kind).or_default().push_back(fault));
     }
@@ -233,6 +234,7 @@ impl State {
                 file
             }
             "files" => json!({"data": self.files}),
+            "estimate" => json!({"estimation_available": true, "estimated_total_price": 0.05}),
             "create" => {
                 let mut job = call.json();
                 let known = |file: &Value| file.is_null() || self.files.iter().any(|known| known["id"] == *file);
