@@ -2,6 +2,7 @@
 
 mod apply;
 mod gather;
+mod kept;
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +22,12 @@ use crate::labels::{against, annotators, confident, conflicts, file, sample};
 use crate::probe::{LabelledText, OutOfFold, Settings, out_of_fold};
 use crate::report::labels as report;
 use crate::run::RunError;
+use crate::store::Store;
 use crate::suite::load::LoadOptions;
 use crate::suite::near::values_text;
 use crate::suite::{Suite, Task, second};
+
+pub(super) use kept::kept;
 
 /// Flags of `ceiling labels`.
 #[derive(Debug, Clone, Args)]
@@ -89,6 +93,9 @@ pub(super) fn labels(args: &LabelsArgs, printer: Printer) -> Result<Exit, Error>
         printer.note(&format!("training a classifier on {} rows, to tell which labels look wrong …", rows.len()));
     }
     let review = review(&suite, &rows, answers.as_ref(), args.most)?;
+    if args.store.store.is_file() {
+        kept::keep(&Store::open_existing(&args.store.store)?, &suite, &rows, &review)?;
+    }
     printer.text(&report::render(&review, printer.width()));
     if let Some(output) = &args.output {
         let header =

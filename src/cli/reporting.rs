@@ -112,6 +112,7 @@ impl MeasuredRun {
             schema_changes: self.schema_changes(),
             verdict: decide(&SuiteFacts::on(suite, today), &self.measurements),
             measurements: Arc::clone(&self.measurements),
+            label_review: super::labels::kept(store, suite, &self.run.name)?,
         })
     }
 

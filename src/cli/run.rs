@@ -333,6 +333,7 @@ impl Prepared<'_> {
             schema_changes: self.assembly.schema_changes(self.suite),
             measurements: Arc::new(measurements),
             verdict,
+            label_review: super::labels::kept(self.store, self.suite, &row.name)?,
         };
         for (variant, message) in &summary.stopped_variants {
             self.printer.note(&format!("variant `{variant}` was stopped: {message}"));

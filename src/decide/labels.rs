@@ -1,6 +1,6 @@
 //! The label-noise ceiling: would a perfect system reach the target on these labels (METHODS.md 8.3)?
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::ladder::LabelCeiling;
@@ -12,7 +12,7 @@ use crate::stats::proportion::n_to_settle_target;
 use crate::suite::{DoubleAnnotation, LabelAudit};
 
 /// On what the ceiling rests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelSource {
     /// A random re-check of labels.
@@ -22,7 +22,7 @@ pub enum LabelSource {
 }
 
 /// The label ceiling with what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelReport {
     /// Whether the labels allow the target.
     pub state: LabelCeiling,

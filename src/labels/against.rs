@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{LabelledRow, MOST_LISTED, NamedRow, Split};
 use crate::probe::OutOfFold;
@@ -18,7 +18,7 @@ pub type Answers = BTreeMap<String, BTreeMap<String, Vec<Option<String>>>>;
 pub type Variants = BTreeMap<String, String>;
 
 /// An example on which all answers are the same, and not the label.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgreedAnswer {
     /// The example.
     pub row: NamedRow,
@@ -35,7 +35,7 @@ pub struct AgreedAnswer {
 }
 
 /// What was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Against {
     /// Variants of the run.
     pub variants: u64,

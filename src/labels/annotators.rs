@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{LabelledRow, MOST_LISTED, NamedRow, Split};
@@ -15,7 +15,7 @@ use crate::suite::second::Annotation;
 pub const FIRST: &str = "expected";
 
 /// Two annotators.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
     /// The one; `expected` is the suite's own label.
     pub a: String,
@@ -31,7 +31,7 @@ pub struct Pair {
 }
 
 /// How far the annotators agree on one field of a record.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldAgreement {
     /// The field.
     pub field: String,
@@ -42,7 +42,7 @@ pub struct FieldAgreement {
 }
 
 /// A label that an annotator gave.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GivenLabel {
     /// Who gave it.
     pub annotator: String,
@@ -51,7 +51,7 @@ pub struct GivenLabel {
 }
 
 /// An example that is labelled differently.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Disagreement {
     /// The example, with the suite's own label.
     pub row: NamedRow,
@@ -60,7 +60,7 @@ pub struct Disagreement {
 }
 
 /// How far annotators agree.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
     /// Every two annotators with examples in common.
     pub pairs: Vec<Pair>,

@@ -4,7 +4,7 @@
 //! It ranks what to look at. Its estimate of the label error rate rests on a model that may be wrong in the same way
 //! for a whole class, so that no verdict reads it (METHODS.md 8.3).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Slack of the comparison with a threshold, against rounding: cleanlab's.
 const SLACK: f64 = 1e-6;
@@ -83,7 +83,7 @@ impl ConfidentJoint {
 }
 
 /// A given class and the class that its rows look like.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Confusion {
     /// The class that the rows are labelled with.
     pub given: String,
@@ -96,7 +96,7 @@ pub struct Confusion {
 }
 
 /// A class's threshold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The class.
     pub class: String,
@@ -107,7 +107,7 @@ pub struct Threshold {
 }
 
 /// What confident learning shows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Confident {
     /// Rows with out-of-fold probabilities.
     pub rows: u64,

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{LabelledRow, MOST_LISTED, NamedRow};
 use crate::suite::near::{Grams, NearIndex, values_text};
 
 /// How alike the inputs of a conflict are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Alike {
     /// The same words in the same order.
@@ -20,7 +20,7 @@ pub enum Alike {
 }
 
 /// Rows that look alike and are labelled differently.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conflict {
     /// How alike they are.
     pub kind: Alike,
@@ -33,7 +33,7 @@ pub struct Conflict {
 }
 
 /// All conflicts.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Conflicts {
     /// Inputs that stand several times under different labels.
     pub duplicates: u64,

@@ -94,7 +94,7 @@ impl LabelledRow {
 }
 
 /// A row in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedRow {
     /// Which part of the data it is of.
     pub split: Split,
@@ -109,7 +109,7 @@ pub struct NamedRow {
 }
 
 /// A part of the review, or why it says nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part<T> {
     /// What was found.
     pub found: Option<T>,
@@ -130,7 +130,7 @@ impl<T> Part<T> {
 }
 
 /// Rows by split.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Test examples.
     pub test: u64,
@@ -154,7 +154,7 @@ impl RowCounts {
 }
 
 /// Everything that `ceiling labels` shows; its JSON is docs/reference/labels.schema.json.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelReview {
     /// The suite's name.
     pub suite: String,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::against::Outvoted;
@@ -16,7 +16,7 @@ use super::conflicts::Opposed;
 use super::{LabelledRow, Split};
 
 /// A row to look at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
     /// Which part of the data it is of.
     pub split: Split,

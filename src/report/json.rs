@@ -8,6 +8,7 @@ use super::Report;
 use super::retrieval::EmbeddingPurchase;
 use crate::decide::Verdict;
 use crate::exchange::FailureKind;
+use crate::labels::LabelReview;
 use crate::measure::anytime::Anytime;
 use crate::measure::rounds::History;
 use crate::measure::standing::Standing;
@@ -40,6 +41,7 @@ struct Document<'a> {
     steps: &'a [Step],
     rounds: &'a [History],
     trained_baselines: Vec<TrainedRow<'a>>,
+    label_review: Option<&'a LabelReview>,
     verdict: &'a Verdict,
 }
 
@@ -155,6 +157,7 @@ pub fn to_value(report: &Report) -> Result<serde_json::Value, serde_json::Error>
         steps: &measurements.steps,
         rounds: &measurements.rounds,
         trained_baselines: measurements.trained.iter().map(trained).collect(),
+        label_review: report.label_review.as_ref(),
         verdict: &report.verdict,
     })
 }

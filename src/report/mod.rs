@@ -27,6 +27,7 @@ pub mod tune;
 use std::sync::Arc;
 
 use crate::decide::Verdict;
+use crate::labels::LabelReview;
 use crate::measure::{Measurements, RunProvenance, VariantMeasurements};
 use crate::variant::VariantId;
 
@@ -65,6 +66,8 @@ pub struct Report {
     pub measurements: Arc<Measurements>,
     /// The ladder's answer.
     pub verdict: Verdict,
+    /// What was last found about the labels, where that was asked for.
+    pub label_review: Option<LabelReview>,
 }
 
 impl Report {

@@ -6,6 +6,7 @@
 mod batch;
 mod check;
 mod claim;
+mod label_review;
 mod merge;
 mod order;
 mod pack;
@@ -45,7 +46,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/003_delivery.sql"),
     include_str!("migrations/004_packed.sql"),
     include_str!("migrations/005_ordered.sql"),
-    include_str!("migrations/006_probe.sql"),
+    include_str!("migrations/006_before_training.sql"),
 ];
 
 /// Marks a file as a store of this program ("ceil").

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{Document, charts, explorer, scoreboard, sections, slices, steps, verdict};
+use super::{Document, charts, explorer, labels, scoreboard, sections, slices, steps, verdict};
 use crate::report::Report;
 
 /// What moves in it: the confusion matrix and the examples.
@@ -37,6 +37,7 @@ pub fn page(report: &Report, home: Option<&str>) -> serde_json::Result<Document>
             h2 id="slices" { "Slices" }
             (slices::slices(report))
             (violations(report))
+            @if let Some(review) = &report.label_review { (labels::section(review)) }
             (explorer::explorer(report))
         }
         // The JSON report itself: every figure on the page names its place in it.

@@ -33,6 +33,7 @@ fn report(suite: &str, variants: Vec<VariantMeasurements>) -> Report {
         schema_changes: Default::default(),
         verdict: decide(&facts, &measurements),
         measurements: measurements.into(),
+        label_review: None,
     }
 }
 

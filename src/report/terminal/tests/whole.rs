@@ -80,6 +80,7 @@ fn report(names: &[&str]) -> Report {
         schema_changes: Default::default(),
         verdict: decide(&facts, &measurements),
         measurements: measurements.into(),
+        label_review: None,
     }
 }
 

@@ -3,3 +3,8 @@ CREATE TABLE probe (
     key    BLOB NOT NULL PRIMARY KEY,
     report TEXT NOT NULL
 ) WITHOUT ROWID;
+-- What was last found about the labels of a run's suite, by the digest of its rows and what was said of them.
+CREATE TABLE label_review (
+    key    BLOB NOT NULL PRIMARY KEY,
+    review TEXT NOT NULL
+) WITHOUT ROWID;
