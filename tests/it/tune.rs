@@ -214,6 +214,21 @@ fn a_job_that_failed_says_why_and_makes_room_for_another() {
     assert_eq!(state(&project)["earlier"], json!(["ftjob-1"]));
 }
 
+#[cfg(unix)]
+#[test]
+fn following_is_left_and_the_job_goes_on() {
+    let server = TuningServer::start(Vendor::Openai);
+    let project = project(&server);
+    project.run(SUBMIT).exits(0);
+    let child = project.start(["tune", "status", MANIFEST, "--watch"]);
+    server.wait_for("events");
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let output = Output::of(child.wait_with_output().unwrap()).exits(130);
+    let _ = output.says("the job goes on at the provider");
+    let _ = project.run(STATUS).exits(0).says("ftjob-1: queued");
+}
+
 #[test]
 fn a_job_can_be_cancelled() {
     let server = TuningServer::start(Vendor::Openai);

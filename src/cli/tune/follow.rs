@@ -187,7 +187,8 @@ async fn follow(
 ) -> Result<Followed, Error> {
     let (mut seen, mut last, mut asked) = (HashSet::new(), String::new(), 0);
     loop {
-        let job = tuner.job(&submitted.id).await?;
+        let mut job = tuner.job(&submitted.id).await?;
+        job.epochs = job.epochs.or(submitted.job.epochs.map(u64::from));
         submitted.note(&job)?;
         let events = tuner.events(&submitted.id).await;
         if !args.watch || job.phase != Phase::Working {
