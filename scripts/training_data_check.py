@@ -1,5 +1,6 @@
 """Exports, loads and trains: what scripts/training-data-check runs."""
 
+import copy
 import http.server
 import json
 import pathlib
@@ -135,7 +136,9 @@ def preference_step(data):
     texts = (message["content"] for row in data for part in ["prompt", "chosen", "rejected"] for message in row[part])
     model, tokenizer = tiny(texts)
     config = DPOConfig(output_dir=str(WORK / "dpo"), max_length=4096, **COMMON)
-    return step(DPOTrainer(model=model, args=config, train_dataset=data, processing_class=tokenizer))
+    # Without one the trainer would look for the model's weights under its name, which it does not have.
+    reference = copy.deepcopy(model)
+    return step(DPOTrainer(model=model, ref_model=reference, args=config, train_dataset=data, processing_class=tokenizer))
 
 
 def main():
@@ -146,8 +149,7 @@ def main():
     for name in ["outages", "claims", "routing"]:
         for form in SUPERVISED:
             path = WORK / f"{name}.{form}.jsonl"
-            # The teacher's rows and leaks are not what is looked at here.
-            ceiling("export", ROOT / "suites" / name, "--format", form, "-o", path, "--drop-leaks")
+            ceiling("export", ROOT / "suites" / name, "--format", form, "-o", path)
             files.append(path)
     ceiling("run", suite, "--on", "pool", "-q")
     for form in PREFERENCE:

@@ -116,7 +116,7 @@ pub(super) fn accept(args: &AcceptArgs, printer: Printer) -> Result<Exit, Error>
         pace: args.pace,
         concurrency: args.concurrency,
         max_cost: args.max_cost,
-        added: Some(added),
+        added: Some(Box::new(added)),
         ..RunArgs::plain(&folder, nothing_else(), args.store.clone())
     };
     let answered = asking::ask(&run_args, (&suite, &providers), printer, &interrupts)?;
@@ -198,9 +198,10 @@ fn check_frozen(manifest: &Manifest, suite: &Suite) -> Result<Vec<Example>, Erro
         let added = ids(&mut new.keys().filter(|id| !old.contains_key(*id)));
         let changed =
             ids(&mut new.iter().filter(|(id, now)| old.get(*id).is_some_and(|old| old != *now)).map(|(id, _)| id));
-        for (word, (count, named)) in [("gone", removed), ("new", added), ("other than they were", changed)] {
+        for (word, (count, named)) in [("gone", removed), ("new", added), ("not as before", changed)] {
             if count > 0 {
-                changes.push(format!("{count} test examples are {word}: {named}"));
+                let examples = if count == 1 { "test example is" } else { "test examples are" };
+                changes.push(format!("{count} {examples} {word}: {named}"));
             }
         }
     }

@@ -15,6 +15,7 @@ use super::printer::Printer;
 use super::{assemble, part, reporting, show};
 pub(super) use frozen::{schema_digest, scorer};
 
+use crate::diagnostic::Diagnostics;
 use crate::error::Error;
 use crate::measure::grade::Grader;
 use crate::provider::load::Providers;
@@ -210,7 +211,7 @@ impl<'a> Export<'a> {
             None => PathBuf::from(&args.of),
         };
         let providers = assemble::providers(&folder)?;
-        let suite = assemble::load_checked(&folder, &providers, &LoadOptions::default())?.suite;
+        let suite = sound_suite(&folder, &providers)?;
         if suite.pool.is_none() {
             return Err(Error::usage(
                 format!("the suite `{}` has no pool, and nothing else may be trained on", suite.name),
@@ -223,6 +224,23 @@ impl<'a> Export<'a> {
         Ok(Self { args, format, method, kind, providers, suite, store, run })
     }
 }
+
+/// The suite, its data checked; rows that stand in the pool and among the test examples are looked for later, row by row.
+fn sound_suite(folder: &Path, providers: &Providers) -> Result<Suite, Error> {
+    let options = LoadOptions::default();
+    let faults = match assemble::load_checked(folder, providers, &options) {
+        Ok(loaded) => return Ok(loaded.suite),
+        Err(Error::Input(faults)) => faults,
+        Err(error) => return Err(error),
+    };
+    let mut others = Diagnostics::new();
+    faults.iter().filter(|fault| !LEAKS.contains(&fault.code)).cloned().for_each(|fault| others.push(fault));
+    others.into_result()?;
+    Ok(crate::suite::load::load(folder, providers, &options)?.suite)
+}
+
+/// What `check` says of an example that the pool has, too.
+const LEAKS: [&str; 2] = ["suite/leak", "suite/near-leak"];
 
 /// A run with its suite and what grades it.
 fn read_run(store: &Store, row: &RunRow, folder: Option<&Path>) -> Result<ReadRun, Error> {

@@ -97,7 +97,7 @@ pub struct RunArgs {
     pub confirm: Option<&'static str>,
     /// The variant that it asks beside those of the suite's file.
     #[arg(skip)]
-    pub added: Option<crate::suite::load::AddedVariant>,
+    pub added: Option<Box<crate::suite::load::AddedVariant>>,
 }
 
 /// The order of trials, as a flag.

@@ -151,7 +151,7 @@ pub const CODES: &[Code] = &[
     row("training/document-leak", "A document that holds a test example", "A document that variants retrieve holds the text of a test example, so that they are given the question, and perhaps its answer.", "a knowledge base made from the same tickets", "Take the text out of the document. No training row is to blame, so that `--drop-leaks` does not help."),
     row("training/near-leak", "A training row that is all but a test example", "A row that would be trained on shares at least 80% of its letter 5-grams with a test example.", "one word changed", "Take the row out of the pool, or leave it out of the file with `--drop-leaks`."),
     row("training/not-utf8", "Not UTF-8", "The manifest holds bytes that are no text.", "bytes that are no UTF-8", "Export anew."),
-    row("training/test-leak", "A training row that is a test example", "A row that would be trained on is a test example, or differs from one only in case, spaces or punctuation.", "a test example outside `[data] sample` that stands in the pool, too", "Take the row out of the pool, or leave it out of the file with `--drop-leaks`."),
+    row("training/test-leak", "A training row that is a test example", "A row that would be trained on is a test example, or differs from one only in case, spaces or punctuation.", "the same report in test.jsonl and pool.jsonl", "Take the row out of the pool, or leave it out of the file with `--drop-leaks`."),
     row("training/too-large", "Too large", "The manifest is larger than 1 GiB.", "a training file in its place", "Check that it is the file you mean."),
     row("training/unreadable", "Unreadable file", "The manifest cannot be opened or read.", "a name that does not exist", "Correct the name or the permissions."),
 ];

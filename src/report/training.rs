@@ -144,7 +144,7 @@ fn filters(filters: &BTreeMap<String, u64>) -> String {
     let count = |key: &str| filters.get(key).copied().unwrap_or(0);
     let dropped: Vec<String> = filters
         .iter()
-        .filter(|(key, count)| !matches!(key.as_str(), "pool" | "kept") && **count > 0)
+        .filter(|(key, count)| !matches!(key.as_str(), "pool" | "kept") && !key.ends_with("-leak") && **count > 0)
         .map(|(key, count)| format!("{count} {}", key.replace('-', " ")))
         .collect();
     let dropped = if dropped.is_empty() { String::new() } else { format!(" (dropped: {})", dropped.join(", ")) };
@@ -157,7 +157,10 @@ fn cost(written: &Written) -> String {
         (Some(cost), Some(model)) => {
             let epochs = manifest.epochs.unwrap_or(1);
             let epochs = if epochs == 1 { "one epoch".to_owned() } else { format!("{epochs} epochs") };
-            format!("{} for {epochs} of {model} by its price for training", usd(cost))
+            format!(
+                "{} for {epochs} of {model} by the provider file's price for training, which is to be checked",
+                usd(cost)
+            )
         }
         (None, Some(model)) => format!("not known for {model}"),
         (_, None) => "not known without --base-model and --epochs".to_owned(),

@@ -84,10 +84,10 @@ fn another_test_than_the_frozen_one_is_refused() {
     let project = exported(&server, "0.7");
     let examples = project.read("suites/tiny/examples.jsonl");
     project.write("suites/tiny/examples.jsonl", examples.replace("number 5 looks", "number 5 seems").as_bytes());
-    project.run(ACCEPT).exits(2).says("1 test examples are other than they were: `e05`");
+    project.run(ACCEPT).exits(2).says("1 test example is not as before: `e05`");
     let fewer: String = examples.lines().skip(1).map(|line| format!("{line}\n")).collect();
     project.write("suites/tiny/examples.jsonl", fewer.as_bytes());
-    project.run(ACCEPT).exits(2).says("1 test examples are gone: `e01`");
+    project.run(ACCEPT).exits(2).says("1 test example is gone: `e01`");
     project.write("suites/tiny/examples.jsonl", examples.as_bytes());
     project.edit("suites/tiny/schema.json", "\"additionalProperties\": false", "\"additionalProperties\": true");
     project.run(ACCEPT).exits(2).says("the schema of an answer is another");

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::evidence::{block, prints, reference};
+use crate::plan::shipped;
 use crate::schemas::fits;
 use crate::support::project::{COLOURS, EXAMPLES, schema_helps};
 use crate::support::{Project, ScriptedServer};
@@ -99,9 +101,12 @@ fn a_row_that_is_a_test_example_stops_the_export_at_its_line() {
         assert!(!files.contains(text), "{text}");
     }
     assert!(files.contains("that 9 people"));
-    // The very same input is a fault of the suite already.
+    // The very same input is a fault of the suite, too: it can be left out all the same.
     project.write("suites/tiny/pool.jsonl", format!("{pool}{long}\n").as_bytes());
-    project.run(LABELS.iter().chain(&["--force"])).exits(2).says("suite/leak");
+    project.run(LABELS.iter().chain(&["--force"])).exits(2).says("training/test-leak");
+    let said = project.run(LABELS.iter().chain(&["--force", "--drop-leaks", "--json"])).exits(0).json();
+    assert_eq!(said["leaks"], json!({"test-leak": 1, "cluster-leak": 2}));
+    assert!(!project.read("out/train.jsonl").contains(text));
 }
 
 #[test]
@@ -201,4 +206,16 @@ fn flags_that_do_not_fit_are_named() {
     project.edit("suites/tiny/suite.toml", "pool = \"pool.jsonl\"\n", "");
     export(&["--format", "sharegpt"]).exits(2).says("has no pool");
     project.run(["export", "nothing", "--format", "sharegpt", "-o", "out/x.jsonl"]).exits(2);
+}
+
+#[test]
+fn the_guide_prints_what_it_says() {
+    let (page, project) = (reference("../guide/training-data.md"), Project::new());
+    std::fs::create_dir(project.path("out")).unwrap();
+    let suite = shipped("outages");
+    let export = ["--format", "trl-conversational", "-o", "out/train.jsonl"].map(std::ffi::OsStr::new);
+    let said = project.run(["export".as_ref(), suite.as_os_str()].into_iter().chain(export)).exits(0);
+    prints(&said, block(&page, "## 1. Export", "text"));
+    let accept = ["accept", "out/train.manifest.json", "--model", "smollm2/135m-outages"];
+    prints(&project.run(accept).exits(1), block(&page, "## 4. Accept", "text"));
 }

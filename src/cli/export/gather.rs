@@ -55,6 +55,8 @@ impl Export<'_> {
             place += 1;
             !leaking.contains(&(place - 1))
         });
+        chosen.filters.extend(kinds.iter().map(|(why, count)| (why.clone(), *count)));
+        chosen.filters.insert("kept".to_owned(), chosen.rows.len() as u64);
         if chosen.rows.is_empty() {
             return Err(nothing_left(self.kind, &chosen.filters));
         }

@@ -64,8 +64,6 @@ impl Export<'_> {
                 }
             }
         }
-        let kept = chosen.rows.len() as u64;
-        chosen.count("kept", kept);
         Ok(chosen)
     }
 

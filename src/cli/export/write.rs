@@ -85,6 +85,7 @@ impl Export<'_> {
         if let Some(refused) = found.iter().find(|finding| finding.severity == FindingSeverity::Error) {
             return Err(Error::usage(refused.message.clone(), "nothing was written; another --format may take it"));
         }
+        notes.extend(self.format.notice.map(str::to_owned));
         let acceptance = self.freeze(&test, &mut notes)?;
         let cost = self.cost(&train.size, &mut notes)?;
         let prompt = &self.suite.prompts[variant.prompt];

@@ -26,6 +26,7 @@ pub(super) const FORMAT: Format = Format {
         reserved: &["User:", "Bot:", "Assistant:", "System:", "<image>", "<video>", "[EOS]"],
         source: "docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html",
     },
+    notice: None,
 };
 
 fn line(row: &TrainingRow) -> Value {

@@ -30,6 +30,8 @@ pub struct Format {
     pub preference: Option<fn(&TrainingRow, &str) -> Value>,
     /// What its reader refuses or advises against.
     pub limits: Limits,
+    /// What whoever trains there must know, with its source.
+    pub notice: Option<&'static str>,
 }
 
 /// What a reader states of its files, with where it states it. What is `None` is not stated.

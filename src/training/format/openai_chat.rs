@@ -15,7 +15,12 @@ pub(super) const FORMAT: Format = Format {
     supervised: Some(line),
     preference: None,
     limits: LIMITS,
+    notice: Some(NOTICE),
 };
+
+/// What its page says above everything else.
+pub(super) const NOTICE: &str = "OpenAI is winding its fine-tuning platform down: new users cannot train there \
+     (developers.openai.com/api/docs/guides/supervised-fine-tuning); others take the same form";
 
 /// What OpenAI states of training files.
 pub(super) const LIMITS: Limits = Limits {

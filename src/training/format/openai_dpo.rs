@@ -12,4 +12,5 @@ pub(super) const FORMAT: Format = Format {
     supervised: None,
     preference: Some(preferred),
     limits: openai_chat::LIMITS,
+    notice: Some(openai_chat::NOTICE),
 };

@@ -17,6 +17,7 @@ pub(super) const FORMAT: Format = Format {
     supervised: Some(line),
     preference: Some(pair),
     limits: NONE,
+    notice: None,
 };
 
 fn turn(from: &str, value: &str) -> Value {

@@ -156,7 +156,7 @@ proptest! {
             let value: Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(obeys(format.name, &value), Ok(()), "{}", format.name);
             // What was put in stands there, byte for byte.
-            let holds = |wanted: &str| texts(&value).iter().any(|text| *text == wanted);
+            let holds = |wanted: &str| texts(&value).contains(&wanted);
             prop_assert!(holds(&user) && holds(&answer));
         }
     }

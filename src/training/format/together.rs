@@ -25,6 +25,7 @@ pub(super) const FORMAT: Format = Format {
         reserved: &[],
         source: "docs.together.ai/docs/fine-tuning/data-preparation",
     },
+    notice: None,
 };
 
 fn line(row: &TrainingRow) -> Value {

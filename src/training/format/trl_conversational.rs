@@ -15,6 +15,7 @@ pub(super) const FORMAT: Format = Format {
     supervised: Some(line),
     preference: None,
     limits: NONE,
+    notice: None,
 };
 
 /// A trainer of one's own states no limits: memory sets them.

@@ -16,6 +16,7 @@ pub(super) const FORMAT: Format = Format {
     supervised: None,
     preference: Some(line),
     limits: NONE,
+    notice: None,
 };
 
 fn line(row: &TrainingRow, rejected: &str) -> Value {

@@ -26,6 +26,7 @@ pub(super) const FORMAT: Format = Format {
         reserved: &[],
         source: "cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning",
     },
+    notice: None,
 };
 
 fn line(row: &TrainingRow) -> Value {
