@@ -152,6 +152,7 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
         projection_refused: None,
         gain: None,
         falls_faster: false,
+        flattens_faster: false,
         more_examples_help: Help::Unknown,
         because: String::new(),
     };
@@ -178,8 +179,12 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
     let gained = (measured + accuracy(&law, target) - by_law).clamp(0.0, 1.0);
     let beyond = at(target, gained, &draws.projected);
     curve.gain = ends(&draws.gain);
-    curve.falls_faster = whole.high.is_some_and(|high| measured > high);
-    match refusal(&law, (pool, target), (&whole, measured), &beyond, bench) {
+    // Paired within each resample: the fit and what was measured move together.
+    let missed = ends(&draws.missed);
+    curve.falls_faster = missed.is_some_and(|missed| missed.low > 0.0);
+    let overtakes = by_law - measured >= statistics.delta_min;
+    curve.flattens_faster = overtakes && missed.is_some_and(|missed| missed.high < 0.0);
+    match refusal(&law, (pool, target), &curve, &beyond, bench) {
         Some(why) => curve.projection_refused = Some(why),
         None => curve.projection = Some(beyond),
     }
@@ -207,7 +212,7 @@ pub(super) fn accuracy(law: &PowerLaw, examples: u64) -> f64 {
 fn refusal(
     law: &PowerLaw,
     (pool, target): (u64, u64),
-    (whole, measured): (&Projection, f64),
+    curve: &LearningCurve,
     beyond: &Projection,
     bench: &Bench<'_>,
 ) -> Option<String> {
@@ -225,12 +230,11 @@ fn refusal(
         let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
         return Some(format!("the pool has no row of a class that test examples expect: `{first}`{more}"));
     }
-    if whole.low.is_some_and(|low| measured < low) {
+    if curve.flattens_faster {
         return Some(format!(
-            "the power law does not follow the curve, which flattens faster: at the whole pool it has {:.1}%, measured \
-             were {:.1}%",
-            whole.accuracy * 100.0,
-            measured * 100.0
+            "the curve flattens faster than the power law, which has {:.1}% at the whole pool, where {:.1}% were measured",
+            accuracy(law, pool) * 100.0,
+            curve.measured() * 100.0
         ));
     }
     let width = beyond.high.zip(beyond.low).map(|(high, low)| high - low);
@@ -252,12 +256,9 @@ fn help(curve: &LearningCurve, (pool, target): (u64, u64), delta_min: f64) -> (H
     if target > FARTHEST * pool {
         return (Help::Unknown, "so many examples are too far from what was measured".to_owned());
     }
-    let flattens = curve.whole_pool.is_some_and(|whole| whole.low.is_some_and(|low| curve.measured() < low));
-    if flattens {
-        return (
-            Help::Unknown,
-            "the curve flattens faster than the power law, so that its gain is too high".to_owned(),
-        );
+    if curve.flattens_faster {
+        let why = "the curve flattens faster than the power law, so that its gain is too high";
+        return (Help::Unknown, why.to_owned());
     }
     let Some(gain) = curve.gain else {
         return (Help::Unknown, format!("an interval takes {FEWEST_FOR_INTERVAL} sizes"));
@@ -300,7 +301,7 @@ mod tests {
 
     /// A pool of so many rows of two classes, and test examples of these classes.
     fn rows(count: usize, test: &[&str]) -> (Vec<Example>, Vec<Example>) {
-        let label = |at: usize| if at % 2 == 0 { "a" } else { "b" };
+        let label = |at: usize| if at.is_multiple_of(2) { "a" } else { "b" };
         let pool = (0..count).map(|at| example(&format!("p{at}"), &format!("text {at}"), label(at))).collect();
         let test = test.iter().enumerate().map(|(at, label)| example(&format!("t{at}"), "text", label)).collect();
         (pool, test)
@@ -358,6 +359,20 @@ mod tests {
         let few = [1.0, 1.0, 1.0, 40.0, 70.0, 100.0];
         let (why, help) = refused(100, &both, None, &drawn(few, law));
         assert!(why.starts_with("3 sizes") && help == Help::Unknown, "{why}");
+    }
+
+    #[test]
+    fn a_curve_that_leaves_the_power_law_is_seen() {
+        let suite = suite("classification");
+        let curve = |errors: [f64; 6]| {
+            let error = |size: f64| errors[SIZES.iter().position(|known| *known == size).unwrap()];
+            judged(&suite, 1_000, &["a", "b"], None, &drawn(SIZES, error))
+        };
+        let falling = curve([0.8, 0.75, 0.68, 0.6, 0.45, 0.3]);
+        assert!(falling.falls_faster && !falling.flattens_faster && falling.projection.is_some());
+        let flat = curve([0.9, 0.7, 0.5, 0.3, 0.28, 0.36]);
+        assert!(flat.flattens_faster && flat.more_examples_help == Help::Unknown, "{flat:?}");
+        assert!(flat.projection_refused.unwrap().contains("flattens faster"));
     }
 
     #[test]

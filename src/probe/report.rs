@@ -141,9 +141,11 @@ pub struct LearningCurve {
     pub projection_refused: Option<String>,
     /// The gain of accuracy from the whole pool to the projection, by the fit.
     pub gain: Option<Interval>,
-    /// Whether the accuracy measured at the whole pool lies above the fit's interval: the error still falls faster than
-    /// the power law, and the projection is rather too low.
+    /// Whether the accuracy measured at the whole pool lies above the fit's: the error still falls faster than the power
+    /// law, and the projection is rather too low.
     pub falls_faster: bool,
+    /// Whether it lies below, by as much as matters: then nothing is projected.
+    pub flattens_faster: bool,
     /// Whether that gain matters.
     pub more_examples_help: Help,
     /// Why, in words.

@@ -22,6 +22,8 @@ pub(super) struct Resampled {
     pub(super) at_pool: Vec<f64>,
     /// Measured accuracy at the whole pool, and the gain on top.
     pub(super) projected: Vec<f64>,
+    /// Measured minus fitted accuracy at the whole pool.
+    pub(super) missed: Vec<f64>,
     /// By the fit, from the whole pool to the planned number.
     pub(super) gain: Vec<f64>,
 }
@@ -48,6 +50,7 @@ pub(super) fn resampled(drawn: &Drawn, usable: &[bool], ends: [u64; 2], seed: u6
         all.errors.iter_mut().zip(found.errors).for_each(|(all, found)| all.extend(found));
         all.at_pool.extend(found.at_pool);
         all.projected.extend(found.projected);
+        all.missed.extend(found.missed);
         all.gain.extend(found.gain);
     }
     all
@@ -75,6 +78,7 @@ fn one(drawn: &Drawn, clusters: &Clusters, usable: &[bool], ends: [u64; 2], rng:
     let Ok(law) = power_law_fit(&n, &errors, &weights) else { return };
     let [pool, target] = ends.map(|examples| accuracy(&law, examples));
     found.at_pool.push(pool);
+    found.missed.push(measured - pool);
     found.projected.push((measured + target - pool).clamp(0.0, 1.0));
     found.gain.push(target - pool);
 }
