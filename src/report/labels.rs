@@ -48,7 +48,7 @@ pub fn render(review: &LabelReview, width: usize) -> String {
         text.push_str(&annotators(found, width));
     }
     text.push_str(&section("Label ceiling", None, width));
-    text.push_str(&wrap(&ceiling(&review.ceiling), " ", " ", width));
+    text.push_str(&wrap(&ceiling(&review.ceiling, Some(review.rows.test)), " ", " ", width));
     text.push_str(&suspects(review, width));
     text
 }
@@ -140,9 +140,9 @@ fn against(review: &LabelReview, width: usize) -> String {
     );
     text.push_str(&wrap(&said, " ", " ", width));
     for one in found.listed.iter().take(SHOWN) {
-        let baseline = if one.baseline { ", and the trained baseline" } else { "" };
+        let baseline = if one.baseline { ", and of the trained baseline" } else { "" };
         let said = format!(
-            "{}: `{}` by {} of {} variants, all with a valid answer{baseline}",
+            "{}: `{}` is every valid answer, of {} of {} variants{baseline}",
             named(&one.row),
             one_line(&one.answer, 120),
             one.variants,
@@ -212,13 +212,17 @@ fn annotator(name: &str) -> String {
     if name == crate::labels::annotators::FIRST { "the suite's labels".to_owned() } else { one_line(name, 60) }
 }
 
-/// What the labels allow, and what would settle it.
-pub fn ceiling(report: &LabelReport) -> String {
+/// What the labels allow, and what would settle it with so many test examples.
+pub fn ceiling(report: &LabelReport, examples: Option<u64>) -> String {
     let settle = match report.n_to_settle {
-        Some(n) => format!(
-            "; about {} randomly chosen labels, checked, would settle it (more if some are wrong): `--random {n}` draws them",
-            count(n)
-        ),
+        Some(n) => {
+            let assumed = if report.source.is_none() { " (more if some are wrong)" } else { "" };
+            let how = match examples {
+                Some(examples) if n > examples => format!(", more than the {} test examples", count(examples)),
+                _ => format!(": `--random {n}` draws them"),
+            };
+            format!("; about {} randomly chosen labels, checked, would settle it{assumed}{how}", count(n))
+        }
         None if report.source.is_none() => "; `--random N` draws labels for an audit".to_owned(),
         None => String::new(),
     };
@@ -310,7 +314,7 @@ pub fn applied(applied: &Applied, width: usize) -> String {
             text.push_str(&wrap(&format!("no audit: {why}"), "", "", width));
         }
         Some(audit) => {
-            text.push_str(&wrap(&ceiling(&audit.ceiling), "", "", width));
+            text.push_str(&wrap(&ceiling(&audit.ceiling, None), "", "", width));
             if let Some(range) = audit.ceiling.ceiling {
                 let figure = Figure::between((range.low, range.high), Form::Percent, "/audit/found/ceiling/ceiling");
                 text.push_str(&wrap(&format!("label ceiling: {}%", figure.text()), "", "", width));

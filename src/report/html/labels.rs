@@ -33,7 +33,7 @@ pub fn section(review: &LabelReview) -> Markup {
             @if let Some(range) = review.ceiling.ceiling {
                 (figure(&Figure::between((range.low, range.high), Form::Percent, &format!("{AT}/ceiling/ceiling")))) " · "
             }
-            (ceiling(&review.ceiling))
+            (ceiling(&review.ceiling, Some(review.rows.test)))
         }
         (counts(review))
         @if let Some(found) = &review.confident.found { (confident(found)) }
