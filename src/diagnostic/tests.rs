@@ -58,8 +58,7 @@ fn every_code_in_the_source_is_in_the_table_and_every_row_is_used() {
     let mut used = std::collections::BTreeSet::new();
     let mut folders = vec![root];
     let pattern =
-        regex::Regex::new(r#""((?:baseline|suite|provider|evidence|init|import|training)/[a-z0-9]+(?:-[a-z0-9]+)*)""#)
-        regex::Regex::new(r#""((?:baseline|suite|provider|evidence|init|import|labels)/[a-z0-9]+(?:-[a-z0-9]+)*)""#)
+        regex::Regex::new(r#""((?:baseline|suite|provider|evidence|init|import|labels|training)/[a-z0-9]+(?:-[a-z0-9]+)*)""#)
             .unwrap();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
