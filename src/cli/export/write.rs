@@ -42,8 +42,15 @@ impl Paths {
         Ok(Self { train: train.to_owned(), validation, manifest })
     }
 
-    /// Refuses what cannot be written, before anything is read.
+    /// Refuses what cannot be written, before anything is read; makes the folder that three files go into.
     pub(super) fn check(&self, args: &ExportArgs) -> Result<(), Error> {
+        if let Some(folder) = self.train.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+            #[expect(clippy::disallowed_methods, reason = "the folder of the files that the user names with -o")]
+            std::fs::create_dir_all(folder).map_err(|error| Error::System {
+                what: format!("failed to make the folder `{}`", folder.display()),
+                error,
+            })?;
+        }
         for path in [&self.train, &self.validation, &self.manifest] {
             if path.exists() && !args.force {
                 return Err(Error::usage(
