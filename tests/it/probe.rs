@@ -78,9 +78,12 @@ fn of_records_each_field_with_few_values_gets_a_baseline() {
 #[test]
 fn the_guide_says_what_the_shipped_suite_gives() {
     let page = reference("../guide/before-you-train.md");
-    let said = probe(&Project::new(), "outages", &["-q"]).exits(0);
+    let (project, suite) = (Project::new(), shipped("outages"));
+    project.run(["run".as_ref(), suite.as_os_str(), "-q".as_ref()]).exits(0);
+    let said = probe(&project, "outages", &["-q"]).exits(0);
     prints(&said, block(&page, "# Before you train", "text"));
     prints(&said, block(&page, "## The curve", "text"));
+    prints(&said, block(&page, "## Against what you have", "text"));
 }
 
 #[test]

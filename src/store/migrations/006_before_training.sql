@@ -1,4 +1,5 @@
--- What trained baselines reached, by the digest of all that it rests on: pool, test examples, schema, labels, scorer.
+-- What trained baselines reached: derived, and dropped at any time without losing what was measured. By the digest
+-- of all that it rests on: pool, test examples, schema, labels, scorer.
 CREATE TABLE probe (
     key    BLOB NOT NULL PRIMARY KEY,
     report TEXT NOT NULL
