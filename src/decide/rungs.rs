@@ -275,7 +275,8 @@ impl<'a> Judge<'a> {
             let met_alpha = self.evidence.alpha() / places.len() as f64;
             // Of those that show as much, the most accurate one stands for the rung.
             let mut places = places.to_vec();
-            let mean = |place: usize| self.evidence.bounds(place, Metric::Accuracy, met_alpha).known.mean.unwrap_or(0.0);
+            let mean =
+                |place: usize| self.evidence.bounds(place, Metric::Accuracy, met_alpha).known.mean.unwrap_or(0.0);
             places.sort_by(|&a, &b| mean(b).total_cmp(&mean(a)));
             let judged = places.into_iter().map(|place| self.variant(rung, incumbent, place, met_alpha));
             return strongest(judged);

@@ -57,9 +57,10 @@ fn every_code_in_the_source_is_in_the_table_and_every_row_is_used() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut used = std::collections::BTreeSet::new();
     let mut folders = vec![root];
-    let pattern =
-        regex::Regex::new(r#""((?:baseline|suite|provider|evidence|init|import|labels|training)/[a-z0-9]+(?:-[a-z0-9]+)*)""#)
-            .unwrap();
+    let pattern = regex::Regex::new(
+        r#""((?:baseline|suite|provider|evidence|init|import|labels|training)/[a-z0-9]+(?:-[a-z0-9]+)*)""#,
+    )
+    .unwrap();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
