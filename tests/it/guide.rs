@@ -18,6 +18,28 @@ fn the_shipped_suite_goes_as_the_guide_says() {
     prints(&project.run(["decide"]).exits(0), block(&page, "## 4. Decide", "text"));
 }
 
+#[test]
+fn the_worked_example_goes_as_its_page_says() {
+    let (page, project) = (reference("../guide/worked-example.md"), Project::new());
+    let suite = shipped("outages");
+    let extract = |after: &str| block(&page, after, "text");
+    let variants = |section: &str| {
+        let command = block(&page, section, "sh").lines().next().unwrap().to_owned();
+        command.split_once("--variants ").unwrap().1.to_owned()
+    };
+    let run = |variants: &str| {
+        let arguments = ["run".as_ref(), suite.as_os_str(), "-q".as_ref(), "--variants".as_ref(), variants.as_ref()];
+        project.run(arguments).exits(0)
+    };
+    run(&variants("## 1. Before"));
+    project.run(["probe".as_ref(), suite.as_os_str(), "-q".as_ref()]).exits(0);
+    prints(&project.run(["decide"]).exits(0), extract("<!-- before -->"));
+    run(&variants("## 2. The first LoRA"));
+    prints(&project.run(["decide"]).exits(0), extract("<!-- undertrained -->"));
+    project.run(["run".as_ref(), suite.as_os_str(), "-q".as_ref()]).exits(0);
+    prints(&project.run(["decide"]).exits(0), extract("<!-- trained on -->"));
+}
+
 /// The complete example of the evidence page, changed.
 fn changed(change: impl Fn(&mut toml::Table)) -> Project {
     let mut example = block(&reference("evidence.md"), "## A complete example", "toml").parse().unwrap();

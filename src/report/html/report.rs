@@ -18,7 +18,7 @@ pub fn page(report: &Report, home: Option<&str>) -> serde_json::Result<Document>
     let title = format!("{} · {} · ceiling", report.suite, report.run);
     let body = html! {
         a.skip href="#verdict" { "To the verdict" }
-        (navigation(home))
+        (navigation(home, report.label_review.is_some()))
         main {
             (verdict::heading(report))
             (verdict::verdict(report))
@@ -51,7 +51,7 @@ fn inert(json: &str) -> String {
     json.replace('<', "\\u003c")
 }
 
-fn navigation(home: Option<&str>) -> Markup {
+fn navigation(home: Option<&str>, labels: bool) -> Markup {
     let parts = [
         ("verdict", "Verdict"),
         ("scoreboard", "Scoreboard"),
@@ -63,7 +63,10 @@ fn navigation(home: Option<&str>) -> Markup {
     html! {
         nav.top aria-label="Parts of the report" { div {
             @if let Some(home) = home { a href=(home) { "← runs" } }
-            @for (id, name) in parts { a href=(format!("#{id}")) { (name) } }
+            @for (id, name) in parts {
+                @if labels && id == "explorer" { a href="#labels" { "Labels" } }
+                a href=(format!("#{id}")) { (name) }
+            }
             button.end type="button" data-theme-toggle hidden { "light / dark" }
         } }
     }

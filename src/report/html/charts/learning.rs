@@ -37,10 +37,12 @@ fn picture(report: &Report, curves: &[(&Trained, &TrainingCurve)]) -> Markup {
     let y = frame.y((low.max(0.0), high.min(1.0)), Spacing::Linear);
     let x = frame
         .x(logarithmic_span(all().map(|point| point.examples as f64)).unwrap_or((1.0, 10.0)), Spacing::Logarithmic);
-    let level = |at: f64, name: &str| {
+    let level = |class: &str, at: f64, name: &str| {
         html! {
-            line.target x1=(frame.left) x2=(frame.width - frame.right) y1=(y.at(at)) y2=(y.at(at)) {}
-            text.target-name x=(frame.left + 4.0) y=(round(y.at(at) - 4.0)) { (name) " " (Form::Percent.exact(at)) }
+            line class=(class) x1=(frame.left) x2=(frame.width - frame.right) y1=(y.at(at)) y2=(y.at(at)) {}
+            text class=(format!("{class}-name")) x=(frame.width - frame.right - 4.0) y=(round(y.at(at) - 4.0)) text-anchor="end" {
+                (name) " " (Form::Percent.value(at))
+            }
         }
     };
     frame.picture(
@@ -48,8 +50,8 @@ fn picture(report: &Report, curves: &[(&Trained, &TrainingCurve)]) -> Markup {
         &html! {
             (frame.y_axis(&y, |tick| format!("{:.0}%", tick * 100.0)))
             (frame.x_axis(&x, "training examples", |tick| group_thousands(tick.round() as i128)))
-            @if let Some(target) = target { (level(target, "target")) }
-            @if let Some((at, _)) = best { (level(at, "best prompted")) }
+            @if let Some(target) = target { (level("target", target, "target")) }
+            @if let Some((at, _)) = best { (level("prompted-level", at, "best prompted,")) }
             @for (trained, curve) in curves { (one(trained, curve, &x, &y)) }
         },
     )
@@ -69,6 +71,9 @@ fn one(trained: &Trained, curve: &TrainingCurve, x: &Scale, y: &Scale) -> Markup
                 path.line d=(drawn(&curve.points)) {}
             } @else {
                 path.line d=(drawn(&curve.fitted)) {}
+            }
+            @if let (Some(last), Some(foreseen)) = (curve.points.last(), &curve.projection) {
+                path.line.foreseen d=(drawn(&[*last, *foreseen])) {}
             }
             @for point in &curve.points { (dot(&trained.name, point, (x, y), "dot")) }
             @if let Some(point) = &curve.projection { (dot(&format!("{}, foreseen", trained.name), point, (x, y), "hollow")) }

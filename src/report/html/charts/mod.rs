@@ -20,8 +20,8 @@ pub(super) fn charts(report: &Report) -> Markup {
             (accuracy_cost::chart(report))
             (validity::chart(report))
             (rounds::by_round(report))
-            (rounds::by_shots(report))
             (learning::chart(report))
+            (rounds::by_shots(report))
             (latency::chart(report))
             (volume::chart(report))
         }
