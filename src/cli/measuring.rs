@@ -62,7 +62,7 @@ pub(super) fn measure(
         if let Some(early) = &mut early {
             early.observe(variant, index, Observed::of(&graded, facts, suite.targets.ttft_p95_ms));
         }
-        trained.note(index, &trial.example.id.0);
+        trained.note(index, &trial.example.id.0, &trial.example.input);
         accumulator.add(variant, index, &trial.example, trial.repeat, graded, facts);
         Ok(())
     })?;

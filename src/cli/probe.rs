@@ -4,6 +4,8 @@ mod against;
 mod embedding;
 mod gather;
 
+pub(super) use gather::rows;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -15,12 +17,12 @@ use super::exit::Exit;
 use super::printer::{Printer, is_dumb};
 use super::run::{asking, parse_usd};
 use crate::error::Error;
-use crate::probe::{self, Embedded, ProbeReport, Step};
+use crate::probe::{self, Embedded, Step};
 use crate::report::probe as report;
 use crate::run::RunError;
 use crate::store::Store;
+use crate::suite::Task;
 use crate::suite::load::LoadOptions;
-use crate::suite::{Suite, Task};
 use crate::units::Usd;
 
 /// Flags of `ceiling probe`.
@@ -88,14 +90,6 @@ pub(super) fn probe(args: &ProbeArgs, printer: Printer) -> Result<Exit, Error> {
         printer.value(&value);
     }
     super::DONE
-}
-
-/// What was last found of a suite as it stands now, if anything was; cheap where a store has no such report.
-pub(super) fn probe_of(suite: &Suite, store: &Store) -> Result<Option<ProbeReport>, Error> {
-    if !store.has_probes()? {
-        return Ok(None);
-    }
-    Ok(store.probe(&probe::key(&gather::rows(suite)?))?)
 }
 
 /// A bar on a terminal, a line for each part elsewhere.

@@ -1,10 +1,13 @@
 //! The baselines that were trained on a suite's pool, where the store has them.
 
-use super::probe::probe_of;
+use std::collections::BTreeMap;
+
+use super::probe::rows;
+use crate::digest::Digest;
 use crate::error::Error;
-use crate::measure::trained::{TrainedScores, TrainingCurve, TrainingPoint};
-use crate::probe::TrainedBaseline;
+use crate::measure::trained::{TrainedScores, TrainingCurve, TrainingPoint, example_key};
 use crate::probe::report::{Help, LearningCurve, Projection};
+use crate::probe::{self, TrainedBaseline};
 use crate::stats::Answer3;
 use crate::store::Store;
 use crate::suite::Suite;
@@ -14,19 +17,27 @@ const DRAWN: u32 = 24;
 
 /// The baselines of a suite as it stands now; none where they were trained on other rows, or never.
 pub(super) fn kept(store: &Store, suite: &Suite) -> Result<Vec<TrainedScores>, Error> {
-    let found = probe_of(suite, store)?;
-    Ok(found.into_iter().flat_map(|report| report.baselines).filter_map(scores).collect())
+    if !store.has_probes()? {
+        return Ok(Vec::new());
+    }
+    let rows = rows(suite)?;
+    let Some(report) = store.probe(&probe::key(&rows))? else { return Ok(Vec::new()) };
+    let keys = rows.test.iter().map(|example| (example.id.0.as_str(), example_key(&example.id.0, &example.input)));
+    let keys: BTreeMap<&str, Digest> = keys.collect();
+    Ok(report.baselines.into_iter().filter_map(|baseline| scores(baseline, &keys)).collect())
 }
 
-fn scores(baseline: TrainedBaseline) -> Option<TrainedScores> {
+fn scores(baseline: TrainedBaseline, keys: &BTreeMap<&str, Digest>) -> Option<TrainedScores> {
     baseline.accuracy?;
+    let key = |(id, score): (String, f32)| Some((*keys.get(id.as_str())?, score));
     Some(TrainedScores {
         curve: baseline.curve.as_ref().map(curve),
         name: baseline.name,
         training_examples: baseline.training_examples,
         macro_f1: baseline.macro_f1,
         majority: baseline.majority.map(|majority| majority.share),
-        scores: baseline.scores,
+        cross_validated: baseline.cross_validated.and_then(|estimate| estimate.point),
+        scores: baseline.scores.into_iter().filter_map(key).collect(),
     })
 }
 
@@ -50,6 +61,7 @@ fn curve(found: &LearningCurve) -> TrainingCurve {
         fitted: fitted(found),
         points: points.collect(),
         projection,
+        falls_faster: found.falls_faster,
         refused: refused.or_else(|| found.fit_refused.clone()),
         more_examples_help: match found.more_examples_help {
             Help::Yes => Answer3::Yes,

@@ -175,11 +175,15 @@ struct Judge<'a> {
     triggers: &'a Triggers,
     candidates: BTreeMap<Rung, Vec<usize>>,
     gains: Vec<Gain>,
+    /// Tuned variants that were not trained enough.
+    undertrained: Vec<usize>,
 }
 
 impl<'a> Judge<'a> {
     fn new(evidence: &'a Evidence<'a>, triggers: &'a Triggers) -> Self {
-        let mut judge = Self { evidence, triggers, candidates: BTreeMap::new(), gains: Vec::new() };
+        let mut judge =
+            Self { evidence, triggers, candidates: BTreeMap::new(), gains: Vec::new(), undertrained: Vec::new() };
+        judge.undertrained = trained::undertrained(evidence);
         for rung in Rung::ALL {
             judge.candidates.insert(rung, judge.find_candidates(rung));
         }
@@ -278,8 +282,14 @@ impl<'a> Judge<'a> {
             let mean =
                 |place: usize| self.evidence.bounds(place, Metric::Accuracy, met_alpha).known.mean.unwrap_or(0.0);
             places.sort_by(|&a, &b| mean(b).total_cmp(&mean(a)));
-            let judged = places.into_iter().map(|place| self.variant(rung, incumbent, place, met_alpha));
-            return strongest(judged);
+            let judge = |&place: &usize| (place, self.variant(rung, incumbent, place, met_alpha));
+            let mut judged: Vec<(usize, RungReport)> = places.iter().map(judge).collect();
+            // One that fails and was not trained enough says no more of the rung than one that was not trained enough.
+            if judged.iter().any(|(_, report)| report.status == RungStatus::Untried) {
+                let fails = |report: &RungReport| report.status == RungStatus::Fail;
+                judged.retain(|(place, report)| !(fails(report) && self.undertrained.contains(place)));
+            }
+            return strongest(judged.into_iter().map(|(_, report)| report));
         }
         match incumbent.filter(|&place| uses(self.evidence.at(place).variant, rung)) {
             Some(incumbent) => self.in_use(rung, incumbent),
@@ -382,7 +392,7 @@ impl<'a> Judge<'a> {
     /// learns from the same labels, was not trained enough: it says nothing of what its rung reaches.
     fn trained_enough(&self, place: usize, found: (RungStatus, String), excused: bool) -> (RungStatus, String) {
         let short = excused && matches!(found.0, RungStatus::Fail | RungStatus::Better);
-        if !(short && trained::is_undertrained(self.evidence, place)) {
+        if !(short && self.undertrained.contains(&place)) {
             return found;
         }
         let name = self.evidence.name(place);

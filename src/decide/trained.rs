@@ -6,8 +6,10 @@
 use serde::Serialize;
 
 use super::evidence::{Bounds, Evidence, Metric};
+use super::pair::Pair;
 use super::prose;
 use crate::measure::trained::{Trained, TrainingPoint};
+use crate::stats::adjust::holm;
 use crate::stats::cluster::{clustered_mean, clustered_one_sided};
 use crate::stats::paired::{PairedVerdict, paired_verdict};
 use crate::stats::{Answer3, Estimate};
@@ -71,17 +73,20 @@ pub(super) fn report(evidence: &Evidence<'_>) -> Option<TrainedReport> {
     let curve = trained.curve.as_ref();
     let projection = curve.and_then(|curve| curve.projection);
     let more_examples_help = curve.map_or(Answer3::NotEnoughEvidence, |curve| curve.more_examples_help);
-    let leaning = target.zip(meets_target).map(|(target, meets)| lean(meets, target, projection, more_examples_help));
+    let too_low = curve.is_some_and(|curve| curve.falls_faster);
+    let leaning =
+        target.zip(meets_target).map(|(target, meets)| match lean(meets, target, projection, more_examples_help) {
+            // What is foreseen is rather too low then: it excludes nothing.
+            Leaning::Against if too_low => Leaning::Neither,
+            leaning => leaning,
+        });
     let usable = |place: &usize| evidence.usable(*place);
     let best_of = |tuned: bool| {
         let those = evidence.eligible.iter().copied().filter(usable);
         let those: Vec<usize> = those.filter(|&place| evidence.at(place).variant.tuned.is_some() == tuned).collect();
         Some(against(evidence, trained, evidence.best_of(&those)?))
     };
-    let undertrained: Vec<VariantId> = (0..evidence.subjects.len())
-        .filter(|&place| is_undertrained(evidence, place))
-        .filter_map(|place| evidence.id(place))
-        .collect();
+    let undertrained = undertrained(evidence).into_iter().filter_map(|place| evidence.id(place)).collect();
     let mut report = TrainedReport {
         name: trained.name.clone(),
         training_examples: trained.training_examples,
@@ -95,15 +100,24 @@ pub(super) fn report(evidence: &Evidence<'_>) -> Option<TrainedReport> {
         projection,
         explanation: String::new(),
     };
-    report.explanation = explain(&report, target);
+    report.explanation = explain(&report, target, too_low);
     Some(report)
 }
 
-/// Whether a tuned variant is shown to be below the best trained baseline.
-pub(super) fn is_undertrained(evidence: &Evidence<'_>, place: usize) -> bool {
-    let tuned = evidence.at(place).variant.tuned.is_some() && evidence.usable(place);
-    let trained = best(evidence.trained).filter(|_| tuned);
-    trained.is_some_and(|trained| against(evidence, trained, place).verdict == PairedVerdict::Better)
+/// Tuned variants that are shown to be below the best trained baseline; Holm over all of them.
+pub(super) fn undertrained(evidence: &Evidence<'_>) -> Vec<usize> {
+    let Some(trained) = best(evidence.trained) else { return Vec::new() };
+    let tuned = |place: &usize| evidence.at(*place).variant.tuned.is_some() && evidence.usable(*place);
+    let places: Vec<usize> = (0..evidence.subjects.len()).filter(tuned).collect();
+    let (alpha, seed) = (evidence.alpha(), evidence.facts.statistics.seed);
+    let pairs: Vec<Pair> =
+        places.iter().map(|&place| evidence.pair_with(place, &trained.scores, Metric::Accuracy, alpha)).collect();
+    let p: Vec<f64> = pairs.iter().map(|pair| pair.p(seed)).collect();
+    let shown = places.into_iter().zip(pairs).zip(holm(&p));
+    let below = |((_, pair), p): &((usize, Pair), f64)| {
+        paired_verdict(pair.difference.interval, *p, alpha) == PairedVerdict::Better
+    };
+    shown.filter(below).map(|((place, _), _)| place).collect()
 }
 
 /// What the baseline says of a rung that trains and was not measured, or not trained enough.
@@ -121,9 +135,9 @@ pub(super) fn of_rung(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
+/// The one that does best on rows of the pool which it has not seen: no test example chooses it. The first of equals.
 fn best(trained: &[Trained]) -> Option<&Trained> {
-    let mean = |one: &Trained| one.accuracy.point.unwrap_or(0.0);
-    // The first of equals.
+    let mean = |one: &Trained| one.cross_validated.unwrap_or(0.0);
     trained.iter().rev().max_by(|a, b| mean(a).total_cmp(&mean(b)))
 }
 
@@ -174,7 +188,7 @@ fn against(evidence: &Evidence<'_>, trained: &Trained, place: usize) -> AgainstT
     }
 }
 
-fn explain(report: &TrainedReport, target: Option<f64>) -> String {
+fn explain(report: &TrainedReport, target: Option<f64>, too_low: bool) -> String {
     let mut parts = vec![format!(
         "a linear classifier of {} trained on {} rows of the pool reaches {}: a lower bound on what supervised training \
          reaches on these labels",
@@ -194,11 +208,12 @@ fn explain(report: &TrainedReport, target: Option<f64>) -> String {
     }));
     parts.extend(report.projection.map(|foreseen| {
         format!(
-            "with {} examples {} is foreseen ({} to {})",
+            "with {} examples {} is foreseen ({} to {}){}",
             prose::count(foreseen.examples),
             prose::percent(foreseen.accuracy),
             prose::percent(foreseen.low),
-            prose::percent(foreseen.high)
+            prose::percent(foreseen.high),
+            if too_low { ", rather too low, since its error still falls faster than the fitted curve" } else { "" }
         )
     }));
     parts.extend(target.zip(report.leaning).map(|(target, leaning)| {
@@ -208,8 +223,15 @@ fn explain(report: &TrainedReport, target: Option<f64>) -> String {
                 format!("it meets the target {target} by itself: weigh it against any model before you train one")
             }
             (Leaning::For, _) => format!("it speaks for a tuned model that reaches {target}"),
-            (Leaning::Against, _) => {
-                format!("it speaks against a tuned model that reaches {target} with these examples")
+            (Leaning::Against, _) => match report.projection {
+                Some(foreseen) => {
+                    let rows = prose::count(foreseen.examples);
+                    format!("it speaks against a tuned model that reaches {target} with up to {rows} examples")
+                }
+                None => format!("it speaks against a tuned model that reaches {target} with examples like these"),
+            },
+            (Leaning::Neither, Some(Answer3::No)) => {
+                format!("it misses the target {target} itself; whether a tuned model reaches that it does not say")
             }
             (Leaning::Neither, _) => format!("whether a tuned model reaches {target} it does not say"),
         }

@@ -1,11 +1,13 @@
 //! Baselines that were trained on the pool, beside the variants of a run: on the same examples, so that each
 //! difference can be paired.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::columns::Scores;
+use crate::digest::Digest;
 use crate::stats::cluster::clustered_accuracy;
 use crate::stats::{Answer3, Estimate};
 
@@ -20,10 +22,18 @@ pub struct TrainedScores {
     pub macro_f1: Option<Estimate>,
     /// The share of the commonest class: what guessing gives.
     pub majority: Option<f64>,
-    /// The primary scorer's score by the example's id.
-    pub scores: BTreeMap<String, f32>,
+    /// The primary scorer's mean on pool rows that it had not seen: by this the best of several is chosen, and by no
+    /// test example.
+    pub cross_validated: Option<f64>,
+    /// The primary scorer's score by [`example_key`].
+    pub scores: HashMap<Digest, f32>,
     /// How its accuracy grew with the training examples.
     pub curve: Option<TrainingCurve>,
+}
+
+/// What tells an example from others, and from what its id named before: its id and its input.
+pub fn example_key(id: &str, input: &Value) -> Digest {
+    Digest::of_parts([id.as_bytes(), input.to_string().as_bytes()])
 }
 
 /// A learning curve over training sizes.
@@ -37,6 +47,8 @@ pub struct TrainingCurve {
     pub projection: Option<TrainingPoint>,
     /// Why there is no projection.
     pub refused: Option<String>,
+    /// Whether the error falls faster than the fitted curve, so that what is foreseen is rather too low.
+    pub falls_faster: bool,
     /// Whether more examples of this kind would help by a difference that matters.
     pub more_examples_help: Answer3,
 }
@@ -67,6 +79,8 @@ pub struct Trained {
     pub macro_f1: Option<Estimate>,
     /// The share of the commonest class.
     pub majority: Option<f64>,
+    /// The primary scorer's mean on pool rows that it had not seen.
+    pub cross_validated: Option<f64>,
     /// Scores in the order of the run's examples.
     pub scores: Scores,
     /// How its accuracy grew with the training examples.
@@ -76,35 +90,34 @@ pub struct Trained {
 /// Puts the scores of baselines in the order of a run's examples.
 #[derive(Debug, Default)]
 pub struct TrainedColumns {
-    baselines: Vec<(TrainedScores, HashMap<String, f32>, Vec<Option<f32>>)>,
+    baselines: Vec<(TrainedScores, Vec<Option<f32>>)>,
 }
 
 impl TrainedColumns {
     /// Columns of these baselines, still empty.
     pub fn new(baselines: Vec<TrainedScores>) -> Self {
-        let column = |mut baseline: TrainedScores| {
-            let scores = std::mem::take(&mut baseline.scores).into_iter().collect();
-            (baseline, scores, Vec::new())
-        };
-        Self { baselines: baselines.into_iter().map(column).collect() }
+        Self { baselines: baselines.into_iter().map(|baseline| (baseline, Vec::new())).collect() }
     }
 
-    /// Notes that the example of this id has this place.
-    pub fn note(&mut self, place: u32, id: &str) {
+    /// Notes that the example of this id and input has this place.
+    pub fn note(&mut self, place: u32, id: &str, input: &Value) {
         let place = place as usize;
-        for (_, scores, column) in &mut self.baselines {
+        let is_noted = |column: &Vec<Option<f32>>| column.get(place).is_some_and(Option::is_some);
+        if self.baselines.iter().all(|(_, column)| is_noted(column)) {
+            return;
+        }
+        let key = example_key(id, input);
+        for (baseline, column) in &mut self.baselines {
             if column.len() <= place {
                 column.resize(place + 1, None);
             }
-            if column[place].is_none() {
-                column[place] = scores.get(id).copied();
-            }
+            column[place] = baseline.scores.get(&key).copied();
         }
     }
 
     /// The baselines on the run's examples, of these clusters; one that shares no example is left out.
     pub fn finish(self, clusters: &[u32], clustered: bool, alpha: f64) -> Vec<Trained> {
-        let finished = |(of, _, mut column): (TrainedScores, _, Vec<Option<f32>>)| {
+        let finished = |(of, mut column): (TrainedScores, Vec<Option<f32>>)| {
             column.resize(clusters.len(), None);
             let known =
                 column.iter().zip(clusters).filter_map(|(score, cluster)| Some((f64::from((*score)?), *cluster)));
@@ -117,6 +130,7 @@ impl TrainedColumns {
                 accuracy,
                 macro_f1: of.macro_f1,
                 majority: of.majority,
+                cross_validated: of.cross_validated,
                 scores: column.into(),
                 curve: of.curve,
             })
@@ -129,13 +143,16 @@ impl TrainedColumns {
 mod tests {
     use super::*;
 
+    use serde_json::json;
+
     fn baseline(scores: &[(&str, f32)]) -> TrainedScores {
         TrainedScores {
             name: "words".to_owned(),
             training_examples: 10,
             macro_f1: None,
             majority: None,
-            scores: scores.iter().map(|(id, score)| ((*id).to_owned(), *score)).collect(),
+            cross_validated: None,
+            scores: scores.iter().map(|(id, score)| (example_key(id, &json!("a text")), *score)).collect(),
             curve: None,
         }
     }
@@ -143,11 +160,13 @@ mod tests {
     #[test]
     fn scores_stand_where_the_run_has_their_examples() {
         let mut columns = TrainedColumns::new(vec![baseline(&[("a", 1.0), ("b", 0.0), ("c", 1.0)])]);
-        columns.note(1, "a");
-        columns.note(0, "b");
-        columns.note(2, "unknown");
-        let trained = columns.finish(&[0, 1, 2], false, 0.05);
-        assert_eq!(trained[0].scores.iter().collect::<Vec<_>>(), [Some(0.0), Some(1.0), None]);
+        let text = json!("a text");
+        columns.note(1, "a", &text);
+        columns.note(0, "b", &text);
+        columns.note(2, "unknown", &text);
+        columns.note(3, "c", &json!("what this id named before"));
+        let trained = columns.finish(&[0, 1, 2, 3], false, 0.05);
+        assert_eq!(trained[0].scores.iter().collect::<Vec<_>>(), [Some(0.0), Some(1.0), None, None]);
         assert_eq!(trained[0].accuracy.point, Some(0.5));
         assert_eq!(trained[0].accuracy.n, 2);
     }
@@ -155,7 +174,7 @@ mod tests {
     #[test]
     fn a_baseline_of_other_examples_is_left_out() {
         let mut columns = TrainedColumns::new(vec![baseline(&[("a", 1.0)])]);
-        columns.note(0, "b");
+        columns.note(0, "b", &json!("a text"));
         assert!(columns.finish(&[0], false, 0.05).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use crate::probe::Material;
 use crate::suite::Suite;
 
 /// Pool and test examples, whatever part of them a run asked.
-pub(super) fn rows(suite: &Suite) -> Result<Material<'_>, Error> {
+pub(in crate::cli) fn rows(suite: &Suite) -> Result<Material<'_>, Error> {
     let test = suite.examples.all_shards();
     let test = test.read().map(|row| row.map(|row| row.example).map_err(|fault| Diagnostics::from(*fault)));
     let test = test.collect::<Result<Vec<_>, _>>()?;

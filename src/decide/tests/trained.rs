@@ -16,13 +16,21 @@ fn baseline(right: usize, n: usize) -> Trained {
         accuracy: clustered_accuracy(&values, &clusters, n as u64, false, 0.05),
         macro_f1: None,
         majority: Some(0.12),
+        cross_validated: None,
         scores: scores.into(),
         curve: None,
     }
 }
 
 fn curve(projection: Option<TrainingPoint>, more_examples_help: Answer3) -> TrainingCurve {
-    TrainingCurve { points: Vec::new(), fitted: Vec::new(), projection, refused: None, more_examples_help }
+    TrainingCurve {
+        points: Vec::new(),
+        fitted: Vec::new(),
+        projection,
+        refused: None,
+        falls_faster: false,
+        more_examples_help,
+    }
 }
 
 fn with(variants: Vec<VariantMeasurements>, trained: Trained) -> Measurements {
@@ -85,6 +93,11 @@ fn what_it_speaks_for_rests_on_its_bounds() {
     let foreseen =
         |low, high| Trained { curve: Some(curve(Some(point(low, high)), Answer3::Yes)), ..baseline(180, 280) };
     assert_eq!(leaning(foreseen(0.7, 0.8)), Leaning::Against);
+    let falling = Trained {
+        curve: Some(TrainingCurve { falls_faster: true, ..curve(Some(point(0.7, 0.8)), Answer3::Yes) }),
+        ..baseline(180, 280)
+    };
+    assert_eq!(leaning(falling), Leaning::Neither, "what is foreseen is too low");
     assert_eq!(leaning(foreseen(0.91, 0.95)), Leaning::For);
     assert_eq!(leaning(foreseen(0.8, 0.95)), Leaning::Neither);
 }
@@ -99,4 +112,27 @@ fn a_baseline_that_meets_the_target_is_named() {
     assert!(said.explanation.contains("a lower bound"), "{}", said.explanation);
     let against = said.against_prompted.unwrap();
     assert_eq!(against.verdict, crate::stats::paired::PairedVerdict::Better);
+}
+
+#[test]
+fn a_bad_adapter_beside_one_that_was_stopped_early_asks_for_no_full_fine_tune() {
+    let targets = Targets { monthly_requests: Some(1_000_000), schema_validity: Some(0.9), ..accuracy(0.9) };
+    let mut variants: Vec<_> = rounds(280, 26).into_iter().map(|v| costing(v, 0.012)).collect();
+    variants.push(costing(tuned("early", TuningMethod::Lora, 123, 280), 0.001));
+    let mut broken = costing(tuned("broken", TuningMethod::Lora, 60, 280), 0.001);
+    broken.valid = (0..280).map(|place| Some(f32::from(u8::from(place < 60)))).collect();
+    variants.push(broken);
+    let impossible = ["rag", "dpo"].map(String::from);
+    let asked = SuiteFacts { economics: Some(&ECONOMICS), audit: AUDITED, impossible: &impossible, ..facts(&targets) };
+    let verdict = decide(&asked, &with(variants, baseline(180, 280)));
+    assert_eq!(verdict.rungs[&Rung::Lora].status, RungStatus::Untried, "{:?}", verdict.rungs[&Rung::Lora]);
+    assert_eq!(verdict.rungs[&Rung::Lora].variant, Some(VariantId("early".to_owned())));
+}
+
+#[test]
+fn the_pool_and_not_the_test_chooses_among_baselines() {
+    let words = Trained { cross_validated: Some(0.7), ..baseline(150, 280) };
+    let lucky = Trained { name: "embeddings".to_owned(), cross_validated: Some(0.6), ..baseline(180, 280) };
+    let measured = Measurements { trained: vec![lucky, words], ..measurements(rounds(280, 26)) };
+    assert_eq!(decide(&facts(&accuracy(0.9)), &measured).trained_baseline.unwrap().name, "words");
 }
