@@ -200,21 +200,27 @@ fn review(
 }
 
 /// Probabilities of each row's classes by a model that has not seen it, or why there are none. Rows with the same words
-/// are kept together: a wrong label that stands twice would vouch for itself.
+/// or of one cluster are kept together: a wrong label that stands twice would vouch for itself. A row without a label
+/// has none.
 fn out_of_fold_of(suite: &Suite, rows: &[LabelledRow]) -> Result<OutOfFold, String> {
     if suite.task != Task::Classification {
         return Err("confident learning is for classes, and this task has none: it is no classification".to_owned());
     }
-    let groups = conflicts::same_words(rows);
+    let groups = conflicts::kept_together(rows);
     let text = |(row, group): (&LabelledRow, usize)| LabelledText {
         id: format!("{}/{}", row.split.as_str(), row.id),
         text: values_text(&row.input),
         label: row.label_text(),
-        cluster: Some(row.cluster.clone().unwrap_or_else(|| format!("\u{0}{group}"))),
+        cluster: Some(group.to_string()),
     };
-    let texts: Vec<LabelledText> = rows.iter().zip(groups).map(text).collect();
+    let labelled = rows.iter().zip(groups).filter(|(row, _)| !row.label.is_null());
+    let texts: Vec<LabelledText> = labelled.map(text).collect();
     let settings = Settings { seed: suite.statistics.seed, ..Settings::default() };
-    out_of_fold(&texts, &settings).map_err(|error| error.to_string())
+    let found = out_of_fold(&texts, &settings).map_err(|error| error.to_string())?;
+    // Rows without a label have no probabilities, so that the places stay those of the rows.
+    let mut said = found.probabilities.into_iter();
+    let of = |row: &LabelledRow| if row.label.is_null() { Vec::new() } else { said.next().unwrap_or_default() };
+    Ok(OutOfFold { classes: found.classes, probabilities: rows.iter().map(of).collect() })
 }
 
 /// Whether a row is a test example.

@@ -113,14 +113,20 @@ pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &s
     let mut found =
         Agreement { pairs: Vec::new(), fields: Vec::new(), annotated: 0, disagreements: 0, listed: Vec::new() };
     let mut opinions = Opinions::default();
-    let names: Vec<&str> = std::iter::once(FIRST).chain(annotators(annotations)).collect();
+    let names = annotators(annotations);
+    let place_of: BTreeMap<&str, usize> = names.iter().copied().zip(1..).collect();
+    // An annotator may have the name that the suite's own labels go by.
+    let name = |place: usize| match place.checked_sub(1).map(|place| names[place]) {
+        None => FIRST.to_owned(),
+        Some(FIRST) => format!("{FIRST} (annotations)"),
+        Some(name) => name.to_owned(),
+    };
     for (place, row) in rows.iter().enumerate().filter(|(_, row)| row.split == Split::Test) {
         let Some(others) = given.get(row.id.as_str()) else { continue };
         found.annotated += 1;
         let mut all: Vec<(usize, String)> = vec![(0, row.label_text())];
         for (name, label) in others {
-            let annotator = names.iter().position(|known| known == name).unwrap_or(0);
-            all.push((annotator, comparable(label)));
+            all.push((place_of.get(name).copied().unwrap_or_default(), comparable(label)));
             count_fields(&row.label, label, &mut fields);
         }
         all.sort();
@@ -150,8 +156,8 @@ pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &s
     found.pairs = tables
         .into_iter()
         .map(|((a, b), table)| Pair {
-            a: names[a].to_owned(),
-            b: names[b].to_owned(),
+            a: name(a),
+            b: name(b),
             pairs: table.len() as u64,
             agreed: table.iter().filter(|(first, second)| first == second).count() as u64,
             kappa: (task == Task::Classification).then(|| kappa(&table)).flatten(),
@@ -164,13 +170,8 @@ pub fn find(rows: &[LabelledRow], annotations: &[Annotation], task: Task, at: &s
 
 /// Names in the order in which they first stand there.
 fn annotators(annotations: &[Annotation]) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for annotation in annotations {
-        if !names.contains(&annotation.annotator.as_str()) {
-            names.push(&annotation.annotator);
-        }
-    }
-    names
+    let mut known = BTreeSet::new();
+    annotations.iter().map(|annotation| annotation.annotator.as_str()).filter(|name| known.insert(*name)).collect()
 }
 
 fn by_example<'a>(annotations: &'a [Annotation], at: &str) -> BTreeMap<&'a str, Vec<(&'a str, &'a Value)>> {
@@ -194,14 +195,14 @@ fn count_fields(first: &Value, second: &Value, fields: &mut BTreeMap<String, (u6
 
 /// Cohen's kappa of pairs of labels.
 fn kappa(pairs: &[(String, String)]) -> Option<f64> {
-    let classes: BTreeSet<&String> = pairs.iter().flat_map(|(a, b)| [a, b]).collect();
-    let place: BTreeMap<&String, usize> =
-        classes.into_iter().enumerate().map(|(place, label)| (label, place)).collect();
-    let mut table = vec![vec![0_u64; place.len()]; place.len()];
+    let mut given: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut agreed = 0;
     for (a, b) in pairs {
-        table[place[a]][place[b]] += 1;
+        given.entry(a).or_default().0 += 1;
+        given.entry(b).or_default().1 += 1;
+        agreed += u64::from(a == b);
     }
-    cohens_kappa(&table)
+    cohens_kappa(agreed, &given.into_values().collect::<Vec<_>>())
 }
 
 /// What most other annotators gave instead of the label.
@@ -249,6 +250,15 @@ mod tests {
         assert_eq!(disputed.len(), 1);
         assert_eq!((&disputed[0].other, disputed[0].annotators.len()), (&json!("B"), 2));
         assert!((disputed[0].share - 2.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_annotator_may_have_the_name_of_the_own_labels() {
+        let rows = ["t1", "t2"].map(|id| row(Split::Test, id, id, "A"));
+        let annotations = [given(FIRST, "t1", "A"), given(FIRST, "t2", "B")];
+        let (found, _) = find(&rows, &annotations, Task::Classification, "/label");
+        let pairs: Vec<_> = found.pairs.iter().map(|p| (p.a.as_str(), p.b.as_str(), p.pairs, p.agreed)).collect();
+        assert_eq!(pairs, [("expected", "expected (annotations)", 2, 1)]);
     }
 
     #[test]

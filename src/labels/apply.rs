@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::correct::replace;
-use super::file::{Drawn, Header, MOST_FAULTS, ReviewRow, RowAt, Verdict};
+use super::file::{Drawn, Header, MOST_FAULTS, ReviewRow, RowAt, ShownLabel, Verdict, label_digest};
 use super::review::shown;
 use super::sample::draw;
 use super::{LabelledRow, Part, Split};
@@ -176,11 +176,25 @@ type Judged = (Option<Verdict>, Option<Correction>);
 /// What a row says, and the correction that it makes. A label of the reviewer's own without a verdict is compared.
 fn judge(file: &Path, one: &ReviewRow, row: &LabelledRow, rules: &Rules<'_>) -> Result<Judged, Box<Diagnostic>> {
     let fault = |code, field: &str, message: String| Box::new(one.at.fault(code, file, field, message));
-    if one.label.as_ref().is_some_and(|label| comparable(label) != row.label_text()) {
-        let message = format!("the label of `{}` is `{}` now", one.id, shown(&row.label));
-        return Err(fault("labels/unknown-row", "label", message));
+    let blind = matches!(one.label, ShownLabel::Hidden(_));
+    match &one.label {
+        ShownLabel::Plain(label) if comparable(label) != row.label_text() => {
+            let message = format!("the label of `{}` is `{}` now", one.id, shown(&row.label));
+            return Err(fault("labels/unknown-row", "label", message));
+        }
+        ShownLabel::Hidden(digest) if *digest != label_digest(&row.id, &row.label) => {
+            let message = format!(
+                "the label of `{}` is another now: a blind review tells of the labels that stood when it was written",
+                one.id
+            );
+            return Err(fault("labels/unknown-row", "label_digest", message));
+        }
+        _ => {}
     }
-    let blind = one.label.is_none();
+    if !is_same(&one.input, &row.input) {
+        let message = format!("the input of `{}` is another now", one.id);
+        return Err(fault("labels/unknown-row", "input", message));
+    }
     if blind && one.corrected.is_none() && matches!(one.verdict, Some(Verdict::Right | Verdict::Wrong)) {
         let message = "in a blind review a label is given in `corrected`: nothing else tells what is meant".to_owned();
         return Err(fault("labels/bad-row", "verdict", message));
@@ -212,6 +226,12 @@ fn judge(file: &Path, one: &ReviewRow, row: &LabelledRow, rules: &Rules<'_>) -> 
         to: given,
     };
     Ok((Some(Verdict::Wrong), Some(correction)))
+}
+
+/// Whether an input is the one that was written: the last digit of a number may have moved on the way.
+fn is_same(read: &Value, input: &Value) -> bool {
+    let written = || serde_json::from_str::<Value>(&input.to_string());
+    read == input || written().is_ok_and(|written| written == *read)
 }
 
 /// A label as the reviewer wrote it, of the kind that the row has: a number may have been written as a text.
@@ -352,6 +372,34 @@ mod tests {
         assert_eq!((found.right, found.wrong, found.unsure), (1, 2, 1));
         let faults = applied(Drawn::Random, true, [("right", ""), ("", ""), ("", ""), ("", "")]).unwrap_err();
         assert_eq!(faults.iter().next().unwrap().code, "labels/bad-row");
+    }
+
+    #[test]
+    fn a_review_of_other_labels_or_inputs_is_refused() {
+        let (rows, classes) = (rows(), classes());
+        let rules =
+            Rules { suite: "tiny", schema: None, classes: &classes, at: "/label", target: Some(0.9), alpha: 0.05 };
+        let sample = draw(&rows, 4, 3);
+        for blind in [false, true] {
+            let header = Header::new("tiny", (Drawn::Random, Some(3)), 10, 4, blind);
+            let chosen: Vec<&LabelledRow> = sample.iter().map(|&place| &rows[place]).collect();
+            let text = of_sample(&header, &chosen).replace("\"corrected\":\"\"", "\"corrected\":\"B\"");
+            let (header, review) = read(&Source::new(FILE, text)).unwrap();
+            let found = apply(Path::new(FILE), &header, &review, &rows, &rules).unwrap();
+            assert_eq!(found.wrong, 4);
+            // The corrections are in place: the same review must not call these labels right.
+            let mut corrected = rows.clone();
+            sample.iter().for_each(|&place| corrected[place].label = json!("B"));
+            let mut edited = rows.clone();
+            edited[sample[0]].input = json!("quite another text");
+            for (now, faults, field) in [(corrected, 4, "label"), (edited, 1, "input")] {
+                let refused = apply(Path::new(FILE), &header, &review, &now, &rules).unwrap_err();
+                let found: Vec<_> = refused.iter().map(|fault| fault.code).collect();
+                assert_eq!(found, vec!["labels/unknown-row"; faults], "{field}");
+                let first = refused.iter().next().unwrap();
+                assert!(first.message.contains(&format!("the {field} of")) && first.column > 1, "{first:?}");
+            }
+        }
     }
 
     #[test]

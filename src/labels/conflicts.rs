@@ -39,6 +39,9 @@ pub struct Conflicts {
     pub duplicates: u64,
     /// Pairs of inputs that are all but the same, whose rows do not all have one label.
     pub near_duplicates: u64,
+    /// Inputs with more than 100 others that are all but the same: of these pairs only a part is counted.
+    #[serde(default)]
+    pub crowded: u64,
     /// Rows in any of them.
     pub rows: u64,
     /// Duplicates first, then the most alike; at most [`MOST_LISTED`].
@@ -67,6 +70,12 @@ pub struct Opposed {
 /// Rows named as evidence against one label.
 const MOST_NAMED: usize = 5;
 
+/// Rows of one conflict that are named, whatever number of labels there are.
+const MOST_OF_ONE: usize = 50;
+
+/// Texts that one is compared with: where a template makes all texts alike, the others say no more.
+const MOST_NEIGHBOURS: usize = 100;
+
 /// The most that texts of different words are alike.
 const BELOW_ONE: f64 = 1.0 - f64::EPSILON;
 
@@ -80,36 +89,66 @@ struct Text {
 pub fn find(rows: &[LabelledRow]) -> (Conflicts, Vec<Opposed>) {
     let texts = texts(rows);
     let near = near(rows, &texts);
-    let mut listed: Vec<(Alike, f64, Vec<usize>)> = Vec::new();
-    for text in texts.iter().filter(|text| text.labels.len() > 1) {
-        listed.push((Alike::Duplicate, 1.0, few_of_each(text.labels.values())));
-    }
-    let mut found = Conflicts { duplicates: listed.len() as u64, ..Conflicts::default() };
+    let mut found = Conflicts { crowded: near.iter().filter(|near| !near.all).count() as u64, ..Conflicts::default() };
     let mut opposed = Vec::new();
+    let (mut duplicates, mut pairs) = (Vec::new(), MostAlike::default());
     for (place, text) in texts.iter().enumerate() {
-        for &(other, similarity) in near[place].iter().filter(|other| other.0 > place) {
-            let other = &texts[other];
-            if text.labels.len() > 1 || other.labels.len() > 1 || !text.labels.keys().eq(other.labels.keys()) {
-                let lists = text.labels.values().chain(other.labels.values());
-                listed.push((Alike::NearDuplicate, similarity, few_of_each(lists)));
+        if text.labels.len() > 1 {
+            found.duplicates += 1;
+            if duplicates.len() < MOST_LISTED {
+                duplicates.push((Alike::Duplicate, 1.0, few_of_each(text.labels.values())));
             }
         }
-        opposed.extend(text.places.iter().filter_map(|&row| opposition(rows, &texts, row, (place, &near[place]))));
+        for &(other, similarity) in &near[place].others {
+            let labels = &texts[other].labels;
+            // Of two that name each other the first speaks; in a crowd the other may not name it back.
+            let known = other < place && near[other].names(place);
+            if !known && (text.labels.len() > 1 || labels.len() > 1 || !text.labels.keys().eq(labels.keys())) {
+                found.near_duplicates += 1;
+                pairs.add((similarity, place.min(other), place.max(other)));
+            }
+        }
+        opposed.extend(oppositions(rows, &texts, (place, &near[place].others)));
     }
-    found.near_duplicates = listed.len() as u64 - found.duplicates;
     found.rows = opposed.len() as u64;
     opposed.sort_by_key(|one| one.row);
-    // A stable sort: what is equally alike stays in the order of the data.
-    listed.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    listed.truncate(MOST_LISTED);
+    let pair = |(similarity, a, b): (f64, usize, usize)| {
+        let lists = texts[a].labels.values().chain(texts[b].labels.values());
+        (Alike::NearDuplicate, similarity, few_of_each(lists))
+    };
+    let listed = duplicates.into_iter().chain(pairs.listed().into_iter().map(pair)).take(MOST_LISTED);
     let conflict = |(kind, similarity, places): (Alike, f64, Vec<usize>)| Conflict {
         kind,
         similarity,
         input: rows[places[0]].input.clone(),
         rows: places.iter().map(|&place| rows[place].named()).collect(),
     };
-    found.listed = listed.into_iter().map(conflict).collect();
+    found.listed = listed.map(conflict).collect();
     (found, opposed)
+}
+
+/// The pairs that are most alike, without keeping all.
+#[derive(Default)]
+struct MostAlike(Vec<(f64, usize, usize)>);
+
+impl MostAlike {
+    fn add(&mut self, pair: (f64, usize, usize)) {
+        self.0.push(pair);
+        if self.0.len() >= 2 * MOST_LISTED {
+            self.cut();
+        }
+    }
+
+    /// What is equally alike stays in the order of the data.
+    fn cut(&mut self) {
+        self.0.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        self.0.truncate(MOST_LISTED);
+    }
+
+    fn listed(mut self) -> Vec<(f64, usize, usize)> {
+        self.cut();
+        self.0
+    }
 }
 
 /// The distinct texts in the order of their first rows.
@@ -127,32 +166,65 @@ fn texts(rows: &[LabelledRow]) -> Vec<Text> {
     texts
 }
 
-/// For each text the others that are all but the same, with how alike they are.
-fn near(rows: &[LabelledRow], texts: &[Text]) -> Vec<Vec<(usize, f64)>> {
-    let grams: Vec<Grams> = texts.iter().map(|text| Grams::of(&rows[text.places[0]].input)).collect();
-    let index = NearIndex::new(grams.clone());
-    let of = |(place, own): (usize, &Grams)| {
-        let others = index.all(own).into_iter().filter(|&other| other != place);
+/// The texts that are all but the same as one.
+struct Near {
+    /// By place, with how alike they are.
+    others: Vec<(usize, f64)>,
+    /// Whether there are no more.
+    all: bool,
+}
+
+impl Near {
+    fn names(&self, place: usize) -> bool {
+        self.others.binary_search_by_key(&place, |other| other.0).is_ok()
+    }
+}
+
+/// For each text the others that are all but the same.
+fn near(rows: &[LabelledRow], texts: &[Text]) -> Vec<Near> {
+    let index = NearIndex::new(texts.iter().map(|text| Grams::of(&rows[text.places[0]].input)).collect());
+    let of = |place: usize| {
+        let (mut others, all) = index.others(place, MOST_NEIGHBOURS);
         // Texts of the same grams in another order are near, not the same.
-        others.map(|other| (other, own.similarity(&grams[other]).min(BELOW_ONE))).collect()
+        others.iter_mut().for_each(|(_, similarity)| *similarity = similarity.min(BELOW_ONE));
+        Near { others, all }
     };
-    grams.iter().enumerate().map(of).collect()
+    (0..texts.len()).map(of).collect()
 }
 
 /// The first few rows of each list, in the order of the data.
 fn few_of_each<'a>(lists: impl Iterator<Item = &'a Vec<usize>>) -> Vec<usize> {
-    let mut few: Vec<usize> = lists.flat_map(|list| list.iter().take(MOST_NAMED).copied()).collect();
+    let mut few: Vec<usize> = lists.flat_map(|list| list.iter().take(MOST_NAMED).copied()).take(MOST_OF_ONE).collect();
     few.sort_unstable();
     few
 }
 
-/// The rows that one text's words share, for whoever must keep them together: each row's group.
-pub fn same_words(rows: &[LabelledRow]) -> Vec<usize> {
-    let mut groups = vec![0; rows.len()];
-    for (group, text) in texts(rows).iter().enumerate() {
-        text.places.iter().for_each(|&place| groups[place] = group);
+/// Each row's group: rows with the same words, or of one cluster, are in one, and so is whatever these join.
+pub fn kept_together(rows: &[LabelledRow]) -> Vec<usize> {
+    /// The first row of a row's group; what is passed on the way points nearer to it from then on.
+    fn first(joined: &mut [usize], mut row: usize) -> usize {
+        while joined[row] != row {
+            joined[row] = joined[joined[row]];
+            row = joined[row];
+        }
+        row
     }
-    groups
+    let mut joined: Vec<usize> = (0..rows.len()).collect();
+    let mut by_cluster: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        if let Some(cluster) = &row.cluster {
+            by_cluster.entry(cluster).or_default().push(place);
+        }
+    }
+    let texts = texts(rows);
+    for group in texts.iter().map(|text| &text.places).chain(by_cluster.values()) {
+        for two in group.windows(2) {
+            let (a, b) = (first(&mut joined, two[0]), first(&mut joined, two[1]));
+            // The smaller one leads, whatever the order of the groups.
+            joined[a.max(b)] = a.min(b);
+        }
+    }
+    (0..rows.len()).map(|row| first(&mut joined, row)).collect()
 }
 
 /// Words that tell which rows share an input: letters and digits in lower case, in order.
@@ -164,37 +236,57 @@ pub(super) fn words(input: &Value) -> String {
     if words.is_empty() { text } else { words.join(" ") }
 }
 
-fn opposition(
-    rows: &[LabelledRow],
-    texts: &[Text],
-    place: usize,
-    (own_text, near): (usize, &[(usize, f64)]),
-) -> Option<Opposed> {
-    let own_label = rows[place].label_text();
-    let alike = std::iter::once((own_text, 1.0)).chain(near.iter().copied());
-    let mut weights: BTreeMap<&str, (f64, Vec<usize>, bool)> = BTreeMap::new();
-    for (text, similarity) in alike {
+/// How much speaks for one label of a text.
+struct Voice {
+    weight: f64,
+    count: usize,
+    /// The first few rows.
+    few: Vec<usize>,
+    /// Whether all of them have the very same words.
+    same: bool,
+}
+
+/// The opposition of each row of a text: it is that of the row's label.
+fn oppositions(rows: &[LabelledRow], texts: &[Text], (own, near): (usize, &[(usize, f64)])) -> Vec<Opposed> {
+    let mut voices: BTreeMap<&str, Voice> = BTreeMap::new();
+    for (text, similarity) in std::iter::once((own, 1.0)).chain(near.iter().copied()) {
         for (label, found) in &texts[text].labels {
-            let entry = weights.entry(label).or_insert((0.0, Vec::new(), true));
-            entry.0 += similarity * found.len() as f64;
-            entry.1.extend(found);
-            entry.2 &= text == own_text;
+            let voice = voices.entry(label).or_insert(Voice { weight: 0.0, count: 0, few: Vec::new(), same: true });
+            voice.weight += similarity * found.len() as f64;
+            voice.count += found.len();
+            voice.few.extend(found.iter().take(MOST_NAMED));
+            voice.few.sort_unstable();
+            voice.few.truncate(MOST_NAMED);
+            voice.same &= text == own;
         }
     }
-    // The row itself is among those with its label.
-    let (own, own_rows, _) = weights.remove(own_label.as_str())?;
+    let (mut most, mut second): (Option<(&str, &Voice)>, Option<(&str, &Voice)>) = (None, None);
     // Of equally strong ones the first in alphabetical order.
-    let (_, (weight, mut against, same)) = weights.into_iter().reduce(|a, b| if b.1.0 > a.1.0 { b } else { a })?;
-    against.sort_unstable();
-    Some(Opposed {
-        row: place,
-        other: rows[*against.first()?].label.clone(),
-        share: weight / (weight + own),
-        count: against.len(),
-        against: against.into_iter().take(MOST_NAMED).collect(),
-        alike: own_rows.len() - 1,
-        same,
-    })
+    for (&label, voice) in &voices {
+        let above = |other: Option<(&str, &Voice)>| other.is_none_or(|(_, other)| voice.weight > other.weight);
+        if above(most) {
+            (most, second) = (Some((label, voice)), most);
+        } else if above(second) {
+            second = Some((label, voice));
+        }
+    }
+    let mut found = Vec::new();
+    for (label, places) in &texts[own].labels {
+        let against = most.filter(|(most, _)| most != label).or(second.filter(|(other, _)| other != label));
+        let (Some((_, against)), Some(for_it)) = (against, voices.get(label.as_str())) else { continue };
+        let Some(&first) = against.few.first() else { continue };
+        found.extend(places.iter().map(|&row| Opposed {
+            row,
+            other: rows[first].label.clone(),
+            share: against.weight / (against.weight + for_it.weight),
+            count: against.count,
+            against: against.few.clone(),
+            // The row itself is among those with its label.
+            alike: for_it.count - 1,
+            same: against.same,
+        }));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -217,13 +309,42 @@ mod tests {
         let (found, opposed) = find(&rows);
         assert_eq!((found.duplicates, found.near_duplicates, found.rows), (1, 0, 3));
         let ids: Vec<&str> = found.listed[0].rows.iter().map(|row| row.id.as_str()).collect();
-        assert_eq!(same_words(&rows), [0, 0, 0, 1, 1]);
+        assert_eq!(kept_together(&rows), [0, 0, 0, 3, 3]);
+        let mut clustered = rows.clone();
+        (clustered[2].cluster, clustered[3].cluster) = (Some("c".to_owned()), Some("c".to_owned()));
+        clustered[0].cluster = Some("d".to_owned());
+        assert_eq!(kept_together(&clustered), [0, 0, 0, 0, 0], "the same words in two clusters join them");
         assert_eq!(ids, ["t1", "p1", "p2"]);
         // The odd one out is the more suspicious one.
         let share = |id: &str| opposed.iter().find(|one| rows[one.row].id == id).map(|one| one.share);
         assert_eq!((share("p1"), share("t1")), (Some(2.0 / 3.0), Some(1.0 / 3.0)));
         assert_eq!(opposed[1].other, "refund");
         assert!(opposed.iter().all(|one| one.same));
+    }
+
+    #[test]
+    fn an_input_of_thousands_of_rows_takes_room_for_a_few_of_them() {
+        let of = |n: usize| row(Split::Pool, &format!("p{n}"), "n/a", if n.is_multiple_of(2) { "A" } else { "B" });
+        let rows: Vec<LabelledRow> = (0..5_000).map(of).collect();
+        let (found, opposed) = find(&rows);
+        assert_eq!((found.duplicates, found.rows, found.listed[0].rows.len()), (1, 5_000, 10));
+        assert!(opposed.iter().all(|one| one.against.capacity() <= 2 * MOST_NAMED && one.count == 2_500));
+        let each = |n: usize| row(Split::Pool, &format!("p{n}"), "n/a", &n.to_string());
+        let (found, opposed) = find(&(0..2_000).map(each).collect::<Vec<_>>());
+        assert_eq!((found.listed[0].rows.len(), opposed.len()), (MOST_OF_ONE, 2_000));
+    }
+
+    #[test]
+    fn of_a_template_a_part_of_the_pairs_is_compared() {
+        let of = |n: usize| row(Split::Pool, &format!("p{n}"), &format!("{LONG} {n}"), &(n % 2).to_string());
+        let rows: Vec<LabelledRow> = (0..300).map(of).collect();
+        let (found, opposed) = find(&rows);
+        assert_eq!((found.duplicates, found.crowded, found.listed.len()), (0, 300, MOST_LISTED));
+        let pairs = found.near_duplicates as usize;
+        assert!(pairs > MOST_LISTED && pairs <= 300 * MOST_NEIGHBOURS, "{pairs}");
+        assert_eq!(opposed.len(), 300);
+        assert!(found.listed.windows(2).all(|two| two[0].similarity >= two[1].similarity));
+        assert_eq!(find(&rows[..100]).0.crowded, 0);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::review::Suspect;
 use super::{LabelledRow, Split};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::digest::Digest;
+use crate::suite::schema::comparable;
 
 /// What tells the file from others.
 pub const FAMILY: &str = "ceiling/label-review";
@@ -52,6 +54,15 @@ impl Header {
     }
 }
 
+/// Field of a blind review that tells whether the label is still the one that was drawn.
+const LABEL_DIGEST: &str = "label_digest";
+
+/// What stands for a label that is not shown: with the row's id, so that equal labels do not look equal.
+pub(super) fn label_digest(id: &str, label: &Value) -> String {
+    let digest = Digest::of_parts([id.as_bytes(), comparable(label).as_bytes()]);
+    format!("{:016x}", digest.prefix_u64())
+}
+
 /// The file of a ranked list.
 pub fn of_suspects(header: &Header, list: &[Suspect]) -> String {
     let rows = list.iter().map(|one| {
@@ -61,6 +72,8 @@ pub fn of_suspects(header: &Header, list: &[Suspect]) -> String {
             row["suggested"] = one.suggested.clone();
             row["suspicion"] = json!(one.suspicion);
             row["reasons"] = json!(one.reasons);
+        } else {
+            row[LABEL_DIGEST] = json!(label_digest(&one.id, &one.label));
         }
         row
     });
@@ -71,7 +84,9 @@ pub fn of_suspects(header: &Header, list: &[Suspect]) -> String {
 pub fn of_sample(header: &Header, rows: &[&LabelledRow]) -> String {
     let rows = rows.iter().map(|one| {
         let mut row = json!({"id": one.id, "split": one.split, "file": one.file, "line": one.line, "input": one.input});
-        if !header.blind {
+        if header.blind {
+            row[LABEL_DIGEST] = json!(label_digest(&one.id, &one.label));
+        } else {
             row["label"] = one.label.clone();
         }
         row
@@ -102,6 +117,15 @@ pub enum Verdict {
     Unsure,
 }
 
+/// The label of a row that was read back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ShownLabel {
+    /// As the reviewer saw it.
+    Plain(Value),
+    /// The digest of the one that was left out of a blind review.
+    Hidden(String),
+}
+
 /// A row that was read back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReviewRow {
@@ -109,8 +133,10 @@ pub struct ReviewRow {
     pub id: String,
     /// Which part of the data it is of.
     pub split: Split,
-    /// The label as it was shown; `None` in a blind review.
-    pub label: Option<Value>,
+    /// The input as it was shown.
+    pub input: Value,
+    /// The label as it was shown.
+    pub label: ShownLabel,
     /// What the reviewer says; `None` where nothing was said yet.
     pub verdict: Option<Verdict>,
     /// The label that the reviewer gives.
@@ -138,7 +164,7 @@ impl RowAt {
     /// what the reviewer writes.
     fn value(&self, field: &str) -> std::ops::Range<usize> {
         let key = format!("\"{field}\"");
-        let first = matches!(field, "id" | "split");
+        let first = matches!(field, "id" | "split" | "input");
         let Some(at) = (if first { self.text.find(&key) } else { self.text.rfind(&key) }) else { return 0..1 };
         let after = at + key.len();
         let rest = &self.text[after..];
@@ -211,13 +237,26 @@ fn row(at: RowAt, source: &Source, blind: bool) -> Result<ReviewRow, Box<Diagnos
         },
         _ => return Err(fault("verdict", "`verdict` must be `right`, `wrong` or `unsure`".to_owned())),
     };
-    let corrected = value.get("corrected").filter(|given| !given.is_null() && given.as_str() != Some("")).cloned();
-    let label = value.get("label").filter(|_| !blind).cloned();
-    if label.is_none() && !blind {
-        return Err(fault("id", "the row has no `label`, and the review is not a blind one".to_owned()));
-    }
+    let input = value.get("input").cloned().ok_or_else(|| fault("id", "the row has no `input`".to_owned()))?;
+    let label = if blind {
+        let digest =
+            value.get(LABEL_DIGEST).and_then(Value::as_str).map(|digest| ShownLabel::Hidden(digest.to_owned()));
+        digest.ok_or_else(|| fault("id", format!("the row has no `{LABEL_DIGEST}`, and the review is a blind one")))?
+    } else {
+        let label = value.get("label").cloned().map(ShownLabel::Plain);
+        label.ok_or_else(|| fault("id", "the row has no `label`, and the review is not a blind one".to_owned()))?
+    };
     let (id, split) = (id.to_owned(), split);
-    Ok(ReviewRow { id, split, label, verdict, corrected, at })
+    Ok(ReviewRow { id, split, input, label, verdict, corrected: corrected(&value), at })
+}
+
+/// The label that a reviewer gave: blanks around it are not meant, and nothing but blanks is none.
+fn corrected(row: &Value) -> Option<Value> {
+    match row.get("corrected")? {
+        Value::Null => None,
+        Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(Value::from),
+        other => Some(other.clone()),
+    }
 }
 
 #[cfg(test)]
@@ -236,7 +275,7 @@ mod tests {
         let (read_header, rows) = read(&Source::new("r.jsonl", text.clone())).unwrap();
         assert_eq!(read_header, header(false));
         assert_eq!((rows[0].id.as_str(), rows[0].verdict, &rows[0].corrected), ("t1", None, &None));
-        assert_eq!(rows[0].label, Some(json!("A")));
+        assert_eq!(rows[0].label, ShownLabel::Plain(json!("A")));
         assert!(!of_sample(&header(true), &[&one]).contains("label\":"));
         // The place is that of the reviewer's own word, not of the same word in the input.
         let wrong = text.replace("\"verdict\":\"\"", "\"verdict\":\"wrng\"");
@@ -244,6 +283,17 @@ mod tests {
         let fault = faults.iter().next().unwrap();
         let column = wrong.lines().nth(1).unwrap().find("\"wrng\"").unwrap() + 1;
         assert_eq!((fault.code, fault.line, fault.column as usize), ("labels/bad-row", 2, column));
+    }
+
+    #[test]
+    fn blanks_around_a_corrected_label_are_not_meant() {
+        let one = labelled(Split::Test, "t1", "x", "A");
+        let given = |text: &str| {
+            let text =
+                of_sample(&header(false), &[&one]).replace("\"corrected\":\"\"", &format!("\"corrected\":\"{text}\""));
+            read(&Source::new("r.jsonl", text)).unwrap().1.remove(0).corrected
+        };
+        assert_eq!((given("  "), given(" B ")), (None, Some(json!("B"))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cross::{Settings, check, choose, fit};
+use super::cross::{Settings, check, check_size, choose, fit};
 use super::curve::{self, Planned};
 use super::features::Representation;
 use super::material::{Labelled, LabelledRow};
@@ -77,8 +77,12 @@ impl Bench<'_> {
         present.dedup();
         let names: Vec<String> = present.iter().map(|class| labelled.classes[*class].clone()).collect();
         check(&names, &labels, &clusters)?;
+        if labelled.test().is_empty() {
+            return Err(Inapplicable::NoTestRows);
+        }
         let every: Vec<usize> = (0..labelled.pool).collect();
         let classes = labelled.classes.len();
+        check_size(classes, self.representation.columns(), labelled.rows.len(), settings)?;
         let chosen = choose(self.representation, &every, &labels, &clusters, classes, settings);
         let out_of_fold: Vec<usize> = chosen.probabilities.iter().map(|row| likeliest(row)).collect();
         let test: Vec<usize> = (labelled.pool..labelled.rows.len()).collect();

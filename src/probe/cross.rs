@@ -11,6 +11,9 @@ use crate::pipeline;
 /// Rows and clusters below which nothing is trained.
 const FEWEST: usize = 20;
 
+/// Room that one classifier may take: there is one on every core.
+const MOST_MEBIBYTES: usize = 256;
+
 /// How the learning is done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -55,6 +58,7 @@ pub fn out_of_fold(rows: &[LabelledText], settings: &Settings) -> Result<OutOfFo
     let clusters = numbered(rows.iter().map(|row| row.cluster.as_deref()));
     check(&classes, &labels, &clusters)?;
     let words = Words::new(rows.iter().map(|row| row.text.as_str()));
+    check_size(classes.len(), words.columns(), rows.len(), settings)?;
     let every: Vec<usize> = (0..rows.len()).collect();
     let trained = choose(&words, &every, &labels, &clusters, classes.len(), settings);
     Ok(OutOfFold { classes, probabilities: trained.probabilities })
@@ -89,6 +93,19 @@ pub(super) fn check(classes: &[String], labels: &[usize], clusters: &[u32]) -> R
     distinct.dedup();
     if distinct.len() < FEWEST / 2 {
         return Err(Inapplicable::TooFewClusters { clusters: distinct.len(), needed: FEWEST / 2 });
+    }
+    Ok(())
+}
+
+/// Whether weights, and the probabilities of the rows at each cost, fit into what one classifier may take.
+///
+/// # Errors
+/// That they do not.
+pub(super) fn check_size(classes: usize, columns: usize, rows: usize, settings: &Settings) -> Result<(), Inapplicable> {
+    let numbers = columns.saturating_add(rows.saturating_mul(settings.costs.len())).saturating_mul(classes);
+    let mebibytes = numbers.saturating_mul(size_of::<f32>()).div_ceil(1 << 20);
+    if mebibytes > MOST_MEBIBYTES {
+        return Err(Inapplicable::TooLarge { classes, columns, rows, mebibytes, most: MOST_MEBIBYTES });
     }
     Ok(())
 }
@@ -224,6 +241,9 @@ mod tests {
         let mut each = rows(40);
         each.iter_mut().for_each(|row| row.label.clone_from(&row.id));
         assert!(refused(&each).contains("40 different labels"));
+        assert_eq!(check_size(77, 60_000, 13_000, &settings), Ok(()));
+        let large = check_size(4_000, 20_000, 8_000, &settings).unwrap_err().to_string();
+        assert!(large.contains("4000 labels") && large.ends_with("794 MiB for one classifier, and the most is 256"));
         let mut few = rows(40);
         few.iter_mut().for_each(|row| row.cluster = Some("same".to_owned()));
         assert!(refused(&few).contains("1 clusters"));

@@ -141,8 +141,8 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
         CurvePoint { examples, share: SHARES[size], error, low, high, draws, fitted: usable[size] }
     };
     let points: Vec<CurvePoint> = (0..SHARES.len()).map(point).collect();
-    let sizes = usable.iter().filter(|usable| **usable).count();
-    let fit = fitted(drawn, &usable, &means);
+    let sizes = different(drawn, &usable);
+    let fit = fitted(drawn, &usable, &means, classes);
     let mut curve = LearningCurve {
         points,
         fit: None,
@@ -156,14 +156,14 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
         more_examples_help: Help::Unknown,
         because: String::new(),
     };
-    let Some(law) = fit else {
-        let why = format!(
-            "{sizes} sizes have at least as many rows as there are classes ({classes}), and a curve takes {FEWEST_SIZES}"
-        );
-        curve.because.clone_from(&why);
-        curve.projection_refused = Some(why.clone());
-        curve.fit_refused = Some(why);
-        return curve;
+    let law = match fit {
+        Ok(law) => law,
+        Err(why) => {
+            curve.because.clone_from(&why);
+            curve.projection_refused = Some(why.clone());
+            curve.fit_refused = Some(why);
+            return curve;
+        }
     };
     curve.fit = Some(CurveFit { a: law.a, b: law.b.filter(|_| law.a > 0.0), c: law.c });
     let has_interval = sizes >= FEWEST_FOR_INTERVAL;
@@ -193,14 +193,27 @@ fn judge(bench: &Bench<'_>, planned: &Planned<'_>, drawn: &Drawn) -> LearningCur
     curve
 }
 
-/// The power law through the sizes that are large enough; `None` for too few.
-fn fitted(drawn: &Drawn, usable: &[bool], means: &[f64]) -> Option<PowerLaw> {
+/// Different sizes that are large enough: where clusters are large, two parts of the pool may be the same rows.
+fn different(drawn: &Drawn, usable: &[bool]) -> usize {
+    let kept = drawn.sizes.iter().zip(usable).filter(|(_, usable)| **usable);
+    kept.map(|(size, _)| size.to_bits()).collect::<std::collections::BTreeSet<u64>>().len()
+}
+
+/// The power law through the sizes that are large enough, or why there is none.
+fn fitted(drawn: &Drawn, usable: &[bool], means: &[f64], classes: u64) -> Result<PowerLaw, String> {
+    let sizes = different(drawn, usable);
+    if sizes < FEWEST_SIZES {
+        return Err(format!(
+            "{sizes} different sizes have at least as many rows as there are classes ({classes}), and a curve takes \
+             {FEWEST_SIZES}"
+        ));
+    }
     let test = drawn.clusters.len() as f64;
     let kept = || (0..usable.len()).filter(|size| usable[*size]);
     let n: Vec<f64> = kept().map(|size| drawn.sizes[size]).collect();
     let errors: Vec<f64> = kept().map(|size| means[size]).collect();
     let weights: Vec<f64> = errors.iter().map(|error| error_weight(*error, test)).collect();
-    power_law_fit(&n, &errors, &weights).ok()
+    power_law_fit(&n, &errors, &weights).map_err(|error| format!("no curve can be fitted: {error}"))
 }
 
 /// Accuracy that a law foresees.
@@ -267,6 +280,9 @@ fn help(curve: &LearningCurve, (pool, target): (u64, u64), delta_min: f64) -> (H
     let said = format!("from {pool} to {target} training examples the power law gains {low:.1} to {high:.1} points");
     if gain.low >= delta_min {
         (Help::Yes, format!("{said}, at least the {points:.1} that matter"))
+    } else if gain.high < delta_min && curve.falls_faster {
+        let why = "the error still falls faster than the power law, so that the gain may be larger";
+        (Help::Unknown, format!("{said}, less than the {points:.1} that matter, but {why}"))
     } else if gain.high < delta_min {
         (Help::No, format!("{said}, less than the {points:.1} that matter"))
     } else {
@@ -356,9 +372,11 @@ mod tests {
         assert_eq!(help, Help::Unknown);
         assert!(refused(1_000, &both, Some(900), &drawn(SIZES, law)).0.contains("already"));
         assert!(refused(1_000, &["a", "c"], None, &drawn(SIZES, law)).0.contains("`c`"));
-        let few = [1.0, 1.0, 1.0, 40.0, 70.0, 100.0];
-        let (why, help) = refused(100, &both, None, &drawn(few, law));
-        assert!(why.starts_with("3 sizes") && help == Help::Unknown, "{why}");
+        // Too small for the classes, or the same size more than once.
+        for few in [[1.0, 1.0, 1.0, 40.0, 70.0, 100.0], [40.0, 40.0, 40.0, 40.0, 70.0, 100.0]] {
+            let (why, help) = refused(100, &both, None, &drawn(few, law));
+            assert!(why.starts_with("3 different sizes") && help == Help::Unknown, "{why}");
+        }
     }
 
     #[test]
@@ -373,6 +391,16 @@ mod tests {
         let flat = curve([0.9, 0.7, 0.5, 0.3, 0.28, 0.36]);
         assert!(flat.flattens_faster && flat.more_examples_help == Help::Unknown, "{flat:?}");
         assert!(flat.projection_refused.unwrap().contains("flattens faster"));
+    }
+
+    #[test]
+    fn a_curve_that_falls_faster_never_says_that_more_examples_do_not_help() {
+        let suite = suite("classification");
+        let settled = drawn(SIZES, |size| 0.2 + 30.0 * size.powf(-1.5));
+        let curve = judged(&suite, 1_000, &["a", "b"], None, &settled);
+        assert_eq!(help(&curve, (1_000, 2_000), 0.02).0, Help::No);
+        let (said, why) = help(&LearningCurve { falls_faster: true, ..curve }, (1_000, 2_000), 0.02);
+        assert!(said == Help::Unknown && why.contains("falls faster"), "{why}");
     }
 
     #[test]

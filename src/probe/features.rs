@@ -62,6 +62,9 @@ pub trait Representation: Sync {
         self.len() == 0
     }
 
+    /// The most columns that a fitting can have.
+    fn columns(&self) -> usize;
+
     /// These rows to train on, and those to apply the classifier to: what is known of the second shapes neither.
     fn matrices(&self, training: &[usize], applied: &[usize]) -> (Matrix, Matrix);
 }
@@ -121,6 +124,10 @@ impl Representation for Words {
         self.rows.len()
     }
 
+    fn columns(&self) -> usize {
+        self.grams + 1
+    }
+
     fn matrices(&self, training: &[usize], applied: &[usize]) -> (Matrix, Matrix) {
         let mut frequency = vec![0_u32; self.grams];
         for (gram, _) in training.iter().flat_map(|row| &self.rows[*row]) {
@@ -169,6 +176,10 @@ impl Vectors {
 impl Representation for Vectors {
     fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    fn columns(&self) -> usize {
+        self.width + 1
     }
 
     fn matrices(&self, training: &[usize], applied: &[usize]) -> (Matrix, Matrix) {

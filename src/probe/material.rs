@@ -1,6 +1,6 @@
 //! What a probe reads: the pool's and the test's rows, with the value that the primary scorer looks at as their class.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::suite::schema::label_text;
 use crate::suite::{Example, ScorerSpec, Suite};
 
 /// Changes with whatever changes what a probe says of the same rows.
-const VERSION: &str = "probe 1";
+const VERSION: &str = "probe 2";
 
 /// The rows of a suite.
 #[derive(Debug, Clone)]
@@ -127,9 +127,8 @@ impl<'a> Labelled<'a> {
 
     /// Classes of test examples that no pool row has.
     pub(super) fn not_in_pool(&self) -> Vec<String> {
-        let has = |rows: &[LabelledRow<'_>], class| rows.iter().any(|row| row.class == class);
-        let missing = |class: &usize| has(self.test(), *class) && !has(self.pool(), *class);
-        (0..self.classes.len()).filter(missing).map(|class| self.classes[class].clone()).collect()
+        let of = |rows: &[LabelledRow<'_>]| rows.iter().map(|row| row.class).collect::<BTreeSet<usize>>();
+        of(self.test()).difference(&of(self.pool())).map(|class| self.classes[*class].clone()).collect()
     }
 }
 
@@ -162,7 +161,6 @@ pub(super) fn near_duplicates(material: &Material<'_>) -> u64 {
 
 /// Pool rows whose cluster a test example has.
 pub(super) fn shared_clusters(material: &Material<'_>) -> u64 {
-    let test: std::collections::BTreeSet<&str> =
-        material.test.iter().filter_map(|row| row.cluster.as_deref()).collect();
+    let test: BTreeSet<&str> = material.test.iter().filter_map(|row| row.cluster.as_deref()).collect();
     material.pool.iter().filter(|row| row.cluster.as_deref().is_some_and(|name| test.contains(name))).count() as u64
 }

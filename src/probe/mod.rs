@@ -181,6 +181,26 @@ pub enum Inapplicable {
         /// How many it takes.
         needed: usize,
     },
+    /// Nothing to measure on.
+    #[error("no test example has a label where the primary scorer looks")]
+    NoTestRows,
+    /// More than fits.
+    #[error(
+        "{classes} labels, {columns} columns and {rows} rows take {mebibytes} MiB for one classifier, and the most is \
+         {most}"
+    )]
+    TooLarge {
+        /// How many labels.
+        classes: usize,
+        /// How many columns the rows have, all of them together.
+        columns: usize,
+        /// How many rows there are.
+        rows: usize,
+        /// What weights and probabilities take.
+        mebibytes: usize,
+        /// What they may take.
+        most: usize,
+    },
     /// About as many labels as rows: free text, not classes.
     #[error("{rows} labelled rows have {classes} different labels: too many to be classes")]
     TooManyClasses {

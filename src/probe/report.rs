@@ -143,6 +143,7 @@ pub struct LearningCurve {
     pub gain: Option<Interval>,
     /// Whether the accuracy measured at the whole pool lies above the fit's: the error still falls faster than the power
     /// law, and the projection is rather too low.
+    #[serde(default)]
     pub falls_faster: bool,
     /// Whether it lies below, by as much as matters: then nothing is projected.
     pub flattens_faster: bool,

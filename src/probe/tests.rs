@@ -86,6 +86,18 @@ fn free_text_has_no_baseline_and_says_so() {
 }
 
 #[test]
+fn test_examples_without_labels_are_refused_in_words() {
+    let suite = suite("classification");
+    let mut material = material(&suite, 60, 9);
+    material.test.iter_mut().for_each(|row| row.expected = json!({"label": null}));
+    let found = probed(&material, &absent());
+    let words = &found.baselines[0];
+    assert_eq!(words.not_applicable.as_deref(), Some("no test example has a label where the primary scorer looks"));
+    assert!(words.accuracy.is_none() && words.curve.is_none());
+    assert_eq!(found.test.unlabelled, 9);
+}
+
+#[test]
 fn a_tiny_pool_is_refused_in_words() {
     let suite = suite("classification");
     let found = probed(&material(&suite, 12, 9), &absent());

@@ -69,9 +69,12 @@ pub enum Stands {
 /// Compares.
 pub fn versus(run: &str, baseline: &str, rivals: &[Rival], statistics: Statistics) -> Versus {
     let mean = |rival: &Rival| rival.pairs.a.iter().sum::<f64>() / (rival.pairs.a.len() as f64).max(1.0);
-    let best = rivals.iter().filter(|rival| !rival.tuned && !rival.pairs.a.is_empty());
+    let prompted = || rivals.iter().filter(|rival| !rival.tuned && !rival.pairs.a.is_empty());
     // Of equals the first.
-    let best = best.reduce(|best, other| if mean(other) > mean(best) { other } else { best });
+    let highest = |best, other| if mean(other) > mean(best) { other } else { best };
+    // One with a handful of answers may have all of them right: it is set against only where there is no other.
+    let answered = prompted().filter(|rival| !rival.too_many_missing).reduce(highest);
+    let best = answered.or_else(|| prompted().reduce(highest));
     let tuned: Vec<&Rival> = rivals.iter().filter(|rival| rival.tuned && !rival.pairs.a.is_empty()).collect();
     Versus {
         run: run.to_owned(),
@@ -155,5 +158,15 @@ mod tests {
         let found = versus("run-1", "words", &[missing], Statistics::default());
         assert_eq!(found.tuned[0].stands, Stands::NotDistinguishable);
         assert!(found.best_prompted.is_none());
+    }
+
+    #[test]
+    fn a_prompt_with_few_answers_is_the_best_only_where_there_is_no_other() {
+        let few = Rival { too_many_missing: true, ..rival("few", false, 95) };
+        let best = |rivals: &[Rival]| {
+            versus("run-1", "words", rivals, Statistics::default()).best_prompted.map(|best| best.variant)
+        };
+        assert_eq!(best(&[few.clone(), rival("v1", false, 10)]).as_deref(), Some("v1"));
+        assert_eq!(best(&[few]).as_deref(), Some("few"));
     }
 }

@@ -107,8 +107,9 @@ fn conflicts(found: &Conflicts, width: usize) -> String {
         return text;
     }
     let said = format!(
-        "the same input stands under several labels {} times, all but the same input {} times; {} rows in all",
+        "the same input stands under several labels {} times, all but the same input {}{} times; {} rows in all",
         count(found.duplicates),
+        if found.crowded > 0 { "at least " } else { "" },
         count(found.near_duplicates),
         count(found.rows)
     );
@@ -164,6 +165,10 @@ fn confident(found: &Confident, width: usize) -> String {
         share(found.model_agreement, 1)
     );
     text.push_str(&wrap(&said, " ", " ", width));
+    if found.unlabelled > 0 {
+        let said = format!("{} rows have no label, and are left out", count(found.unlabelled));
+        text.push_str(&wrap(&said, " ", " ", width));
+    }
     if found.confusions.is_empty() {
         return text;
     }

@@ -58,24 +58,18 @@ pub fn label_ceiling_from_audit(wrong: u64, audited: u64, alpha: f64) -> Interva
     Interval { low: 1.0 - failure_rate_upper(x, n, alpha), high: 1.0 - failure_rate_lower(x, n, alpha) }
 }
 
-/// Cohen's kappa (Cohen 1960) of two annotators: `table[i][j]` counts what the first gave class i and the second
-/// class j. `(A − C) / (1 − C)` with A the share on the diagonal and C the sum over the classes of the product of both
-/// annotators' shares.
+/// Cohen's kappa (Cohen 1960) of two annotators who gave `agreed` of their pairs the same class; `given` has of each
+/// class how often the first gave it, and the second. `(A − C) / (1 − C)` with A the share of agreement and C the sum
+/// over the classes of the product of both annotators' shares.
 ///
-/// `None` without a pair, for a table that is not square, and where both gave one class to everything.
-pub fn cohens_kappa(table: &[Vec<u64>]) -> Option<f64> {
-    let n: u64 = table.iter().flatten().sum();
-    if n == 0 || table.iter().any(|row| row.len() != table.len()) {
+/// `None` without a pair, where the two did not give equally many, and where both gave one class to everything.
+pub fn cohens_kappa(agreed: u64, given: &[(u64, u64)]) -> Option<f64> {
+    let n: u64 = given.iter().map(|class| class.0).sum();
+    if n == 0 || given.iter().map(|class| class.1).sum::<u64>() != n {
         return None;
     }
     let n = n as f64;
-    let agreed: u64 = table.iter().enumerate().map(|(class, row)| row[class]).sum();
-    let by_chance = (0..table.len()).map(|class| {
-        let first: u64 = table[class].iter().sum();
-        let second: u64 = table.iter().map(|row| row[class]).sum();
-        first as f64 / n * (second as f64 / n)
-    });
-    let by_chance: f64 = by_chance.sum();
+    let by_chance: f64 = given.iter().map(|(first, second)| *first as f64 / n * (*second as f64 / n)).sum();
     (1.0 - by_chance > ROUNDING).then(|| (agreed as f64 / n - by_chance) / (1.0 - by_chance))
 }
 
@@ -120,12 +114,12 @@ mod tests {
     #[test]
     fn kappa_is_agreement_beyond_chance() {
         // (0.7 - 0.5) / (1 - 0.5): half by chance.
-        close_option(cohens_kappa(&[vec![20, 5], vec![10, 15]]), Some(0.4));
-        close_option(cohens_kappa(&[vec![25, 0], vec![0, 25]]), Some(1.0));
-        close_option(cohens_kappa(&[vec![1, 1], vec![1, 1]]), Some(0.0));
-        close_option(cohens_kappa(&[vec![9, 0], vec![0, 0]]), None);
-        close_option(cohens_kappa(&[]), None);
-        close_option(cohens_kappa(&[vec![1, 2]]), None);
+        close_option(cohens_kappa(35, &[(25, 30), (25, 20)]), Some(0.4));
+        close_option(cohens_kappa(50, &[(25, 25), (25, 25)]), Some(1.0));
+        close_option(cohens_kappa(2, &[(2, 2), (2, 2)]), Some(0.0));
+        close_option(cohens_kappa(9, &[(9, 9), (0, 0)]), None);
+        close_option(cohens_kappa(0, &[]), None);
+        close_option(cohens_kappa(1, &[(1, 2)]), None);
     }
 
     #[test]

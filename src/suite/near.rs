@@ -4,7 +4,7 @@
 //! "Scaling up all pairs similarity search"): two sets that are alike enough share one of their
 //! rarest grams, so that only few rows are ever compared.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -150,6 +150,31 @@ impl NearIndex {
         candidates.retain(|&place| self.rows[place].is_near(grams));
         candidates
     }
+
+    /// The other rows that are all but the same as the row at `place`, in order, each with how alike it is, and whether
+    /// they are all of them: of more than `most` only so many are looked for, rather those that follow the row.
+    pub fn others(&self, place: usize, most: usize) -> (Vec<(usize, f64)>, bool) {
+        let own = &self.rows[place];
+        let (mut seen, mut found) = (HashSet::from([place as u32]), Vec::new());
+        let mut all = true;
+        'grams: for gram in self.rarest(own) {
+            let postings = self.postings.get(&gram).map_or(&[][..], Vec::as_slice);
+            let (before, after) = postings.split_at(postings.partition_point(|&other| other as usize <= place));
+            for &other in after.iter().chain(before) {
+                let grams = &self.rows[other as usize];
+                if !seen.insert(other) || !grams.is_near(own) {
+                    continue;
+                }
+                if found.len() == most {
+                    all = false;
+                    break 'grams;
+                }
+                found.push((other as usize, own.similarity(grams)));
+            }
+        }
+        found.sort_unstable_by_key(|(other, _)| *other);
+        (found, all)
+    }
 }
 
 #[cfg(test)]
@@ -188,7 +213,15 @@ mod tests {
         ) {
             let rows: Vec<Grams> = rows.iter().map(|row| grams(row)).collect();
             let wanted = rows.iter().position(|row| row.is_near(&grams(&text)));
-            prop_assert_eq!(NearIndex::new(rows).find(&grams(&text)), wanted);
+            let index = NearIndex::new(rows.clone());
+            prop_assert_eq!(index.find(&grams(&text)), wanted);
+            for (place, row) in rows.iter().enumerate() {
+                let near = |other: &usize| *other != place && row.is_near(&rows[*other]);
+                let wanted: Vec<usize> = (0..rows.len()).filter(near).collect();
+                let (found, all) = index.others(place, 3);
+                prop_assert_eq!((found.len(), all), (wanted.len().min(3), wanted.len() <= 3));
+                prop_assert!(found.iter().all(|(other, alike)| wanted.contains(other) && *alike >= NEAR));
+            }
         }
     }
 }

@@ -167,6 +167,8 @@ fn a_review_goes_round_and_corrects_copies() {
     assert!(corrections.len() >= PLANTED.len() - 1 && applied["wrong"] == corrections.len(), "{applied:#}");
     assert!(applied["audit"]["why_not"].as_str().unwrap().contains("suspicious"));
     project.run(apply.iter().chain(&["--write"])).exits(2).says("no audit");
+    project.run(apply.iter().chain(&["--write", "--write-corrections", "early"])).exits(2).says("no audit");
+    assert!(!project.path("early").exists(), "nothing is written of what is refused");
     let before = [project.read("topics/test.jsonl"), project.read("topics/pool.jsonl")];
     project.run(apply.iter().chain(&["--write-corrections", "topics"])).exits(2).says("the file itself");
     project.run(apply.iter().chain(&["--write-corrections", "mended"])).exits(0);

@@ -35,14 +35,15 @@ pub(super) fn apply(
     let (header, review) = file::read(&source)?;
     let rules = Rules::of(suite, gather::label_at(suite));
     let mut applied = judge(file, &header, &review, rows, &rules)?;
+    if args.write && applied.audit.found.is_none() {
+        let why = applied.audit.why_not.clone().unwrap_or_default();
+        let message = format!("the review is no audit: {why}");
+        return Err(Error::usage(message, "--write is for the audit of a random sample"));
+    }
     if let Some(folder) = &args.write_corrections {
         applied.written = write_corrections(args, folder, suite, &applied)?;
     }
-    if args.write {
-        let audit = applied.audit.found.as_ref().ok_or_else(|| {
-            let why = applied.audit.why_not.clone().unwrap_or_default();
-            Error::usage(format!("the review is no audit: {why}"), "--write is for the audit of a random sample")
-        })?;
+    if let Some(audit) = applied.audit.found.as_ref().filter(|_| args.write) {
         write_audit(args, suite, audit)?;
         applied.written.push(suite.file.display().to_string());
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use super::super::{measuring, show};
 use super::{LabelsArgs, is_test};
 use crate::diagnostic::Diagnostics;
@@ -35,7 +37,7 @@ pub(super) fn rows(suite: &Suite) -> Result<Vec<LabelledRow>, Error> {
                     continue;
                 }
             };
-            let label = row.example.expected.pointer(at).unwrap_or(&row.example.expected).clone();
+            let label = label_of(&row.example.expected, at);
             rows.push(LabelledRow {
                 split,
                 id: row.example.id.0,
@@ -50,6 +52,15 @@ pub(super) fn rows(suite: &Suite) -> Result<Vec<LabelledRow>, Error> {
     }
     faults.into_result()?;
     Ok(rows)
+}
+
+/// What stands where the label does; a record without it has none, and what is no record is the label itself.
+fn label_of(expected: &Value, at: &str) -> Value {
+    match expected.pointer(at) {
+        Some(label) => label.clone(),
+        None if expected.is_object() => Value::Null,
+        None => expected.clone(),
+    }
 }
 
 /// A file's name as suite.toml writes it.

@@ -52,7 +52,7 @@ fn counts(review: &LabelReview) -> Markup {
         ul.plain {
             li {
                 "The same input under several labels: " (plain(found.duplicates, "/conflicts/duplicates"))
-                "; all but the same: " (plain(found.near_duplicates, "/conflicts/near_duplicates")) "."
+                "; all but the same: " @if found.crowded > 0 { "at least " } (plain(found.near_duplicates, "/conflicts/near_duplicates")) "."
             }
             li {
                 "Every answer against the label: "
