@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{SelectionArgs, StoreArgs};
 use super::exit::Exit;
-use super::export::{schema_digest, scorer};
+use super::export::{load_sound, schema_digest, scorer};
 use super::printer::Printer;
 use super::run::asking::{self, Answered};
 use super::run::{RunArgs, parse_pace, parse_usd};
@@ -108,7 +108,7 @@ pub(super) fn accept(args: &AcceptArgs, printer: Printer) -> Result<Exit, Error>
     let providers = assemble::providers(&folder)?;
     let added = added(args, &manifest);
     let options = LoadOptions { variants: Some(Vec::new()), added: Some(added.clone()), ..LoadOptions::default() };
-    let mut suite = assemble::load_checked(&folder, &providers, &options)?.suite;
+    let mut suite = load_sound(&folder, &providers, &options)?.suite;
     suite.repeats = manifest.acceptance.repeats.clamp(1, 1000);
     let examples = check_frozen(&manifest, &suite)?;
     let run_args = RunArgs {

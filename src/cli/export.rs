@@ -21,7 +21,7 @@ use crate::measure::grade::Grader;
 use crate::provider::load::Providers;
 use crate::run::RunError;
 use crate::store::{RunRow, Store};
-use crate::suite::load::LoadOptions;
+use crate::suite::load::{LoadOptions, Loaded};
 use crate::suite::{OtherSplit, Suite};
 use crate::training::format::{FORMATS, Format, named};
 use crate::training::manifest::{Method, SourceKind};
@@ -211,7 +211,7 @@ impl<'a> Export<'a> {
             None => PathBuf::from(&args.of),
         };
         let providers = assemble::providers(&folder)?;
-        let suite = sound_suite(&folder, &providers)?;
+        let suite = load_sound(&folder, &providers, &LoadOptions::default())?.suite;
         if suite.pool.is_none() {
             return Err(Error::usage(
                 format!("the suite `{}` has no pool, and nothing else may be trained on", suite.name),
@@ -225,18 +225,19 @@ impl<'a> Export<'a> {
     }
 }
 
-/// The suite, its data checked; rows that stand in the pool and among the test examples are looked for later, row by row.
-fn sound_suite(folder: &Path, providers: &Providers) -> Result<Suite, Error> {
-    let options = LoadOptions::default();
-    let faults = match assemble::load_checked(folder, providers, &options) {
-        Ok(loaded) => return Ok(loaded.suite),
+/// The suite, its data checked. Examples that the pool has, too, are let be: an export looks for them row by row, and what
+/// was left out of the training files stands in the pool all the same.
+pub(super) fn load_sound(folder: &Path, providers: &Providers, options: &LoadOptions) -> Result<Loaded, Error> {
+    let faults = match assemble::load_checked(folder, providers, options) {
         Err(Error::Input(faults)) => faults,
-        Err(error) => return Err(error),
+        other => return other,
     };
     let mut others = Diagnostics::new();
     faults.iter().filter(|fault| !LEAKS.contains(&fault.code)).cloned().for_each(|fault| others.push(fault));
-    others.into_result()?;
-    Ok(crate::suite::load::load(folder, providers, &options)?.suite)
+    let warnings = others.into_result()?;
+    let mut loaded = crate::suite::load::load(folder, providers, options)?;
+    loaded.warnings = warnings;
+    Ok(loaded)
 }
 
 /// What `check` says of an example that the pool has, too.

@@ -225,6 +225,22 @@ pub(super) fn asked_instead(options: &Value) -> Option<OtherSplit> {
     options["on"].as_str()?.parse().ok()
 }
 
+/// Whether a run asked the suite's own variants the test examples, and none that were chosen by their answers.
+pub(super) fn is_of_the_test(run: &RunRow) -> bool {
+    has_none_of(run, &["on", "added", "only_failed"])
+}
+
+/// Whether a finished run asked all test examples.
+pub(super) fn is_whole(run: &RunRow) -> bool {
+    let rest = ["limit", "examples", "tag", "shard", "confirm"];
+    run.state == RunState::Finished && is_of_the_test(run) && has_none_of(run, &rest)
+}
+
+fn has_none_of(run: &RunRow, keys: &[&str]) -> bool {
+    let options = options(run);
+    keys.iter().all(|key| options[*key].is_null())
+}
+
 /// The variant that a run asked beside those of the suite's file.
 pub(super) fn added(options: &Value) -> Option<AddedVariant> {
     serde_json::from_value(options["added"].clone()).ok()

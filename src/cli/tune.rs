@@ -19,6 +19,7 @@ use super::printer::Printer;
 use crate::error::Error;
 use crate::provider::{Model, Provider, Service};
 use crate::run::http::HttpTransport;
+use crate::text;
 use crate::wire::tuning::{TuningWire, tuning_wire};
 
 /// Flags of `ceiling tune`.
@@ -53,6 +54,16 @@ pub(super) fn tune(args: &TuneArgs, printer: Printer) -> Result<Exit, Error> {
         TuneCommand::Cancel(args) => follow::cancel(args, printer),
         TuneCommand::Local(args) => local::local(args, printer),
     }
+}
+
+/// The job that still trains on the files of this manifest, as far as is known, in words.
+pub(super) fn live_job(manifest: &Path) -> Result<Option<String>, Error> {
+    let Some(state) = state::read(&state::place(manifest))? else { return Ok(None) };
+    let live = state.job.filter(|job| !job.is_lost && job.tuned_model.is_none());
+    Ok(live.map(|job| match job.id {
+        Some(id) => format!("job {} at {}", text::one_line(&id, 120), text::one_line(&state.provider, 60)),
+        None => format!("a job at {} that may have been started", text::one_line(&state.provider, 60)),
+    }))
 }
 
 /// Who tunes.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::attempt;
 use super::batch::BatchDoor;
-use crate::exchange::{Failure, FailureKind, Retry};
+use crate::exchange::{Failure, FailureKind};
 use crate::wire::batch::BatchCall;
 use crate::wire::tuning::{Estimate, Job, JobDraft, JobEvent, Phase, TuningWire, recognise_file, recognise_job};
 
@@ -225,10 +225,11 @@ impl Tuner<'_> {
     }
 }
 
-/// Whether a call may have been carried out although it failed.
+/// Whether a call may have been carried out although it failed. Whether it may be made again says nothing of that: a
+/// gateway in front of the service asks for patience, or for none, after it passed the call on.
 fn may_have_worked(failure: &Failure) -> bool {
     use FailureKind::{Connect, Cut, Malformed, Server, Stalled, Timeout};
-    [Connect, Cut, Malformed, Server, Stalled, Timeout].contains(&failure.kind) && failure.retry != Retry::No
+    [Connect, Cut, Malformed, Server, Stalled, Timeout].contains(&failure.kind)
 }
 
 #[cfg(test)]
@@ -236,6 +237,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::exchange::Retry;
     use crate::provider::{Dialect, WireKind};
     use crate::run::attempt::BoxFuture;
     use crate::wire::batch::Method;
@@ -316,6 +318,14 @@ mod tests {
         assert_eq!(script.asked(), ["POST /fine_tuning/jobs", "POST /fine_tuning/jobs"]);
         let script = Script::new(vec![fails(FailureKind::BadRequest, Retry::No)]);
         assert!(matches!(create(&script, false).await, Err(TuningError::Refused { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_of_the_server_is_looked_up_though_it_is_not_to_be_tried_again() {
+        for kind in [FailureKind::Server, FailureKind::Malformed] {
+            let script = Script::new(vec![fails(kind, Retry::No), fine(LISTED)]);
+            assert_eq!(create(&script, false).await.unwrap(), "j-1");
+        }
     }
 
     #[tokio::test(start_paused = true)]

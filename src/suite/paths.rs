@@ -82,6 +82,9 @@ impl Folder<'_> {
     /// A text of the suite whole, from its file or from what stands in for it.
     pub(super) fn text(&self, path: &Spanned<String>, faults: &mut Faults<'_>) -> Option<Source> {
         if let Some(frozen) = self.frozen {
+            if !self.stays_inside(path.get_ref(), path.span(), faults) {
+                return None;
+            }
             let text = frozen.get(path.get_ref());
             if text.is_none() {
                 faults.error("suite/no-file", path.span(), format!("the text of `{}` was not kept", path.get_ref()));

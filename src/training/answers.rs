@@ -44,6 +44,8 @@ pub struct TeacherRules {
     pub least_score: f64,
     /// The least share of the repeats that gave the very same answer, 0 to 1.
     pub agreement: f64,
+    /// How often each example was to be asked: a repeat that is not there agrees with nothing.
+    pub repeats: u32,
 }
 
 /// Why an example has no answer to teach.
@@ -96,7 +98,7 @@ pub fn taught(answers: &[GradedAnswer], rules: &TeacherRules) -> Result<String, 
     // Of several that were given as often, the first in the order of their texts.
     let most = times.into_iter().rev().max_by_key(|(_, times)| *times);
     let Some((text, times)) = most else { return Err(Dropped::Wrong) };
-    let agreed = times as f64 / answers.len() as f64;
+    let agreed = times as f64 / answers.len().max(rules.repeats as usize) as f64;
     if agreed + NEGLIGIBLE < rules.agreement { Err(Dropped::Disagreed) } else { Ok(text.to_owned()) }
 }
 
@@ -160,7 +162,7 @@ mod tests {
         GradedAnswer { text: (!text.is_empty()).then(|| text.to_owned()), valid, score: Some(score) }
     }
 
-    const STRICT: TeacherRules = TeacherRules { least_score: 1.0, agreement: 1.0 };
+    const STRICT: TeacherRules = TeacherRules { least_score: 1.0, agreement: 1.0, repeats: 1 };
 
     #[test]
     fn each_filter_says_what_it_dropped() {
@@ -174,6 +176,8 @@ mod tests {
         // A repeat without an answer agrees with nothing.
         let gaps = [answer("a", true, 1.0), answer("", false, 0.0)];
         assert_eq!(taught(&gaps, &lenient), Err(Dropped::Disagreed));
+        let unfinished = TeacherRules { repeats: 3, ..lenient };
+        assert_eq!(taught(&gaps[..1], &unfinished), Err(Dropped::Disagreed), "one of three was asked");
     }
 
     #[test]

@@ -39,6 +39,18 @@ fn a_model_that_meets_the_frozen_target_is_accepted() {
 }
 
 #[test]
+fn what_an_export_left_out_of_the_pool_does_not_stop_the_test() {
+    let server = ScriptedServer::start(|request, _| right(request));
+    let project = Project::new().suite("tiny").live(&server);
+    project.edit("suites/tiny/suite.toml", "accuracy = 0.9", "accuracy = 0.7");
+    let example = project.read("suites/tiny/examples.jsonl").lines().next().unwrap().replace("e01", "p99") + "\n";
+    project.write("suites/tiny/pool.jsonl", (project.read("suites/tiny/pool.jsonl") + &example).as_bytes());
+    project.run(EXPORT).exits(2).says("training/test-leak");
+    project.run(EXPORT.iter().chain(&["--drop-leaks"])).exits(0);
+    project.run(ACCEPT).exits(0);
+}
+
+#[test]
 fn twelve_examples_do_not_settle_a_high_target() {
     let server = ScriptedServer::start(|request, _| right(request));
     let project = exported(&server, "0.9");
@@ -65,7 +77,8 @@ fn a_model_behind_the_variant_in_use_is_rejected_though_it_meets_the_target() {
         "[targets]",
         "[[variants]]\nname = \"tuned\"\nmodel = \"toy/small\"\nprompt = \"v1\"\ntuned = { method = \"lora\" }\n\n[targets]",
     );
-    project.run(["run", "suites/tiny", "--provider", "toy=live", "--variants", "schema"]).exits(0);
+    project.edit("suites/tiny/suite.toml", "toy/small", "live/small");
+    project.run(["run", "suites/tiny", "--variants", "schema"]).exits(0);
     project.run(EXPORT).exits(0);
     let found = project.run(ACCEPT.iter().chain(&["--json"])).exits(1).json();
     fits(&found, "accept");

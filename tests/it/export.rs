@@ -128,7 +128,8 @@ fn a_document_that_holds_a_test_example_stops_the_export() {
 fn a_teacher_answers_the_pool_and_only_what_is_right_is_taught() {
     let server = ScriptedServer::start(|request, _| schema_helps(request));
     let project = tiny(30).live(&server);
-    let run = ["run", "suites/tiny", "--provider", "toy=live", "--json"];
+    project.edit("suites/tiny/suite.toml", "toy/small", "live/small");
+    let run = ["run", "suites/tiny", "--json"];
     let report = project.run(run.iter().chain(&["--on", "pool"])).exits(0).json();
     fits(&report, "run");
     assert_eq!((&report["run"], &report["variants"][0]["n"]), (&json!("tiny-1"), &json!(30)));
@@ -157,6 +158,46 @@ fn a_teacher_answers_the_pool_and_only_what_is_right_is_taught() {
     assert_eq!(said["manifest"]["acceptance"]["incumbent"]["run"], "tiny-2");
     assert_eq!(said["manifest"]["acceptance"]["incumbent"]["scores"].as_object().unwrap().len(), EXAMPLES);
     project.run(["run", "suites/tiny", "--on", "dev"]).exits(2).says("suite/no-split");
+}
+
+#[test]
+fn only_the_variant_in_use_as_it_stands_is_frozen() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = tiny(30).live(&server).file("gone.jsonl", "");
+    let export = |more: &[&str]| project.run(LABELS.iter().chain(&["--force", "--json"]).chain(more));
+    let incumbent =
+        |output: crate::support::Output| output.exits(0).json()["manifest"]["acceptance"]["incumbent"].clone();
+    project.run(["run", "suites/tiny", "--provider", "toy=live"]).exits(0);
+    // The suite names `toy`: scores of another model say nothing of it.
+    let said = export(&[]).exits(0).says("its answers came from `live/small`, and the suite names `toy/small`");
+    assert_eq!(incumbent(said), Value::Null);
+    let _ = export(&["--against", "tiny-1"]).exits(2).says("its answers came from `live/small`");
+    project.edit("suites/tiny/suite.toml", "toy/small", "live/small");
+    assert_eq!(incumbent(export(&[]))["run"], "tiny-1");
+    // Nor do those of another prompt.
+    project.edit("suites/tiny/prompts/v1.md.j2", "{{ input }}", "Now: {{ input }}");
+    let said = export(&[]).exits(0).says("the suite asks it otherwise now");
+    assert_eq!(incumbent(said), Value::Null);
+    let _ = export(&["--against", "tiny-1"]).exits(2).says("the suite asks it otherwise now");
+    project.run(["run", "suites/tiny"]).exits(0);
+    assert_eq!(incumbent(export(&[]))["run"], "tiny-2");
+}
+
+#[test]
+fn a_label_without_a_schema_is_taught_as_it_is_judged() {
+    let project = tiny(12);
+    project.edit("suites/tiny/suite.toml", "at = \"/label\"", "at = \"\"\nexpected_at = \"/label\"");
+    let text = project.read("suites/tiny/suite.toml");
+    let kept: String =
+        text.lines().filter(|line| !line.starts_with("schema = ")).map(|line| format!("{line}\n")).collect();
+    let kept = kept.replace("structured = \"json-schema\"\n", "").replace("[output]\n", "");
+    project.write("suites/tiny/suite.toml", kept.as_bytes());
+    project.run(LABELS.iter().chain(&["--validation-share", "0"])).exits(0);
+    let said: BTreeSet<String> = lines(&project, "out/train.jsonl")
+        .iter()
+        .map(|row| row["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(said, COLOURS.iter().map(|colour| (*colour).to_owned()).collect());
 }
 
 #[test]

@@ -323,13 +323,59 @@ fn a_prompt_that_is_gone_is_written_again() {
 }
 
 #[test]
+fn files_that_were_written_anew_are_not_those_of_the_job() {
+    let server = TuningServer::start(Vendor::Openai);
+    let project = project(&server);
+    project.run(SUBMIT).exits(0);
+    let anew = ["export", "suites/tiny", "--format", "openai-chat", "-o", "out/train.jsonl", "--force"];
+    let _ = project.run(anew).exits(2).says("job ftjob-1 at vendor trains on the files");
+    change(&project, |manifest| manifest["files"]["train"]["sha256"] = json!(Digest::of(b"other")));
+    server.goes(&["succeeded"], tuned());
+    let _ = project.run(STATUS).exits(2).says("was written anew since its job was started");
+    assert!(!project.read("suites/tiny/suite.toml").contains("tuned"));
+    let _ = project.run(["tune", "cancel", MANIFEST]).exits(0);
+}
+
+#[test]
+fn a_prompts_name_leads_nowhere() {
+    let server = TuningServer::start(Vendor::Openai);
+    let project = project(&server);
+    change(&project, |manifest| {
+        manifest["prompt"] = json!({"name": "../../../evil", "system": "", "user": "Colour? {{ input }}"})
+    });
+    project.run(SUBMIT).exits(0);
+    server.goes(&["succeeded"], tuned());
+    let _ = project.run(STATUS).exits(0);
+    assert!(!project.path("evil.md.j2").exists() && project.path("suites/tiny/prompts/-..-..-evil.md.j2").exists());
+    let _ = project.run(["check", "suites/tiny"]).exits(0);
+}
+
+#[test]
+fn a_provider_file_that_cannot_be_added_to_is_left_alone() {
+    let server = TuningServer::start(Vendor::Openai);
+    let project = project(&server);
+    let text = server.provider();
+    let inline = "models = { small = { price = { input = 2.0, output = 4.0, training = 10.0 } } }\n";
+    let text = text.split("[models").next().unwrap().to_owned() + inline;
+    project.write("providers/vendor.toml", text.as_bytes());
+    project.run(SUBMIT).exits(0);
+    server.goes(&["succeeded"], tuned());
+    let suite = project.read("suites/tiny/suite.toml");
+    let said = project.run(STATUS).exits(0).says("would not load with the model's row");
+    let _ = said.says("[models.\"ft:small:acme:tiny:AbC1\"]").says("name = \"tuned-tiny\"");
+    assert_eq!((project.read("suites/tiny/suite.toml"), project.read("providers/vendor.toml")), (suite, text));
+}
+
+#[test]
 fn a_suite_that_does_not_load_is_left_alone() {
     let server = TuningServer::start(Vendor::Openai);
     let project = project(&server);
     project.run(SUBMIT).exits(0);
     server.goes(&["succeeded"], tuned());
+    change(&project, |manifest| manifest["prompt"]["user"] = "Colour? {{ input }}".into());
     let kept = project.run(["tune", "status", MANIFEST, "--no-write"]).exits(0).says("--no-write leaves the suite");
-    let _ = kept.says("model = \"vendor/ft:small:acme:tiny:AbC1\"");
+    let kept = kept.says("model = \"vendor/ft:small:acme:tiny:AbC1\"");
+    let _ = kept.says("v1-2 = \"prompts/v1-2.md.j2\"").says("# into prompts/v1-2.md.j2:").says("Colour? {{ input }}");
     project.edit("suites/tiny/suite.toml", "[suite]", "[suite]\nnmae = 1");
     let (suite, row) = (project.read("suites/tiny/suite.toml"), project.read("providers/vendor.toml"));
     let printed = project.run(STATUS).exits(0).says("nothing was written into the suite: the suite does not load");

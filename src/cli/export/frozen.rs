@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Export, ReadRun, read_run};
-use crate::cli::{measuring, part};
+use crate::cli::{assemble, measuring, part};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::measure::MOST_MISSING;
+use crate::prompt::Prepared;
 use crate::score::Grade;
-use crate::store::{RunRow, RunState, Store};
+use crate::store::{Store, StoredTrial};
 use crate::suite::Suite;
+use crate::text::one_line;
 use crate::training::leakage::Placed;
 use crate::training::manifest::{Acceptance, FrozenExamples, Incumbent, example_digest};
+use crate::trial::Provenance;
+use crate::variant::Variant;
 
 /// What decides about an answer beside the examples: the primary scorer, and how a completion becomes an answer.
 pub(in crate::cli) fn scorer(suite: &Suite) -> Value {
@@ -65,11 +69,11 @@ impl Export<'_> {
             part::refuse_shard_or_failures(&run.row, "run to hold a model against")?;
             if run.row.suite != self.suite.name {
                 return Err(Error::usage(
-                    format!("run `{}` is of the suite `{}`", run.row.name, crate::text::one_line(&run.row.suite, 200)),
+                    format!("run `{}` is of the suite `{}`", run.row.name, one_line(&run.row.suite, 200)),
                     format!("--against names a run of `{}`", self.suite.name),
                 ));
             }
-            return match scores(store, &run, name, examples)? {
+            return match self.scores(store, &run, variant, examples)? {
                 Ok(found) => Ok(Some(found)),
                 Err(why) => Err(Error::usage(
                     format!("run `{}` cannot stand for `{name}`: {why}", run.row.name),
@@ -77,12 +81,14 @@ impl Export<'_> {
                 )),
             };
         }
-        for row in store.runs()?.iter().filter(|row| is_whole(row) && row.suite == self.suite.name) {
+        for row in store.runs()?.iter().filter(|row| part::is_whole(row) && row.suite == self.suite.name) {
             if !store.variants_of(row.id)?.iter().any(|asked| asked == name) {
                 continue;
             }
-            let run = read_run(store, row, Some(&self.suite.folder))?;
-            match scores(store, &run, name, examples)? {
+            // One that cannot be read any more says nothing against the others.
+            let found = read_run(store, row, Some(&self.suite.folder))
+                .and_then(|run| self.scores(store, &run, variant, examples));
+            match found.unwrap_or_else(|error| Err(one_line(&error.to_string(), 300))) {
                 Ok(found) => return Ok(Some(found)),
                 Err(why) => notes.push(format!("run `{}` cannot stand for `{name}`: {why}", row.name)),
             }
@@ -90,48 +96,73 @@ impl Export<'_> {
         notes.push(format!("no run of `{name}` was found: the tuned model is held against the target alone"));
         Ok(None)
     }
-}
 
-/// Whether a run asked all test examples.
-fn is_whole(row: &RunRow) -> bool {
-    let options = part::options(row);
-    let part = ["limit", "examples", "tag", "shard", "only_failed", "on", "confirm", "added"];
-    row.state == RunState::Finished && part.iter().all(|key| options[*key].is_null())
-}
+    /// A variant's mean score by example, or why they cannot be used.
+    fn scores(
+        &self,
+        store: &Store,
+        run: &ReadRun,
+        variant: &Variant,
+        examples: &FrozenExamples,
+    ) -> Result<Result<Incumbent, String>, Error> {
+        let name = variant.id.as_str();
+        if run.grader.wants_command() {
+            measuring::ask_processes(store, run.row.id, &run.suite, &run.grader)?;
+        }
+        let Some(&place) = measuring::places(&run.suite).get(name) else {
+            return Ok(Err("the suite does not have it".to_owned()));
+        };
+        let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
+        let mut asked = None;
+        measuring::each_graded(
+            (store, &run.grader),
+            (run.row.id, Some(name)),
+            |_| Some(place),
+            |_, _| (),
+            |_, trial, graded, ()| {
+                let score = graded.scores.first().and_then(Grade::score).filter(|_| !graded.counts_as_missing);
+                let known = examples.each.get(&trial.example.id.0) == Some(&example_digest(&trial.example));
+                if let Some(score) = score.filter(|_| known) {
+                    let sum = sums.entry(trial.example.id.0.clone()).or_default();
+                    *sum = (sum.0 + score, sum.1 + 1);
+                    asked.get_or_insert(trial);
+                }
+                Ok(())
+            },
+        )?;
+        let lacking = examples.count.saturating_sub(sums.len() as u64);
+        if lacking as f64 > MOST_MISSING * examples.count as f64 {
+            let count = examples.count;
+            return Ok(Err(format!("it has no score of {lacking} of the {count} examples as they stand now")));
+        }
+        if let Some(why) = asked.map(|trial| self.differs(&trial, variant)).transpose()?.flatten() {
+            return Ok(Err(why));
+        }
+        let scores = sums.into_iter().map(|(id, (sum, count))| (id, sum / f64::from(count))).collect();
+        Ok(Ok(Incumbent { variant: name.to_owned(), run: run.row.name.clone(), scores }))
+    }
 
-/// A variant's mean score by example, or why they cannot be used.
-fn scores(
-    store: &Store,
-    run: &ReadRun,
-    variant: &str,
-    examples: &FrozenExamples,
-) -> Result<Result<Incumbent, String>, Error> {
-    if run.grader.wants_command() {
-        measuring::ask_processes(store, run.row.id, &run.suite, &run.grader)?;
+    /// How a trial is not one of the variant as it stands now: another model's, or with another prompt. One trial stands
+    /// for all of a run.
+    fn differs(&self, trial: &StoredTrial, variant: &Variant) -> Result<Option<String>, Error> {
+        let exchange = &trial.exchange;
+        if exchange.provenance == Provenance::Imported {
+            return Ok(None);
+        }
+        let now = variant.endpoint.to_string();
+        if exchange.endpoint != now {
+            let then = one_line(&exchange.endpoint, 200);
+            return Ok(Some(format!("its answers came from `{then}`, and the suite names `{now}`")));
+        }
+        // What is retrieved would have to be retrieved again.
+        if variant.retrieve.is_some() {
+            return Ok(None);
+        }
+        let (provider, model) = assemble::found(&self.providers, variant)?;
+        let target = (model.served_as.as_str(), provider.target(model));
+        let pool = assemble::pool(&self.suite)?;
+        let request = Prepared::new(&self.suite, variant, provider.wire, target, &pool)?.encode(&trial.example)?;
+        let changed = request.digest != exchange.request_digest;
+        Ok(changed.then(|| "the suite asks it otherwise now".to_owned()))
     }
-    let Some(&place) = measuring::places(&run.suite).get(variant) else {
-        return Ok(Err("the suite does not have it".to_owned()));
-    };
-    let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
-    measuring::each_graded(
-        (store, &run.grader),
-        (run.row.id, Some(variant)),
-        |_| Some(place),
-        |_, _| (),
-        |_, trial, graded, ()| {
-            let score = graded.scores.first().and_then(Grade::score).filter(|_| !graded.counts_as_missing);
-            let known = examples.each.get(&trial.example.id.0) == Some(&example_digest(&trial.example));
-            if let Some(score) = score.filter(|_| known) {
-                let sum = sums.entry(trial.example.id.0).or_default();
-                *sum = (sum.0 + score, sum.1 + 1);
-            }
-            Ok(())
-        },
-    )?;
-    let lacking = examples.count.saturating_sub(sums.len() as u64);
-    if lacking as f64 > MOST_MISSING * examples.count as f64 {
-        return Ok(Err(format!("it has no score of {lacking} of the {} examples as they stand now", examples.count)));
-    }
-    let scores = sums.into_iter().map(|(id, (sum, count))| (id, sum / f64::from(count))).collect();
-    Ok(Ok(Incumbent { variant: variant.to_owned(), run: run.row.name.clone(), scores }))
 }

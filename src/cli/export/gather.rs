@@ -8,6 +8,7 @@ use crate::cli::assemble;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::error::Error;
 use crate::prompt::Prepared;
+use crate::store::RunState;
 use crate::suite::Task;
 use crate::suite::examples::{ExampleSource, RowFault};
 use crate::training::leakage::{Leak, Placed, document_leaks, leaks};
@@ -38,6 +39,9 @@ impl Export<'_> {
     pub(super) fn gather(&self) -> Result<Gathered, Error> {
         let mut notes = Vec::new();
         let variant = self.asked_as(&mut notes)?;
+        if let Some(run) = self.run.as_ref().filter(|run| self.reads_answers() && run.row.state != RunState::Finished) {
+            notes.push(format!("run `{}` is not finished: what it has not asked yet is left out", run.row.name));
+        }
         let pool = self.suite.pool.as_ref().map(placed).transpose()?.unwrap_or_default();
         let mut chosen = self.choose(pool)?;
         let mut found = self.leaking(&chosen.rows)?;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{Export, ReadRun};
-use crate::cli::measuring;
+use crate::cli::{measuring, part};
 use crate::error::Error;
 use crate::store::Store;
 use crate::suite::Example;
@@ -47,7 +49,7 @@ impl Export<'_> {
             (Some(run), Some(store), SourceKind::Teacher) => {
                 let teacher = self.teacher(run)?;
                 let answers = self.answers(store, run, &[teacher])?;
-                self.teach(pool, answers, &mut chosen);
+                self.teach(run, pool, answers, &mut chosen);
             }
             (Some(run), Some(store), SourceKind::Preferences) => {
                 let answers = self.answers(store, run, &self.paired(store, run)?)?;
@@ -55,7 +57,7 @@ impl Export<'_> {
             }
             _ => {
                 for row in pool {
-                    let answer = answer_text(&row.example.expected);
+                    let answer = self.label(&row.example).map(answer_text).unwrap_or_default();
                     if answer.trim().is_empty() {
                         chosen.count("empty", 1);
                         continue;
@@ -65,6 +67,17 @@ impl Export<'_> {
             }
         }
         Ok(chosen)
+    }
+
+    /// What the label says: the expected record whole, or the part of it that the whole answer is held against, where
+    /// no schema asks for a record.
+    fn label<'e>(&self, example: &'e Example) -> Option<&'e Value> {
+        match self.suite.scorers.first() {
+            Some(primary) if self.suite.schema.is_none() && primary.at.is_empty() => {
+                example.expected.pointer(&primary.expected_at)
+            }
+            _ => Some(&example.expected),
+        }
     }
 
     /// The one variant that teaches.
@@ -126,8 +139,13 @@ impl Export<'_> {
         Ok(answers)
     }
 
-    fn teach(&self, pool: Vec<Placed>, mut answers: Answers, chosen: &mut Chosen) {
-        let rules = TeacherRules { least_score: self.args.least_score, agreement: self.args.agreement };
+    fn teach(&self, run: &ReadRun, pool: Vec<Placed>, mut answers: Answers, chosen: &mut Chosen) {
+        let repeats = part::options(&run.row)["repeats"].as_u64().and_then(|repeats| u32::try_from(repeats).ok());
+        let rules = TeacherRules {
+            least_score: self.args.least_score,
+            agreement: self.args.agreement,
+            repeats: repeats.unwrap_or(1),
+        };
         Dropped::ALL.iter().for_each(|why| chosen.count(why.as_str(), 0));
         for row in pool {
             let Some(said) = asked_alike(&row, &mut answers, chosen) else { continue };

@@ -8,6 +8,7 @@ use super::gather::Gathered;
 
 use super::{Export, ExportArgs};
 use crate::cli::output::Output;
+use crate::cli::tune::live_job;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::provider::EndpointId;
@@ -59,6 +60,13 @@ impl Paths {
                 ));
             }
             Output::check(path, "-o", &args.store.store)?;
+        }
+        if let Some(job) = self.manifest.exists().then(|| live_job(&self.manifest)).transpose()?.flatten() {
+            return Err(Error::usage(
+                format!("{job} trains on the files of `{}`", self.manifest.display()),
+                "its model is judged by this manifest: write to another -o, or end the job (`ceiling tune status` and \
+                 `cancel`) first",
+            ));
         }
         Ok(())
     }
@@ -151,7 +159,7 @@ impl Export<'_> {
     }
 
     /// Whether the answers are those of a run.
-    fn reads_answers(&self) -> bool {
+    pub(super) fn reads_answers(&self) -> bool {
         self.kind != crate::training::manifest::SourceKind::Labels
     }
 

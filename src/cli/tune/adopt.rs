@@ -10,9 +10,11 @@ use super::block::{self, Tuned};
 use super::manifest::Found;
 use super::{Host, bare_model, state, submit};
 use crate::cli::assemble;
-use crate::diagnostic::Diagnostics;
+use crate::cli::export::load_sound;
+use crate::diagnostic::{Diagnostics, Severity, Source};
 use crate::error::Error;
 use crate::provider::load::Providers;
+use crate::provider::render::{key, quoted};
 use crate::provider::{EndpointId, Model};
 use crate::suite::load::{Frozen, LoadOptions, Loaded, SUITE_FILE};
 use crate::text::one_line;
@@ -61,6 +63,8 @@ pub(super) fn adopt(found: &Found, host: &Host, base: &str, job: &Job, may_write
         let why = "the provider names no tuned model".to_owned();
         return Ok(Adopted::Printed { text: String::new(), why });
     };
+    // Whoever follows the same job waits, and then finds what was written here.
+    found.wait_for_lock();
     let folder = found.suite();
     let method = match found.manifest.source.kind {
         SourceKind::Teacher => "distilled",
@@ -81,7 +85,7 @@ pub(super) fn adopt(found: &Found, host: &Host, base: &str, job: &Job, may_write
     };
     let endpoint = EndpointId { provider: host.provider.id.clone(), model: model.to_owned() };
     let loaded = assemble::providers(&folder).and_then(|providers| {
-        let loaded = assemble::load_checked(&folder, &providers, &LoadOptions::default())?;
+        let loaded = load_sound(&folder, &providers, &LoadOptions::default())?;
         Ok((providers, loaded))
     });
     match loaded {
@@ -92,8 +96,11 @@ pub(super) fn adopt(found: &Found, host: &Host, base: &str, job: &Job, may_write
             let name = variant_name(&found.manifest.suite.name, |_| false);
             let text = block::variant(&tuned, &name, &found.manifest.prompt.name);
             let row = block::row(&tuned, like, bare_model());
+            let prompt = &found.manifest.prompt;
+            let path = format!("prompts/{}.md.j2", block::file_stem(&prompt.name));
+            let file = block::prompt_file(prompt);
             Ok(Adopted::Printed {
-                text: format!("{text}\n{row}"),
+                text: format!("{text}\n{row}\n# into {path}, unless the suite has this prompt:\n{file}"),
                 why: format!("the suite does not load: {}", said(&error)),
             })
         }
@@ -108,10 +115,12 @@ fn variant_name(suite: &str, is_taken: impl Fn(&str) -> bool) -> String {
 struct Plan {
     folder: PathBuf,
     endpoint: EndpointId,
-    /// A new row: the file, and what is added to it.
-    row: Option<(PathBuf, String)>,
+    /// A new row of a provider file.
+    row: Option<NewRow>,
     /// A new prompt: its path within the suite, and its text.
     prompt: Option<(String, String)>,
+    /// The line of `[prompts]` that names it.
+    prompt_line: String,
     said_of_prompt: Option<String>,
     variant: String,
     block: String,
@@ -132,10 +141,14 @@ impl Plan {
         like: Option<&Model>,
     ) -> Result<Self, Error> {
         let suite = &loaded.suite;
-        let row = providers
-            .endpoint(&endpoint)
-            .is_none()
-            .then(|| (provider_file(folder, tuned.provider), block::row(&tuned, like, bare_model())));
+        let row = match providers.endpoint(&endpoint) {
+            Some(_) => None,
+            None => Some(NewRow::of(
+                provider_file(folder, tuned.provider),
+                block::row(&tuned, like, bare_model()),
+                tuned.model,
+            )?),
+        };
         if row.is_some()
             && let Some(mut provider) = providers.get(tuned.provider).cloned()
         {
@@ -152,7 +165,7 @@ impl Plan {
         let same = named.filter(is_same).or_else(|| suite.prompts.iter().find(is_same));
         let name = match same {
             Some(prompt) => prompt.name.clone(),
-            None => block::free(&wanted.name, |name| {
+            None => block::free(&block::file_stem(&wanted.name), |name| {
                 suite.prompts.iter().any(|prompt| prompt.name == name)
                     || folder.join(format!("prompts/{name}.md.j2")).exists()
             }),
@@ -180,6 +193,7 @@ impl Plan {
             endpoint,
             row,
             prompt: prompt.filter(|_| there.is_none()),
+            prompt_line: format!("{} = {}\n", key(&name), quoted(&path)),
             said_of_prompt: said_of_prompt.filter(|_| there.is_none()),
             variant,
             block,
@@ -207,9 +221,16 @@ impl Plan {
         }
         let mut files = Vec::new();
         // In this order, so that whatever is there at any moment loads.
-        if let Some((path, row)) = &self.row {
-            append(path, row)?;
-            files.push(path.clone());
+        if let Some(row) = &self.row {
+            let whole = match &row.whole {
+                Ok(whole) => whole,
+                Err(why) => {
+                    return nothing(&format!("`{}` would not load with the model's row: {why}", row.path.display()));
+                }
+            };
+            make_folder(&row.path)?;
+            state::put(&row.path, whole)?;
+            files.push(row.path.clone());
         }
         if let Some((path, text)) = &self.prompt {
             let path = self.folder.join(path);
@@ -223,7 +244,7 @@ impl Plan {
             files.push(path);
         }
         let providers = assemble::providers(&self.folder)?;
-        let checked = assemble::load_checked(&self.folder, &providers, &LoadOptions::default())?;
+        let checked = load_sound(&self.folder, &providers, &LoadOptions::default())?;
         Ok(self.written(files, checked.warnings))
     }
 
@@ -233,8 +254,7 @@ impl Plan {
         texts.insert(SUITE_FILE.to_owned(), suite.to_owned());
         texts.extend(self.prompt.clone());
         let frozen = Some(Frozen { texts, shots: None });
-        let tried =
-            assemble::load_checked(&self.folder, &self.providers, &LoadOptions { frozen, ..LoadOptions::default() })?;
+        let tried = load_sound(&self.folder, &self.providers, &LoadOptions { frozen, ..LoadOptions::default() })?;
         let is_ours = |variant: &crate::variant::Variant| variant.endpoint == self.endpoint;
         let whole = tried.suite.variants.len() == loaded.suite.variants.len() + 1;
         if !(whole && tried.suite.variant(&self.variant).is_some_and(is_ours)) {
@@ -253,10 +273,41 @@ impl Plan {
         if !self.is_there {
             text.push_str(&self.block);
         }
-        if let Some((path, row)) = &self.row {
-            text.push_str(&format!("\n# into {}:\n{row}", path.display()));
+        if let Some((path, prompt)) = &self.prompt {
+            text.push_str(&format!("\n# into `[prompts]`:\n{}\n# into {path}:\n{prompt}", self.prompt_line));
+        }
+        if let Some(row) = &self.row {
+            text.push_str(&format!("\n# into {}:\n{}", row.path.display(), row.text));
         }
         text
+    }
+}
+
+/// A row that a provider file is to have.
+struct NewRow {
+    path: PathBuf,
+    text: String,
+    /// The file with the row at its end, or why that would be none.
+    whole: Result<String, String>,
+}
+
+impl NewRow {
+    fn of(path: PathBuf, text: String, model: &str) -> Result<Self, Error> {
+        let known = match path.is_file() {
+            true => {
+                crate::provider::load::read_file(&path).map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.text
+            }
+            false => "# Rows that stand beside those that ship with ceiling.\n".to_owned(),
+        };
+        let gap = if known.ends_with('\n') { "\n" } else { "\n\n" };
+        let whole = format!("{known}{gap}{text}");
+        // A table that the file writes in braces cannot be added to at its end.
+        let whole = match crate::provider::load::rows_of(&Source::new(&path, whole.as_str())) {
+            Ok((_, rows)) if rows.contains_key(model) => Ok(whole),
+            Ok(_) => Err("the row would not stand among its models".to_owned()),
+            Err(faults) => Err(said(&Error::Input(faults))),
+        };
+        Ok(Self { path, text, whole })
     }
 }
 
@@ -265,16 +316,6 @@ fn provider_file(suite: &Path, provider: &str) -> PathBuf {
     let own = suite.join("providers").join(format!("{provider}.toml"));
     let here = Path::new("providers").join(format!("{provider}.toml"));
     if !own.is_file() && here.is_file() { here } else { own }
-}
-
-fn append(path: &Path, row: &str) -> Result<(), Error> {
-    make_folder(path)?;
-    let known = match path.is_file() {
-        true => crate::provider::load::read_file(path).map_err(|fault| Error::Input(Diagnostics::from(*fault)))?.text,
-        false => "# Rows that stand beside those that ship with ceiling.\n".to_owned(),
-    };
-    let gap = if known.ends_with('\n') { "\n" } else { "\n\n" };
-    state::put(path, &format!("{known}{gap}{row}"))
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {
@@ -287,7 +328,10 @@ fn make_folder(path: &Path) -> Result<(), Error> {
 /// An error on one line.
 fn said(error: &Error) -> String {
     match error {
-        Error::Input(faults) => faults.iter().next().map_or_else(String::new, |fault| one_line(&fault.message, 300)),
+        Error::Input(faults) => {
+            let first = faults.iter().find(|fault| fault.severity == Severity::Error).or_else(|| faults.iter().next());
+            first.map_or_else(String::new, |fault| one_line(&fault.message, 300))
+        }
         error => one_line(&error.to_string(), 300),
     }
 }

@@ -104,6 +104,14 @@ fn with_prompt(suite: &str, name: &str, path: &str) -> Option<String> {
     Some(format!("{before}{gap}{line}{after}"))
 }
 
+/// A prompt's name as the name of its file, which must not lead anywhere: a manifest may come from elsewhere.
+pub(super) fn file_stem(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let kept: String = name.chars().take(100).map(plain).collect();
+    let kept = kept.trim_start_matches('.');
+    if kept.is_empty() { "prompt".to_owned() } else { kept.to_owned() }
+}
+
 /// The first of `name`, `name-2`, `name-3` … that is free.
 pub(super) fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (2..).map(|number: u32| format!("{name}-{number}"));
@@ -128,6 +136,14 @@ mod tests {
         assert_eq!(text, expected);
         assert_eq!(with_variant("prompts = { a = \"b\" }\n", "", Some(("c", "d"))), None);
         assert_eq!(with_variant("a = 1\n", "b\n", None).unwrap(), "a = 1\n\nb\n");
+    }
+
+    #[test]
+    fn a_prompts_file_lies_where_prompts_do() {
+        assert_eq!(file_stem("v1.2_short"), "v1.2_short");
+        assert_eq!(file_stem("../../../evil"), "-..-..-evil");
+        assert_eq!(file_stem("C:\\a/b"), "C--a-b");
+        assert_eq!((file_stem(".hidden"), file_stem("..")), ("hidden".into(), "prompt".into()));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::state::{self, JobState};
 use super::{Host, ManifestArgs, submit, word as shell};
 use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::report::tune::{Progress, event_text, state as word};
 use crate::run::tuning::Tuner;
@@ -70,6 +71,8 @@ struct Submitted {
     place: PathBuf,
     job: JobState,
     id: String,
+    /// Of the training file that the job was started on.
+    trained_on: Digest,
 }
 
 impl Submitted {
@@ -87,7 +90,7 @@ impl Submitted {
                 "leave --provider out",
             ));
         }
-        let job = state.job.clone();
+        let (job, trained_on) = (state.job.clone(), state.train_sha256);
         let Some((job, id)) = job.and_then(|job| job.id.clone().map(|id| (job, id))) else {
             return Err(Error::usage(
                 format!("the submission of `{path}` was interrupted before it had a job"),
@@ -95,7 +98,22 @@ impl Submitted {
             ));
         };
         let host = Host::named(&state.provider)?;
-        Ok(Self { found, host, place, job, id })
+        Ok(Self { found, host, place, job, id, trained_on })
+    }
+
+    /// Refuses a manifest of other files than those that the job was started on: its prompt may be another one, and its
+    /// test was not frozen before the training.
+    fn check_files(&self) -> Result<(), Error> {
+        if self.found.manifest.files.train.sha256 == self.trained_on {
+            return Ok(());
+        }
+        let path = self.found.path.display();
+        Err(Error::usage(
+            format!("`{path}` was written anew since its job was started: the job trains on other files"),
+            format!(
+                "put back the files and the manifest that were submitted; `ceiling tune cancel {path}` ends the job"
+            ),
+        ))
     }
 
     /// Keeps what the provider says now, unless another job was submitted meanwhile.
@@ -147,6 +165,7 @@ type Followed = Option<(Job, Vec<JobEvent>)>;
 /// Says how far a job is.
 pub(super) fn status(args: &StatusArgs, printer: Printer) -> Result<Exit, Error> {
     let mut submitted = Submitted::open(&args.manifest, args.provider.as_deref())?;
+    submitted.check_files()?;
     let transport = submitted.host.connect()?;
     let tuner = Tuner { door: &transport, wire: submitted.host.wire };
     let followed = crate::cli::runtime()?.block_on(async {

@@ -43,6 +43,12 @@ impl Found {
         }
     }
 
+    /// Waits until no other command writes what these files end in, and keeps others from it until this is dropped.
+    /// Where files cannot be locked, nothing does.
+    pub(super) fn wait_for_lock(&self) {
+        drop(self.file.lock());
+    }
+
     /// The folder that the files lie in.
     pub(super) fn folder(&self) -> PathBuf {
         self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
