@@ -260,16 +260,7 @@ fn oppositions(rows: &[LabelledRow], texts: &[Text], (own, near): (usize, &[(usi
             voice.same &= text == own;
         }
     }
-    let (mut most, mut second): (Option<(&str, &Voice)>, Option<(&str, &Voice)>) = (None, None);
-    // Of equally strong ones the first in alphabetical order.
-    for (&label, voice) in &voices {
-        let above = |other: Option<(&str, &Voice)>| other.is_none_or(|(_, other)| voice.weight > other.weight);
-        if above(most) {
-            (most, second) = (Some((label, voice)), most);
-        } else if above(second) {
-            second = Some((label, voice));
-        }
-    }
+    let [most, second] = strongest(&voices);
     let mut found = Vec::new();
     for (label, places) in &texts[own].labels {
         let against = most.filter(|(most, _)| most != label).or(second.filter(|(other, _)| other != label));
@@ -287,6 +278,20 @@ fn oppositions(rows: &[LabelledRow], texts: &[Text], (own, near): (usize, &[(usi
         }));
     }
     found
+}
+
+/// The two labels that most speaks for; of equally strong ones the first in alphabetical order.
+fn strongest<'a>(voices: &'a BTreeMap<&'a str, Voice>) -> [Option<(&'a str, &'a Voice)>; 2] {
+    let mut two = [None, None];
+    for (&label, voice) in voices {
+        let above = |other: Option<(&str, &Voice)>| other.is_none_or(|(_, other)| voice.weight > other.weight);
+        if above(two[0]) {
+            two = [Some((label, voice)), two[0]];
+        } else if above(two[1]) {
+            two[1] = Some((label, voice));
+        }
+    }
+    two
 }
 
 #[cfg(test)]

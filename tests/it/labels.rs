@@ -299,6 +299,36 @@ fn answers_of_a_run_that_agree_against_a_label_are_shown() {
     let by_default = project.run(["labels", "topics", "--json", "-q"]).exits(0).json();
     assert_eq!(by_default["run"], review["run"]);
     project.run(["labels", "topics", "nothing"]).exits(2);
+    let reviewed = || project.run(["report", "last", "--json", "-q"]).exits(0).json()["label_review"].clone();
+    assert_eq!(reviewed()["against"], review["against"], "a report shows the review that was made of its labels");
+    let schema = project.read("topics/schema.json");
+    project.write("topics/schema.json", schema.replace("[\"refund\"", "[\"other\",\"refund\"").as_bytes());
+    assert_ne!(project.read("topics/schema.json"), schema);
+    assert_eq!(reviewed(), Value::Null, "and not one that was made with other classes");
+}
+
+#[test]
+fn rows_without_a_label_are_no_class() {
+    let project = suite();
+    project.write("topics/suite.toml", SUITE.replace("[output]\nschema = \"schema.json\"\n", "").as_bytes());
+    let pool = project.read("topics/pool.jsonl");
+    let row =
+        |n: usize, expected: Value| json!({"id": format!("x{n}"), "input": text(n + 300).1, "expected": expected});
+    let open: String = (0..6)
+        .map(|n| row(n, if n % 2 == 0 { json!({"topic": null}) } else { json!({}) }).to_string() + "\n")
+        .collect();
+    project.write("topics/pool.jsonl", (open + &pool).as_bytes());
+    let review = project.run(["labels", "topics", "--json", "-q"]).exits(0).json();
+    fits(&review, "labels");
+    let found = &review["confident"]["found"];
+    assert_eq!((&found["rows"], &found["unlabelled"]), (&json!(160), &json!(6)), "{review:#}");
+    let classes: Vec<&str> =
+        found["thresholds"].as_array().unwrap().iter().map(|one| one["class"].as_str().unwrap()).collect();
+    assert_eq!(classes, ["card", "login", "rate", "refund"]);
+    // The places are those of the rows all the same: what was planted behind the open ones is found.
+    let first: Vec<&str> =
+        review["list"].as_array().unwrap().iter().take(5).map(|row| row["id"].as_str().unwrap()).collect();
+    assert!(first.contains(&"t033") && first.contains(&"p054"), "{first:?}");
 }
 
 #[test]
