@@ -236,6 +236,27 @@ fn what_its_reader_would_refuse_is_not_written() {
 }
 
 #[test]
+fn training_costs_what_its_provider_bills() {
+    let project = tiny(30).file(
+        "providers/vendor.toml",
+        "kind = \"openai-chat\"\nbase_url = \"http://localhost:1\"\n\
+         [models.\"ft:small\"]\nprice = { input = 3.0, output = 6.0, training = 10.0 }\n",
+    );
+    let export = |format: &str, share: &str| {
+        let flags = ["--force", "--json", "--epochs", "2", "--base-model", "vendor/small", "--validation-share", share];
+        let of = ["export", "suites/tiny", "-o", "out/train.jsonl", "--format", format];
+        let said = project.run(of.iter().chain(&flags)).exits(0).json();
+        said["manifest"]["training_cost_usd"]["low"].as_f64().unwrap()
+    };
+    // The base has no row of its own: the price is that of models tuned from it.
+    let (whole, part) = (export("openai-chat", "0"), export("openai-chat", "0.5"));
+    assert!(whole > 0.0 && part < 0.8 * whole, "{part} of {whole}");
+    project.edit("providers/vendor.toml", "base_url", "dialect = \"together\"\nbase_url");
+    let both = export("together", "0.5");
+    assert!((both - export("together", "0")).abs() < 1e-12, "validation is billed, too");
+}
+
+#[test]
 fn flags_that_do_not_fit_are_named() {
     let project = tiny(12);
     let export = |more: &[&str]| project.run(["export", "suites/tiny", "-o", "out/x.jsonl"].iter().chain(more));
