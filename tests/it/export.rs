@@ -184,6 +184,30 @@ fn only_the_variant_in_use_as_it_stands_is_frozen() {
 }
 
 #[test]
+fn what_the_pool_was_asked_is_no_verdict() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = tiny(30).live(&server);
+    let run = ["run", "suites/tiny", "--provider", "toy=live"];
+    project.run(run).exits(0);
+    let said = project.run(run.iter().chain(&["--on", "pool"])).exits(0).says("run without --on");
+    assert!(!said.stdout().contains("repeat"), "{}", said.stdout());
+    // `schema` is right of all and `plain` of a third, in both; the test examples alone decide.
+    let compared = |run: &str| {
+        let said = project.run(["compare", run, "plain", "schema", "--json"]).exits(0).json();
+        fits(&said, "compare");
+        let contrast = said["comparisons"][0]["contrast"].clone();
+        assert_eq!(contrast["verdict"] == "better", run == "tiny-1", "{contrast}");
+        contrast["unsettled"].clone()
+    };
+    assert_eq!((compared("tiny-1"), compared("tiny-2")), (Value::Null, json!("other-split")));
+    let said = project.run(["compare", "tiny-2", "plain", "schema"]).exits(0);
+    let _ = said.says("run tiny-2 asked the pool, not the test examples").says("NOT ENOUGH EVIDENCE");
+    // Nor do its answers say which labels of the test are wrong.
+    let labels = project.run(["labels", "suites/tiny", "--json"]).exits(0).json();
+    assert!(labels.to_string().contains("tiny-1") && !labels.to_string().contains("tiny-2"), "{labels}");
+}
+
+#[test]
 fn a_label_without_a_schema_is_taught_as_it_is_judged() {
     let project = tiny(12);
     project.edit("suites/tiny/suite.toml", "at = \"/label\"", "at = \"\"\nexpected_at = \"/label\"");
