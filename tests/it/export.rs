@@ -163,11 +163,17 @@ fn a_teacher_answers_the_pool_and_only_what_is_right_is_taught() {
 #[test]
 fn only_the_variant_in_use_as_it_stands_is_frozen() {
     let server = ScriptedServer::start(|request, _| schema_helps(request));
-    let project = tiny(30).live(&server).file("gone.jsonl", "");
+    let project = tiny(30).live(&server);
     let export = |more: &[&str]| project.run(LABELS.iter().chain(&["--force", "--json"]).chain(more));
     let incumbent =
         |output: crate::support::Output| output.exits(0).json()["manifest"]["acceptance"]["incumbent"].clone();
     project.run(["run", "suites/tiny", "--provider", "toy=live"]).exits(0);
+    // A run that cannot be read any more stops nothing, unless it is the one that is named.
+    let live = project.read("providers/live.toml");
+    std::fs::remove_file(project.path("providers/live.toml")).unwrap();
+    assert_eq!(incumbent(export(&[]).exits(0).says("run `tiny-1` cannot stand for")), Value::Null);
+    let _ = export(&["--against", "tiny-1"]).exits(2);
+    project.write("providers/live.toml", live.as_bytes());
     // The suite names `toy`: scores of another model say nothing of it.
     let said = export(&[]).exits(0).says("its answers came from `live/small`, and the suite names `toy/small`");
     assert_eq!(incumbent(said), Value::Null);
