@@ -12,9 +12,10 @@ use clap::{Args, ValueEnum};
 
 use super::args::StoreArgs;
 use super::exit::Exit;
+use super::part;
 use super::printer::Printer;
 use crate::error::Error;
-use crate::measure::contrast::{self, Contrast, Correction, Rules, contrast};
+use crate::measure::contrast::{self, Contrast, Correction, PairedScores, Rules, Unsettled, contrast};
 use crate::measure::matching::{self, Matching};
 use crate::measure::side::{Metric, Side};
 use crate::report::compare::{Compared, Comparison, Form, to_value};
@@ -230,7 +231,17 @@ impl Comparing<'_> {
     ) -> Result<Contrast, Error> {
         let sides = [self.side(a), self.side(b)];
         let pairs = matching::pairs(&self.sides.roster, sides, self.metric, &matched.places);
-        Ok(contrast(&pairs, &self.rules(sides, tests, margin)?))
+        Ok(self.judged([a, b], &pairs, &self.rules(sides, tests, margin)?))
+    }
+
+    /// B against A; where one of them was asked another split than the test examples, without a verdict.
+    fn judged(&self, sides: [usize; 2], pairs: &PairedScores, rules: &Rules) -> Contrast {
+        let mut found = contrast(pairs, rules);
+        let options = |side: usize| part::options(&self.sides.all[side].name.run);
+        if sides.into_iter().any(|side| part::asked_instead(&options(side)).is_some()) {
+            found.withhold(Unsettled::OtherSplit);
+        }
+        found
     }
 
     fn compared(&self, [a, b]: [usize; 2], matched: &Matching, contrast: Contrast) -> Compared {

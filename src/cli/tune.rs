@@ -12,6 +12,7 @@ mod work;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+pub(super) use submit::training_price;
 
 use super::assemble;
 use super::exit::Exit;
@@ -66,6 +67,11 @@ pub(super) fn live_job(manifest: &Path) -> Result<Option<String>, Error> {
     }))
 }
 
+/// The fine-tuning API of a provider, if it has one.
+pub(super) fn tuning_api(provider: &Provider) -> Option<&'static dyn TuningWire> {
+    matches!(provider.service, Service::Http { .. }).then(|| tuning_wire(provider.wire, provider.dialect)).flatten()
+}
+
 /// Who tunes.
 struct Host {
     provider: Provider,
@@ -73,9 +79,12 @@ struct Host {
 }
 
 impl Host {
-    /// The provider of this name, if it has a fine-tuning API.
-    fn named(name: &str) -> Result<Self, Error> {
-        let providers = crate::provider::load::load(&[Path::new(".")])?;
+    /// The provider of this name, if it has a fine-tuning API; the suite's folder may have one of its own.
+    fn named(name: &str, suite: &Path) -> Result<Self, Error> {
+        let providers = match suite.is_dir() {
+            true => assemble::providers(suite)?,
+            false => crate::provider::load::load(&[Path::new(".")])?,
+        };
         let Some(provider) = providers.get(name) else {
             let near = crate::text::nearest(name, providers.names());
             let hint = near.map_or_else(
@@ -84,10 +93,7 @@ impl Host {
             );
             return Err(Error::usage(format!("there is no provider `{name}`"), hint));
         };
-        let wire = matches!(provider.service, Service::Http { .. })
-            .then(|| tuning_wire(provider.wire, provider.dialect))
-            .flatten();
-        match wire {
+        match tuning_api(provider) {
             Some(wire) => Ok(Self { provider: provider.clone(), wire }),
             None => Err(Error::usage(
                 format!("`{name}` has no fine-tuning API that ceiling speaks"),

@@ -266,6 +266,9 @@ fn step(findings: &Findings<'_>, rule: Rule) -> Option<String> {
     };
     let n = n_to_settle(findings, rule);
     Some(match rule {
+        Rule::NoData if findings.evidence.facts.asked_instead.is_some() => {
+            "run without --on, which asks the test examples".to_owned()
+        }
         Rule::NoData => "mend the run and repeat it".to_owned(),
         Rule::Iterate | Rule::NotPlateaued => iterate(findings),
         Rule::TriggerUnknown | Rule::SelfHosted(RungStatus::Unknown) => more(n, "examples"),

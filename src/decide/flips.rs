@@ -10,6 +10,7 @@ pub(super) fn flips(findings: &Findings<'_>) -> Vec<String> {
     let state = findings.state();
     if !state.data_usable {
         let mend = match findings.evidence.setting.source {
+            _ if findings.evidence.facts.asked_instead.is_some() => "the test examples are asked: a run without --on",
             Source::Stated => "the figures are stated so that they can be used",
             Source::Live | Source::Recorded | Source::Imported => {
                 "the run is repeated until at most 1% of the answers are missing"

@@ -110,6 +110,8 @@ pub enum Unsettled {
     Correction,
     /// More examples would settle it.
     MoreExamples,
+    /// A side was asked another split than the test examples: what was trained or chosen on it says nothing of the task.
+    OtherSplit,
 }
 
 /// Whether B is worse than A by no more than a margin.
@@ -214,6 +216,12 @@ pub fn contrast(pairs: &PairedScores, rules: &Rules) -> Contrast {
 }
 
 impl Contrast {
+    /// Takes the verdicts back: the figures are none of the task.
+    pub fn withhold(&mut self, why: Unsettled) {
+        (self.verdict, self.unsettled, self.n_to_settle) = (PairedVerdict::NotEnoughEvidence, Some(why), None);
+        self.non_inferiority = None;
+    }
+
     /// Sets the verdict by the interval and this p-value.
     fn judge(&mut self, p: Option<f64>, known: &PairedDifference, alpha: f64, rules: &Rules) {
         let open = |why, n| (PairedVerdict::NotEnoughEvidence, Some(why), n);

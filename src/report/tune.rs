@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::text::{one_line, padded};
-use crate::training::manifest::FileFacts;
+use crate::training::manifest::{FileFacts, Method};
 use crate::units::{Usd, UsdPerMillionTokens, format_bytes, group_thousands};
 use crate::wire::tuning::{Job, JobEvent, Phase};
 
@@ -48,6 +48,9 @@ impl<'a> Preview<'a> {
     pub fn priced(mut self, price: Option<UsdPerMillionTokens>) -> Self {
         self.usd_per_million_tokens = price.map(UsdPerMillionTokens::as_f64);
         self.why_unknown = match (price, self.billed_tokens) {
+            (None, _) if self.method == Method::Preference.as_str() => {
+                Some("the price list has prices of supervised training only, and the files hold pairs".to_owned())
+            }
             (None, _) => Some(format!(
                 "no training price of `{}` is known; `training` in the price of its row (providers/{}.toml) states one",
                 one_line(self.base_model, 80),

@@ -28,6 +28,16 @@ pub enum ManifestError {
     /// Written by a newer program, or damaged.
     #[error("its version is {0}; this program reads version {VERSION}")]
     Version(u32),
+    /// A number that no export writes: a test by it would accept anything, or nothing.
+    #[error("`acceptance.{key}` is {value}, not {wanted}")]
+    OutOfRange {
+        /// Its key.
+        key: &'static str,
+        /// What it is.
+        value: f64,
+        /// What it may be.
+        wanted: &'static str,
+    },
 }
 
 /// How the model is trained on the files.
@@ -196,6 +206,26 @@ pub struct Acceptance {
     pub incumbent: Option<Incumbent>,
 }
 
+impl Acceptance {
+    /// Whether its numbers are such as decide something.
+    fn check(&self) -> Result<(), ManifestError> {
+        const UNIT: &str = "from 0 to 1";
+        let is_unit = |value: f64| (0.0..=1.0).contains(&value);
+        let scores = self.incumbent.iter().flat_map(|incumbent| incumbent.scores.values());
+        let mut numbers = vec![
+            ("alpha", self.alpha, self.alpha > 0.0 && self.alpha < 0.5, "above 0 and below 0.5"),
+            ("margin", self.margin, (0.0..1.0).contains(&self.margin), "from 0 to below 1"),
+            ("repeats", f64::from(self.repeats), self.repeats >= 1, "at least 1"),
+        ];
+        numbers.extend(self.target.map(|target| ("target", target, is_unit(target), UNIT)));
+        numbers.extend(scores.map(|score| ("incumbent.scores", *score, is_unit(*score), UNIT)));
+        match numbers.into_iter().find(|(_, _, is_fine, _)| !is_fine) {
+            Some((key, value, _, wanted)) => Err(ManifestError::OutOfRange { key, value, wanted }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The manifest of a set of training files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -250,7 +280,9 @@ impl Manifest {
         if head.version != VERSION {
             return Err(ManifestError::Version(head.version));
         }
-        Ok(serde_json::from_str(text)?)
+        let manifest: Self = serde_json::from_str(text)?;
+        manifest.acceptance.check()?;
+        Ok(manifest)
     }
 
     /// The text of its file: keys sorted, a line each, so that two can be compared by eye.
@@ -354,6 +386,29 @@ pub(super) mod tests {
         value["family"] = json!("other");
         assert!(matches!(Manifest::parse(&value.to_string()), Err(ManifestError::Family(_))));
         assert!(matches!(Manifest::parse("[]"), Err(ManifestError::Json(_))));
+    }
+
+    #[test]
+    fn a_test_that_would_accept_anything_is_refused() {
+        let with = |key: &str, wrong: Value| {
+            let mut value: Value = serde_json::from_str(&manifest().text().unwrap()).unwrap();
+            value["acceptance"][key] = wrong;
+            Manifest::parse(&value.to_string())
+        };
+        assert!(with("alpha", json!(0.1)).is_ok());
+        let scores = json!({"variant": "v", "run": "r", "scores": {"a": 1.5}});
+        let wrong = [
+            ("alpha", json!(0.9)),
+            ("alpha", json!(0)),
+            ("margin", json!(1)),
+            ("margin", json!(-0.1)),
+            ("target", json!(-1)),
+            ("repeats", json!(0)),
+            ("incumbent", scores),
+        ];
+        for (key, wrong) in wrong {
+            assert!(matches!(with(key, wrong.clone()), Err(ManifestError::OutOfRange { .. })), "{key} {wrong}");
+        }
     }
 
     #[test]

@@ -121,13 +121,22 @@ pub fn reserved_word(format: &Format, rows: &[TrainingRow]) -> Option<(usize, &'
         .find_map(|(place, row)| format.limits.reserved.iter().find(|word| holds(row, word)).map(|word| (place, *word)))
 }
 
-/// What training costs in USD: tokens of the file times epochs times the price of a trained token.
+/// What training costs in USD: the tokens that are billed times the price of a trained token. `billed` says them, given
+/// those of the training and of the validation file.
 ///
-/// `None` without a price or a number of epochs, and for pairs, whose price no price list here has.
-pub fn training_cost(train: &Size, epochs: Option<u32>, price: Option<UsdPerMillionTokens>) -> Option<Range> {
-    let (epochs, price) = (u64::from(epochs?), price?);
-    let usd = |tokens: u64| price.times(tokens.saturating_mul(epochs)).as_f64();
-    Some(Range { low: usd(train.tokens.low), high: usd(train.tokens.high.or(train.tokens.likely)?) })
+/// `None` without a price, and where the billed tokens are not known.
+pub fn training_cost(
+    (train, validation): (&Size, Option<&Size>),
+    billed: impl Fn(u64, Option<u64>) -> Option<u64>,
+    price: Option<UsdPerMillionTokens>,
+) -> Option<Range> {
+    let price = price?;
+    let most = |size: &Size| size.tokens.high.or(size.tokens.likely);
+    let usd = |train: u64, validation: Option<u64>| Some(price.times(billed(train, validation)?).as_f64());
+    Some(Range {
+        low: usd(train.tokens.low, validation.map(|size| size.tokens.low))?,
+        high: usd(most(train)?, validation.and_then(most))?,
+    })
 }
 
 #[cfg(test)]
@@ -169,10 +178,14 @@ mod tests {
     fn the_cost_is_tokens_times_epochs_times_price() {
         let price = UsdPerMillionTokens::from_f64(5.0);
         let train = Size { tokens: Span { low: 100_000, likely: Some(150_000), high: Some(200_000) }, ..size(1) };
-        let cost = training_cost(&train, Some(3), price).unwrap();
+        let three = |train: u64, _: Option<u64>| Some(3 * train);
+        let cost = training_cost((&train, Some(&train)), three, price).unwrap();
         assert!((cost.low - 1.5).abs() < 1e-9 && (cost.high - 3.0).abs() < 1e-9, "{cost:?}");
-        assert_eq!(training_cost(&train, None, price), None);
-        assert_eq!(training_cost(&train, Some(3), None), None);
+        let both = |train: u64, validation: Option<u64>| Some(3 * (train + validation.unwrap_or(0)));
+        let cost = training_cost((&train, Some(&train)), both, price).unwrap();
+        assert!((cost.low - 3.0).abs() < 1e-9 && (cost.high - 6.0).abs() < 1e-9, "{cost:?}");
+        assert_eq!(training_cost((&train, None), |_, _| None, price), None);
+        assert_eq!(training_cost((&train, None), three, None), None);
     }
 
     #[test]

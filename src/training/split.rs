@@ -1,9 +1,11 @@
 //! Training and validation part: by cluster, seeded, and every class in both as far as its clusters allow.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::row::TrainingRow;
 use crate::digest::Digest;
+use crate::suite::leakage::normalise;
 
 /// Rows that stay or go together.
 struct Group {
@@ -18,7 +20,7 @@ struct Group {
 ///
 /// Groups are taken at even distances from a list that is sorted by class, so that each class gives about its share of
 /// its groups, large and small alike; a class never gives its last one, and none that would make the part half as large
-/// again as wanted. Of pairs from one example, all go together.
+/// again as wanted. Rows that ask the same go together, and so do pairs from one example.
 pub fn validation(rows: &[TrainingRow], share: f64, seed: u64) -> Vec<bool> {
     let mut taken = vec![false; rows.len()];
     if share <= 0.0 {
@@ -45,12 +47,17 @@ pub fn validation(rows: &[TrainingRow], share: f64, seed: u64) -> Vec<bool> {
 }
 
 fn groups(rows: &[TrainingRow], seed: u64) -> Vec<Group> {
-    let mut by_key: BTreeMap<(bool, &str), Vec<usize>> = BTreeMap::new();
+    let mut by_key: BTreeMap<(bool, Cow<'_, str>), Vec<usize>> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
-        let key = row.cluster.as_ref().map_or((false, row.id.as_str()), |cluster| (true, cluster.as_str()));
+        let key = match &row.cluster {
+            Some(cluster) => (true, Cow::Borrowed(cluster.as_str())),
+            None => (false, asked(row)),
+        };
         by_key.entry(key).or_default().push(place);
     }
-    let group = |((clustered, name), members): ((bool, &str), Vec<usize>)| {
+    let group = |((clustered, key), members): ((bool, Cow<'_, str>), Vec<usize>)| {
+        let first = members.iter().map(|&member| rows[member].id.as_str()).min().unwrap_or_default();
+        let name = if clustered { key.as_ref() } else { first };
         let mut classes: BTreeMap<&str, usize> = BTreeMap::new();
         for &member in &members {
             *classes.entry(rows[member].class.as_str()).or_default() += 1;
@@ -62,6 +69,12 @@ fn groups(rows: &[TrainingRow], seed: u64) -> Vec<Group> {
         Group { rows: members, class, order }
     };
     by_key.into_iter().map(group).collect()
+}
+
+/// What a row asks, without what does not bear on it: rows that ask the same are one.
+fn asked(row: &TrainingRow) -> Cow<'_, str> {
+    let user = row.messages.last().map_or("", |message| message.content.as_str());
+    normalise(user).map_or(Cow::Borrowed(user), Cow::Owned)
 }
 
 /// Clusters of these rows; one without a cluster is one of its own.
@@ -100,6 +113,21 @@ mod tests {
         assert_eq!(taken, validation(&rows, 0.2, 7), "the same seed divides alike");
         assert_ne!(taken, validation(&rows, 0.2, 8));
         assert!(validation(&rows, 0.0, 7).iter().all(|taken| !taken));
+    }
+
+    #[test]
+    fn rows_that_ask_the_same_are_not_divided() {
+        let mut rows = rows(&(0..60).map(|place| (place % 2, None)).collect::<Vec<_>>());
+        for place in 0..30 {
+            let words = format!("the very same report, as it came in twice: {place}");
+            rows[place].messages[1].content = words.clone();
+            rows[59 - place].messages[1].content = words.to_uppercase();
+        }
+        for seed in 0..20 {
+            let taken = validation(&rows, 0.2, seed);
+            assert!(taken.iter().any(|taken| *taken));
+            assert!((0..30).all(|place| taken[place] == taken[59 - place]), "{seed}");
+        }
     }
 
     proptest! {

@@ -163,11 +163,17 @@ fn a_teacher_answers_the_pool_and_only_what_is_right_is_taught() {
 #[test]
 fn only_the_variant_in_use_as_it_stands_is_frozen() {
     let server = ScriptedServer::start(|request, _| schema_helps(request));
-    let project = tiny(30).live(&server).file("gone.jsonl", "");
+    let project = tiny(30).live(&server);
     let export = |more: &[&str]| project.run(LABELS.iter().chain(&["--force", "--json"]).chain(more));
     let incumbent =
         |output: crate::support::Output| output.exits(0).json()["manifest"]["acceptance"]["incumbent"].clone();
     project.run(["run", "suites/tiny", "--provider", "toy=live"]).exits(0);
+    // A run that cannot be read any more stops nothing, unless it is the one that is named.
+    let live = project.read("providers/live.toml");
+    std::fs::remove_file(project.path("providers/live.toml")).unwrap();
+    assert_eq!(incumbent(export(&[]).exits(0).says("run `tiny-1` cannot stand for")), Value::Null);
+    let _ = export(&["--against", "tiny-1"]).exits(2);
+    project.write("providers/live.toml", live.as_bytes());
     // The suite names `toy`: scores of another model say nothing of it.
     let said = export(&[]).exits(0).says("its answers came from `live/small`, and the suite names `toy/small`");
     assert_eq!(incumbent(said), Value::Null);
@@ -181,6 +187,30 @@ fn only_the_variant_in_use_as_it_stands_is_frozen() {
     let _ = export(&["--against", "tiny-1"]).exits(2).says("the suite asks it otherwise now");
     project.run(["run", "suites/tiny"]).exits(0);
     assert_eq!(incumbent(export(&[]))["run"], "tiny-2");
+}
+
+#[test]
+fn what_the_pool_was_asked_is_no_verdict() {
+    let server = ScriptedServer::start(|request, _| schema_helps(request));
+    let project = tiny(30).live(&server);
+    let run = ["run", "suites/tiny", "--provider", "toy=live"];
+    project.run(run).exits(0);
+    let said = project.run(run.iter().chain(&["--on", "pool"])).exits(0).says("run without --on");
+    assert!(!said.stdout().contains("repeat"), "{}", said.stdout());
+    // `schema` is right of all and `plain` of a third, in both; the test examples alone decide.
+    let compared = |run: &str| {
+        let said = project.run(["compare", run, "plain", "schema", "--json"]).exits(0).json();
+        fits(&said, "compare");
+        let contrast = said["comparisons"][0]["contrast"].clone();
+        assert_eq!(contrast["verdict"] == "better", run == "tiny-1", "{contrast}");
+        contrast["unsettled"].clone()
+    };
+    assert_eq!((compared("tiny-1"), compared("tiny-2")), (Value::Null, json!("other-split")));
+    let said = project.run(["compare", "tiny-2", "plain", "schema"]).exits(0);
+    let _ = said.says("run tiny-2 asked the pool, not the test examples").says("NOT ENOUGH EVIDENCE");
+    // Nor do its answers say which labels of the test are wrong.
+    let labels = project.run(["labels", "suites/tiny", "--json"]).exits(0).json();
+    assert!(labels.to_string().contains("tiny-1") && !labels.to_string().contains("tiny-2"), "{labels}");
 }
 
 #[test]
@@ -233,6 +263,27 @@ fn what_its_reader_would_refuse_is_not_written() {
     project.edit("suites/tiny/prompts/v1.md.j2", "{{ input }}", "User: {{ input }}");
     let bedrock = ["export", "suites/tiny", "--format", "bedrock-converse", "-o", "out/b.jsonl"];
     project.run(bedrock).exits(2).says("holds `User:`");
+}
+
+#[test]
+fn training_costs_what_its_provider_bills() {
+    let project = tiny(30).file(
+        "providers/vendor.toml",
+        "kind = \"openai-chat\"\nbase_url = \"http://localhost:1\"\n\
+         [models.\"ft:small\"]\nprice = { input = 3.0, output = 6.0, training = 10.0 }\n",
+    );
+    let export = |format: &str, share: &str| {
+        let flags = ["--force", "--json", "--epochs", "2", "--base-model", "vendor/small", "--validation-share", share];
+        let of = ["export", "suites/tiny", "-o", "out/train.jsonl", "--format", format];
+        let said = project.run(of.iter().chain(&flags)).exits(0).json();
+        said["manifest"]["training_cost_usd"]["low"].as_f64().unwrap()
+    };
+    // The base has no row of its own: the price is that of models tuned from it.
+    let (whole, part) = (export("openai-chat", "0"), export("openai-chat", "0.5"));
+    assert!(whole > 0.0 && part < 0.8 * whole, "{part} of {whole}");
+    project.edit("providers/vendor.toml", "base_url", "dialect = \"together\"\nbase_url");
+    let both = export("together", "0.5");
+    assert!((both - export("together", "0")).abs() < 1e-12, "validation is billed, too");
 }
 
 #[test]

@@ -264,6 +264,33 @@ fn nothing_is_sent_without_agreement_or_beyond_the_budget() {
 }
 
 #[test]
+fn pairs_have_no_price_of_supervised_training() {
+    let server = TuningServer::start(Vendor::Openai);
+    let project = project(&server);
+    change(&project, |manifest| {
+        manifest["method"] = "preference".into();
+        manifest["format"] = "openai-dpo".into();
+    });
+    let bounded = SUBMIT.iter().copied().chain(["--max-cost", "100"]);
+    let _ = project.run(bounded).exits(2).says("--max-cost cannot be kept: the price list has prices of supervised");
+    project.run(SUBMIT).exits(0);
+    server.goes(&["succeeded"], tuned());
+    assert_eq!(project.run(STATUS.iter().chain(&["--json"])).exits(0).json()["cost_usd"], Value::Null);
+}
+
+#[test]
+fn a_provider_of_the_suites_own_tunes() {
+    let server = TuningServer::start(Vendor::Openai);
+    let project = project(&server);
+    let own = server.provider().replace("api_key_env = \"SCRIPTED_KEY\"\n", "");
+    project.write("suites/tiny/providers/own.toml", own.as_bytes());
+    change(&project, |manifest| manifest["base_model"] = "own/small".into());
+    // It has no key of its own to send, so that the server turns it away.
+    let _ = project.run(["tune", "submit", MANIFEST, "--provider", "own", "--yes"]).exits(4);
+    assert!(!server.calls().is_empty());
+}
+
+#[test]
 fn a_provider_that_estimates_the_cost_is_held_to_it() {
     let server = TuningServer::start(Vendor::Together);
     let project = project(&server);

@@ -2,7 +2,7 @@
 
 use super::{Comparing, MAX_FLIPS, flips};
 use crate::error::Error;
-use crate::measure::contrast::{self, Contrast, Correction, contrast};
+use crate::measure::contrast::{self, Contrast, Correction};
 use crate::measure::latency_change::{Draw, latency_change};
 use crate::measure::matching::{self, Matching, Sameness};
 use crate::measure::side::{Clock, Metric, Side};
@@ -37,7 +37,7 @@ impl Comparing<'_> {
         let matched = matching::matching(&self.sides.roster, &both, metric);
         let pairs = matching::pairs(&self.sides.roster, both, metric, &matched.places);
         let rules = self.rules(both, 1, Some(self.suite()?.gate.margin))?;
-        Ok(Some(OtherRate { metric, contrast: contrast(&pairs, &rules) }))
+        Ok(Some(OtherRate { metric, contrast: self.judged([0, 1], &pairs, &rules) }))
     }
 
     fn cost(&self, both: [&Side; 2]) -> Result<CostChange, Error> {
@@ -123,7 +123,7 @@ impl Comparing<'_> {
         let rules = self.rules(both, slices.len(), None)?;
         let mut family: Vec<Contrast> = slices
             .iter()
-            .map(|slice| contrast(&matching::pairs(roster, both, self.metric, &slice.places), &rules))
+            .map(|slice| self.judged([0, 1], &matching::pairs(roster, both, self.metric, &slice.places), &rules))
             .collect();
         contrast::correct(&mut family, Correction::Holm, rules.alpha);
         let rows = slices.into_iter().zip(family);

@@ -1,7 +1,7 @@
 //! What a reader must know before trusting a comparison.
 
 use super::sides::Sides;
-use crate::cli::early;
+use crate::cli::{early, part};
 use crate::error::Error;
 use crate::measure::RunProvenance;
 use crate::measure::matching::lacks_too_many;
@@ -44,6 +44,14 @@ pub(super) fn warnings(sides: &Sides, facts: &[SideFacts], comparisons: &[Compar
         seen.push(&run.name);
         if run.state != RunState::Finished {
             found.push(format!("run {} is not finished: what it lacks is left out", run.name));
+        }
+        if let Some(split) = part::asked_instead(&part::options(run)) {
+            found.push(format!(
+                "run {} asked the {split}, not the test examples: prompts and tuned models may have seen it, and no \
+                 verdict is given",
+                run.name,
+                split = split.as_str()
+            ));
         }
         if early::may_stop(&run.options) {
             found.push(format!(

@@ -8,18 +8,16 @@ use super::gather::Gathered;
 
 use super::{Export, ExportArgs};
 use crate::cli::output::Output;
-use crate::cli::tune::live_job;
+use crate::cli::tune::{live_job, training_price, tuning_api};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::provider::EndpointId;
-use crate::provider::load::Providers;
 use crate::report::training::{Classes, Written};
 use crate::run::RunError;
 use crate::training::manifest::{FAMILY, FileFacts, Files, Manifest, Method, PromptText, Source, SuiteFacts, VERSION};
 use crate::training::row::TrainingRow;
 use crate::training::size::{FindingSeverity, Size, findings, reserved_word, training_cost};
 use crate::training::split::{clusters, validation};
-use crate::units::UsdPerMillionTokens;
 
 /// Where the files stand.
 pub(super) struct Paths {
@@ -102,7 +100,7 @@ impl Export<'_> {
         }
         notes.extend(self.format.notice.map(str::to_owned));
         let acceptance = self.freeze(&test, &mut notes)?;
-        let cost = self.cost(&train.size, &mut notes)?;
+        let cost = self.cost(&train.size, held_out.as_ref().map(|part| &part.size), &mut notes)?;
         let prompt = &self.suite.prompts[variant.prompt];
         let manifest = Manifest {
             family: FAMILY.to_owned(),
@@ -136,6 +134,8 @@ impl Export<'_> {
         };
         let text = manifest.text().map_err(|error| RunError::Bug(error.to_string()))?;
         let store = &self.args.store.store;
+        // An export that breaks off leaves no manifest, rather than one of other files.
+        drop(std::fs::remove_file(&paths.manifest));
         put(&paths.train, &train.text, store)?;
         match &held_out {
             Some(part) => put(&paths.validation, &part.text, store)?,
@@ -176,8 +176,13 @@ impl Export<'_> {
         Ok(part)
     }
 
-    /// What training costs by the price of the model that is to be tuned.
-    fn cost(&self, train: &Size, notes: &mut Vec<String>) -> Result<Option<crate::suite::Range>, Error> {
+    /// What training costs by the price of the model that is to be tuned, as `ceiling tune submit` reckons it.
+    fn cost(
+        &self,
+        train: &Size,
+        validation: Option<&Size>,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<crate::suite::Range>, Error> {
         let Some(name) = &self.args.base_model else { return Ok(None) };
         let Some(id) = EndpointId::parse(name) else {
             return Err(Error::usage(
@@ -185,34 +190,32 @@ impl Export<'_> {
                 "--base-model names both, such as openai/gpt-4.1-mini",
             ));
         };
-        let Some((_, model)) = self.providers.endpoint(&id) else {
-            notes.push(format!("no provider file has `{id}`, so that the price of training is not known"));
-            return Ok(None);
-        };
-        let price = model.price.and_then(|price| price.training).or_else(|| tuned_price(&self.providers, &id));
+        let (provider, model) =
+            (self.providers.get(&id.provider), self.providers.endpoint(&id).map(|(_, model)| model));
+        let base = model.map_or(id.model.as_str(), |model| model.served_as.as_str());
         if self.method == Method::Preference {
             notes.push("the price list has prices of supervised training only: what pairs cost is not known".into());
             return Ok(None);
         }
-        match (price, self.args.epochs) {
-            (None, _) => notes.push(format!("the provider file has no training price of `{id}`")),
-            (Some(_), None) => {
-                notes.push("--epochs N says how often training reads the file, which its cost hangs on".into())
+        let epochs = self.args.epochs;
+        let api = provider.and_then(tuning_api);
+        let billed = |train: u64, validation: Option<u64>| match api {
+            Some(api) => api.billed_tokens(train, validation, epochs),
+            None => Some(train.saturating_mul(u64::from(epochs?))),
+        };
+        let cost = training_cost((train, validation), billed, provider.and_then(|it| training_price(it, base)));
+        match (model, provider.and_then(|it| training_price(it, base)), &cost) {
+            (None, None, _) => {
+                notes.push(format!("no provider file has `{id}`, so that the price of training is not known"));
+            }
+            (Some(_), None, _) => notes.push(format!("the provider file has no training price of `{id}`")),
+            (_, Some(_), None) => {
+                notes.push("--epochs N says how often training reads the file, which its cost hangs on".into());
             }
             _ => {}
         }
-        Ok(training_cost(train, self.args.epochs, price))
+        Ok(cost)
     }
-}
-
-/// The training price of the entry that tuned models of this one have: `ft:NAME`, or `ft:NAME-` and a day.
-fn tuned_price(providers: &Providers, id: &EndpointId) -> Option<UsdPerMillionTokens> {
-    let models = &providers.get(&id.provider)?.models;
-    models.iter().find_map(|(name, model)| {
-        let rest = name.strip_prefix("ft:")?.strip_prefix(id.model.as_str())?;
-        let dated = rest.strip_prefix('-').is_some_and(|day| day.chars().all(|c| c.is_ascii_digit() || c == '-'));
-        if rest.is_empty() || dated { model.price?.training } else { None }
-    })
 }
 
 fn facts(path: &Path, part: &Part) -> FileFacts {

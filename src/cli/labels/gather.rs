@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::super::{measuring, show};
+use super::super::{measuring, part, show};
 use super::{LabelsArgs, is_test};
 use crate::diagnostic::Diagnostics;
 use crate::error::Error;
@@ -111,7 +111,8 @@ pub(super) fn answers(args: &LabelsArgs, suite: &Suite, rows: &[LabelledRow]) ->
 
 fn chosen(store: &Store, named: Option<&str>, suite: &Suite) -> Result<Option<RunRow>, Error> {
     let Some(name) = named else {
-        let finished = |run: &RunRow| run.suite == suite.name && run.state == RunState::Finished;
+        let finished =
+            |run: &RunRow| run.suite == suite.name && run.state == RunState::Finished && part::is_of_the_test(run);
         return Ok(store.runs()?.into_iter().find(finished));
     };
     let run = store.run(name)?;

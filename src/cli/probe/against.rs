@@ -3,6 +3,7 @@
 use super::ProbeArgs;
 use crate::cli::compare::names::SideName;
 use crate::cli::compare::sides::Sides;
+use crate::cli::part;
 use crate::error::Error;
 use crate::measure::contrast::PairedScores;
 use crate::measure::matching::lacks_too_many;
@@ -51,7 +52,8 @@ pub(super) fn versus(
 
 /// The newest finished run of this suite.
 fn newest(store: &Store, rows: &Material<'_>) -> Result<Option<RunRow>, Error> {
-    let is_of = |run: &RunRow| run.suite == rows.suite.name && run.state == RunState::Finished;
+    let is_of =
+        |run: &RunRow| run.suite == rows.suite.name && run.state == RunState::Finished && part::is_of_the_test(run);
     Ok(store.runs()?.into_iter().find(is_of))
 }
 

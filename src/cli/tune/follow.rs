@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::report::tune::{Progress, event_text, state as word};
 use crate::run::tuning::Tuner;
 use crate::text::one_line;
+use crate::training::manifest::Method;
 use crate::units::Usd;
 use crate::wire::tuning::{Job, JobEvent, Phase};
 
@@ -97,7 +98,7 @@ impl Submitted {
                 format!("run it again: it goes on where it stopped ({hint})"),
             ));
         };
-        let host = Host::named(&state.provider)?;
+        let host = Host::named(&state.provider, &found.suite())?;
         Ok(Self { found, host, place, job, id, trained_on })
     }
 
@@ -130,9 +131,10 @@ impl Submitted {
         state::write(&self.place, &kept)
     }
 
-    /// What the job cost: what the provider says, or its tokens at the known price.
+    /// What the job cost: what the provider says, or its tokens at the known price, which is that of supervised training.
     fn cost(&self, job: &Job) -> Option<Usd> {
-        let price = submit::training_price(&self.host.provider, &self.job.model);
+        let is_supervised = self.found.manifest.method == Method::Supervised;
+        let price = submit::training_price(&self.host.provider, &self.job.model).filter(|_| is_supervised);
         job.billed.or_else(|| Some(price?.times(job.trained_tokens?)))
     }
 

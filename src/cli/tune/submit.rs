@@ -17,6 +17,7 @@ use crate::provider::{EndpointId, Model, Provider};
 use crate::report::tune::Preview;
 use crate::run::tuning::Tuner;
 use crate::text::one_line;
+use crate::training::manifest::Method;
 use crate::units::{Usd, UsdPerMillionTokens};
 
 /// Most bytes of a file that is sent: it is held in memory, and sent in one piece.
@@ -63,7 +64,7 @@ pub(super) struct Choice {
 pub(super) fn submit(args: &SubmitArgs, printer: Printer) -> Result<Exit, Error> {
     let found = Found::open(&args.manifest.manifest)?;
     found.lock()?;
-    let host = Host::named(&args.provider)?;
+    let host = Host::named(&args.provider, &found.suite())?;
     let choice = choose(args, &found, &host)?;
     check(&found, &host, &choice)?;
     let most = host.wire.limits().bytes.min(MOST_BYTES);
@@ -218,7 +219,7 @@ pub(super) fn tuned_row<'a>(provider: &'a Provider, base: &str) -> Option<&'a Mo
 }
 
 /// The price of training a base.
-pub(super) fn training_price(provider: &Provider, base: &str) -> Option<UsdPerMillionTokens> {
+pub(in crate::cli) fn training_price(provider: &Provider, base: &str) -> Option<UsdPerMillionTokens> {
     let of = |model: &Model| model.price.and_then(|price| price.training);
     row(provider, base).and_then(of).or_else(|| tuned_row(provider, base).and_then(of))
 }
@@ -241,7 +242,7 @@ fn preview<'a>(found: &'a Found, host: &'a Host, choice: &'a Choice) -> Preview<
         cost_usd: None,
         why_unknown: None,
     }
-    .priced(training_price(&host.provider, &choice.model))
+    .priced(training_price(&host.provider, &choice.model).filter(|_| manifest.method == Method::Supervised))
 }
 
 /// Refuses what costs more than the user wants to spend, or what nobody can say the cost of.

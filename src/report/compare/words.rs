@@ -31,6 +31,7 @@ pub(in crate::report) fn verdict(contrast: &Contrast) -> String {
             Some(Unsettled::Missing) => "open: answers missing".to_owned(),
             Some(Unsettled::NoPairs) => "open: no answers".to_owned(),
             Some(Unsettled::NoDifference) => "open: no difference seen".to_owned(),
+            Some(Unsettled::OtherSplit) => "open: not the test".to_owned(),
             _ => "open".to_owned(),
         },
     }
@@ -62,6 +63,9 @@ fn unsettled(contrast: &Contrast) -> String {
     match contrast.unsettled {
         Some(Unsettled::NoPairs) => "no example has a score on both sides".to_owned(),
         Some(Unsettled::Missing) => "more than 1% of a side's calls are missing; run again to fill them in".to_owned(),
+        Some(Unsettled::OtherSplit) => {
+            "the test examples were not asked: prompts and tuned models may have seen these".to_owned()
+        }
         Some(Unsettled::OneCluster) => "all examples share one cluster, so that they count as one".to_owned(),
         Some(Unsettled::FewClusters) => {
             format!("{} clusters are too few, at least 6 are needed{so_many}", contrast.clusters)
