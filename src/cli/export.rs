@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::args::StoreArgs;
 use super::exit::Exit;
 use super::printer::Printer;
-use super::{assemble, part, reporting, show};
+use super::{assemble, part, preflight, reporting, show};
 pub(super) use frozen::{schema_digest, scorer};
 
 use crate::diagnostic::Diagnostics;
@@ -237,6 +237,8 @@ pub(super) fn load_sound(folder: &Path, providers: &Providers, options: &LoadOpt
     let warnings = others.into_result()?;
     let mut loaded = crate::suite::load::load(folder, providers, options)?;
     loaded.warnings = warnings;
+    loaded.warnings.extend(preflight::faults(&loaded.suite, providers, preflight::today())?);
+    loaded.warnings = loaded.warnings.into_result()?;
     Ok(loaded)
 }
 
