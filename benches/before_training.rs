@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "it is no part of the product, and prints what it found")]
 #![expect(clippy::disallowed_methods, reason = "it reads the data, and runs the program")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,11 +50,16 @@ fn main() {
 fn banking(folder: &Path, data: &Path) {
     let suite = folder.join("suites/banking16");
     std::fs::create_dir_all(&suite).unwrap();
-    for (from, to) in
-        [("sub16-test.jsonl", "test.jsonl"), ("sub16-train.jsonl", "pool.jsonl"), ("schema16.json", "schema.json")]
-    {
+    for (from, to) in [("sub16-test.jsonl", "test.jsonl"), ("schema16.json", "schema.json")] {
         std::fs::copy(data.join("banking77").join(from), suite.join(to)).unwrap();
     }
+    // What a test row repeats is no training row here; the LoRA had those rows, too.
+    let read = |name: &str| std::fs::read_to_string(data.join("banking77").join(name)).unwrap();
+    let known: BTreeSet<String> = read("sub16-test.jsonl").lines().map(letters).collect();
+    let pool = read("sub16-train.jsonl");
+    let rows: Vec<&str> = pool.lines().filter(|row| !known.contains(&letters(row))).collect();
+    println!("banking16: {} of {} training rows, the others repeat a test row", rows.len(), pool.lines().count());
+    std::fs::write(suite.join("pool.jsonl"), rows.join("\n") + "\n").unwrap();
     std::fs::write(suite.join("v1.md.j2"), "--- user ---\n{{ input }}\n").unwrap();
     std::fs::write(suite.join("suite.toml"), banking_suite()).unwrap();
     let recorded = std::fs::read_to_string(data.join("recordings/banking16-smollm2-135m.jsonl")).unwrap();
@@ -68,6 +74,12 @@ fn banking(folder: &Path, data: &Path) {
     let before = before(folder, "suites/banking16");
     import("after.jsonl", &VARIANTS);
     after("banking16 (16 of BANKING77's intents, 1,969 rows of the pool)", &before, &decided(folder));
+}
+
+/// Letters and digits of a row's input, in lower case.
+fn letters(row: &str) -> String {
+    let row: Value = serde_json::from_str(row).unwrap();
+    row["input"].to_string().chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn renamed(variant: &str) -> String {
@@ -134,7 +146,7 @@ fn after(name: &str, before: &Value, after: &Value) {
         said["against_prompted"]["variant"],
         percent(&said["against_prompted"]["difference"])
     );
-    println!("  before: it speaks {} a tuned model that reaches {:.0}%", said["leaning"], TARGET * 100.0);
+    println!("  before: a tuned model that reaches {:.0}%: speaks {}", TARGET * 100.0, said["leaning"]);
     println!("  after:  {} reaches {}", tuned["variant"], percent(&tuned["accuracy"]));
     println!("  after:  baseline minus tuned: {}, baseline is {}", percent(&against["difference"]), against["verdict"]);
     let held = against["verdict"] != "better";
