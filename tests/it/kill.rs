@@ -7,6 +7,7 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ceiling::stats::rng::Rng;
 use serde_json::{Value, json};
@@ -23,6 +24,9 @@ const IN_FLIGHT: usize = 4;
 
 /// Requests between two kills are at most this many.
 const MOST_BETWEEN: u64 = 7;
+
+/// Longer than any run here takes.
+const LONGEST: Duration = Duration::from_secs(120);
 
 const RUN: [&str; 6] = ["run", "suites/tiny", "--provider", "toy=live", "--concurrency", "4"];
 
@@ -72,7 +76,8 @@ impl Killer {
         let gate = Arc::new(Gate::default());
         *self.plan.lock().unwrap() = Some(Plan { left: requests, held, gate: Arc::clone(&gate) });
         let mut child = in_terminal(project);
-        self.due.recv().unwrap();
+        // A run that ended by itself is never due: better a failure than a wait without end.
+        self.due.recv_timeout(LONGEST).unwrap();
         let pid = project.read("pid");
         assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
         let mut shown = String::new();
