@@ -238,7 +238,8 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
     let (quality, ceiling) = quality::ceiling(evidence);
     let triggers = triggers::all(evidence, quality);
     let rival = evidence.best(evidence.incumbent);
-    let (rungs, gains) = rungs::all(evidence, &triggers);
+    let trained = trained::report(evidence);
+    let (rungs, gains) = rungs::all(evidence, &triggers, trained.as_ref());
     let mut findings = Findings {
         unusable: unusable(evidence),
         rungs,
@@ -247,7 +248,7 @@ fn assess<'a>(evidence: &'a Evidence<'a>) -> Findings<'a> {
         any_prompt: rungs::any_prompt(evidence),
         label: labels::ceiling(evidence),
         tuned: tuned::report(evidence),
-        trained: trained::report(evidence),
+        trained,
         ceiling,
         paired: evidence.incumbent.zip(rival).map(|(a, b)| evidence.comparison(a, b)),
         evidence,

@@ -12,7 +12,7 @@ use super::headroom;
 use super::ladder::{Rung, RungStatus, TriggerState};
 use super::prose;
 use super::rivals::{self, Rest};
-use super::trained;
+use super::trained::{self, TrainedReport};
 use super::triggers::{self, Trigger, Triggers};
 use crate::stats::adjust::holm;
 use crate::variant::{Structured, TuningMethod, Variant, VariantId};
@@ -48,8 +48,12 @@ pub(super) struct Gain {
 }
 
 /// All rungs, and the gains that they rest on.
-pub(super) fn all(evidence: &Evidence<'_>, triggers: &Triggers) -> (BTreeMap<Rung, RungReport>, Vec<Gain>) {
-    let judge = Judge::new(evidence, triggers);
+pub(super) fn all(
+    evidence: &Evidence<'_>,
+    triggers: &Triggers,
+    trained: Option<&TrainedReport>,
+) -> (BTreeMap<Rung, RungReport>, Vec<Gain>) {
+    let judge = Judge::new(evidence, triggers, trained);
     let rungs = Rung::ALL.into_iter().map(|rung| (rung, judge.rung(rung))).collect();
     (rungs, judge.gains)
 }
@@ -175,15 +179,13 @@ struct Judge<'a> {
     triggers: &'a Triggers,
     candidates: BTreeMap<Rung, Vec<usize>>,
     gains: Vec<Gain>,
-    /// Tuned variants that were not trained enough.
-    undertrained: Vec<usize>,
+    /// What a baseline that was trained on the pool says.
+    trained: Option<&'a TrainedReport>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(evidence: &'a Evidence<'a>, triggers: &'a Triggers) -> Self {
-        let mut judge =
-            Self { evidence, triggers, candidates: BTreeMap::new(), gains: Vec::new(), undertrained: Vec::new() };
-        judge.undertrained = trained::undertrained(evidence);
+    fn new(evidence: &'a Evidence<'a>, triggers: &'a Triggers, trained: Option<&'a TrainedReport>) -> Self {
+        let mut judge = Self { evidence, triggers, candidates: BTreeMap::new(), gains: Vec::new(), trained };
         for rung in Rung::ALL {
             judge.candidates.insert(rung, judge.find_candidates(rung));
         }
@@ -243,7 +245,7 @@ impl<'a> Judge<'a> {
             report.explanation.push_str(&bound);
         }
         let learns = matches!(rung, Rung::Lora | Rung::Full) && report.status == RungStatus::Untried;
-        if let Some(said) = trained::of_rung(self.evidence).filter(|_| learns) {
+        if let Some(said) = self.trained.and_then(trained::of_rung).filter(|_| learns) {
             report.explanation = format!("{}; {said}", report.explanation);
         }
         report
@@ -287,7 +289,7 @@ impl<'a> Judge<'a> {
             // One that fails and was not trained enough says no more of the rung than one that was not trained enough.
             if judged.iter().any(|(_, report)| report.status == RungStatus::Untried) {
                 let fails = |report: &RungReport| report.status == RungStatus::Fail;
-                judged.retain(|(place, report)| !(fails(report) && self.undertrained.contains(place)));
+                judged.retain(|(place, report)| !(fails(report) && self.is_undertrained(*place)));
             }
             return strongest(judged.into_iter().map(|(_, report)| report));
         }
@@ -388,11 +390,15 @@ impl<'a> Judge<'a> {
         report
     }
 
+    fn is_undertrained(&self, place: usize) -> bool {
+        self.trained.is_some_and(|trained| trained.undertrained.contains(&self.evidence.at(place).variant.id))
+    }
+
     /// A tuned variant that misses nothing but the accuracy target, and is shown to be below what a linear classifier
     /// learns from the same labels, was not trained enough: it says nothing of what its rung reaches.
     fn trained_enough(&self, place: usize, found: (RungStatus, String), excused: bool) -> (RungStatus, String) {
         let short = excused && matches!(found.0, RungStatus::Fail | RungStatus::Better);
-        if !(short && self.undertrained.contains(&place)) {
+        if !(short && self.is_undertrained(place)) {
             return found;
         }
         let name = self.evidence.name(place);

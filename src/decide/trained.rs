@@ -105,7 +105,7 @@ pub(super) fn report(evidence: &Evidence<'_>) -> Option<TrainedReport> {
 }
 
 /// Tuned variants that are shown to be below the best trained baseline; Holm over all of them.
-pub(super) fn undertrained(evidence: &Evidence<'_>) -> Vec<usize> {
+fn undertrained(evidence: &Evidence<'_>) -> Vec<usize> {
     let Some(trained) = best(evidence.trained) else { return Vec::new() };
     let tuned = |place: &usize| evidence.at(*place).variant.tuned.is_some() && evidence.usable(*place);
     let places: Vec<usize> = (0..evidence.subjects.len()).filter(tuned).collect();
@@ -121,8 +121,7 @@ pub(super) fn undertrained(evidence: &Evidence<'_>) -> Vec<usize> {
 }
 
 /// What the baseline says of a rung that trains and was not measured, or not trained enough.
-pub(super) fn of_rung(evidence: &Evidence<'_>) -> Option<String> {
-    let report = report(evidence)?;
+pub(super) fn of_rung(report: &TrainedReport) -> Option<String> {
     let word = match report.leaning? {
         Leaning::For => "it speaks for a tuned model that reaches the target",
         Leaning::Against => "it speaks against one that reaches the target",

@@ -228,11 +228,18 @@ pub trait TuningWire: Send + Sync + std::fmt::Debug {
     /// Makes a job.
     fn create(&self, draft: &JobDraft<'_>) -> BatchCall;
 
+    /// The path of jobs.
+    fn path(&self) -> &'static str;
+
     /// Asks how far a job is.
-    fn job(&self, id: &str) -> BatchCall;
+    fn job(&self, id: &str) -> BatchCall {
+        BatchCall::get(format!("{}/{id}", self.path()), &BESIDE)
+    }
 
     /// Cancels a job.
-    fn cancel(&self, id: &str) -> BatchCall;
+    fn cancel(&self, id: &str) -> BatchCall {
+        BatchCall::post(format!("{}/{id}/cancel", self.path()), &BESIDE, "")
+    }
 
     /// What the answer to any of the three says.
     ///

@@ -90,12 +90,8 @@ impl TuningWire for OpenaiTuning {
         BatchCall::post(JOBS.into(), &BESIDE, body.to_string())
     }
 
-    fn job(&self, id: &str) -> BatchCall {
-        BatchCall::get(format!("{JOBS}/{id}"), &BESIDE)
-    }
-
-    fn cancel(&self, id: &str) -> BatchCall {
-        BatchCall::post(format!("{JOBS}/{id}/cancel"), &BESIDE, "")
+    fn path(&self) -> &'static str {
+        JOBS
     }
 
     fn read_job(&self, answer: &[u8]) -> Result<Job, Failure> {

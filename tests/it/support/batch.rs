@@ -34,6 +34,7 @@ pub(crate) enum Line {
 /// A call as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Called {
+    /// Method and path, with the query.
     pub(crate) line: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -210,7 +211,7 @@ fn serve(stream: &TcpStream, shared: &(Mutex<State>, Condvar)) {
     }
 }
 
-fn read_call(reader: &mut BufReader<&TcpStream>) -> Option<Called> {
+pub(super) fn read_call(reader: &mut BufReader<&TcpStream>) -> Option<Called> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
     let mut headers = BTreeMap::new();

@@ -2,7 +2,7 @@
 //! states that it is told, and fails where it is told.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -187,19 +187,7 @@ fn serve(stream: &TcpStream, shared: &(Mutex<State>, Condvar)) {
 }
 
 fn read_call(reader: &mut BufReader<&TcpStream>) -> Option<Called> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let line = line.trim_end().trim_end_matches(" HTTP/1.1");
+    let super::batch::Called { line, headers, body } = super::batch::read_call(reader)?;
     Some(Called { line: line.split('?').next().unwrap().to_owned(), headers, body })
 }
 
